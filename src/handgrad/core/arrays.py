@@ -1,0 +1,24 @@
+"""The two names that the type hints of the core are written in."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+
+class RandomSource(Protocol):
+    """What the core asks of a random number generator; `numpy.random.Generator` and `RandomState` both have it."""
+
+    def standard_normal(self, size: Any = ...) -> Any: ...
+    def random(self, size: Any = ...) -> Any: ...
+    def permutation(self, x: Any) -> Any: ...
+
+
+def random_source(rng: RandomSource | int | None) -> RandomSource:
+    """A generator as it is; an int becomes the seed of a new one; None a new one that no one can foretell."""
+    if rng is None or isinstance(rng, int):
+        return np.random.default_rng(rng)
+    return rng

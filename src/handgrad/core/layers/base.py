@@ -1,0 +1,151 @@
+"""What every layer is: a forward, a backward, and the parameters in between.
+
+Backward is written by hand in each layer, right below forward, with its derivation in the docstring. There is no
+tape: forward keeps the arrays that backward will need, and only in training mode.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from handgrad.core.params import Parameter
+from handgrad.core.arrays import Array
+from handgrad.errors import InputError, StateError
+
+
+class Layer:
+    """Base of the layers that ship. A subclass writes `forward` and `backward`; the rest is here.
+
+    `y = layer(x)` runs forward, `dx = layer.backward(dy)` runs backward: `dy` is the gradient of the loss by `y`,
+    the result the gradient by `x`. Backward assigns the gradients of the parameters; it does not add to them.
+    """
+
+    training = True
+    name: str | None = None
+    _parameters: dict[str, Parameter]
+    _kept: tuple[tuple[int, ...], tuple[Any, ...]] | None = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        layer = super().__new__(cls)
+        layer._parameters = {}
+        return layer
+
+    def __call__(self, x: Any) -> Array:
+        return self.forward(as_float(x))
+
+    def forward(self, x: Array) -> Array:
+        """The layer's output for a batch x, one sample a row."""
+        raise NotImplementedError
+
+    def backward(self, dy: Array) -> Array:
+        """The gradient by the input of the last forward, given the gradient dy by its output."""
+        raise NotImplementedError
+
+    def parameters(self) -> list[Any]:
+        """The learned arrays, each with its gradient: `for w, dw in layer.parameters()`."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def named_parameters(self) -> list[tuple[str, Any]]:
+        """(name, parameter), named from here: weight, bias.
+
+        A layer of your own that is built from other layers (`self.fc1 = Linear(...)`) has theirs too, in the order in
+        which they were assigned: fc1.weight, fc1.bias.
+        """
+        found: list[tuple[str, Any]] = list(self._parameters.items())
+        for attribute, layer in self._inner():
+            found += [(f"{attribute}.{name}", parameter) for name, parameter in layer.named_parameters()]
+        return found
+
+    def _inner(self) -> list[tuple[str, Layer]]:
+        """(name, layer) for the layers among this object's attributes, lists of layers included."""
+        found: list[tuple[str, Layer]] = []
+        for attribute, value in vars(self).items():
+            if isinstance(value, Layer):
+                found.append((attribute, value))
+            elif isinstance(value, (list, tuple)):
+                found += [(f"{attribute}{i}", item) for i, item in enumerate(value) if isinstance(item, Layer)]
+        return found
+
+    def buffers(self) -> dict[str, Array]:
+        """Arrays that belong to a trained layer and are not learned by gradient, such as running statistics."""
+        return {}
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode: keep what backward needs; Dropout drops, BatchNorm uses the batch's own statistics."""
+        self.training = mode
+        if not mode:
+            self._kept = None
+        for _, layer in self._inner():
+            layer.train(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Evaluation mode: nothing is kept for backward, and nothing is random."""
+        return self.train(False)
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that build this layer again (its weights apart), as plain JSON values."""
+        return {}
+
+    def keep(self, y: Array, *arrays: Any) -> None:
+        """Forward's last line: keep what backward will need, if there will be a backward."""
+        self._kept = (y.shape, arrays) if self.training else None
+
+    def kept(self, dy: Array) -> tuple[Any, ...]:
+        """Backward's first line: what the last forward kept, if dy fits its output.
+
+        Raises StateError where no forward in training mode came before, InputError for a dy of another shape.
+        """
+        if self._kept is None:
+            raise StateError("core.backward_first" if self.training else "core.backward_in_eval", layer=self.label)
+        shape, arrays = self._kept
+        if np.shape(dy) != shape:
+            raise InputError("core.dy_shape", layer=self.label, got=np.shape(dy), shape=shape)
+        return arrays
+
+    @property
+    def label(self) -> str:
+        """Kind and name, for messages: Linear 'fc1'."""
+        kind = type(self).__name__
+        return f"{kind} {self.name!r}" if self.name else kind
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
+
+
+def as_float(x: Any) -> Array:
+    """x as an array of floats: float arrays as they are, lists and integers as float64."""
+    array = np.asarray(x)
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def need_columns(layer: Layer, x: Array, columns: int) -> None:
+    """Raise InputError unless x is (batch, columns)."""
+    if x.ndim != 2 or x.shape[1] != columns:
+        if x.ndim > 2 and int(np.prod(x.shape[1:])) == columns:
+            key = "core.needs_flatten"
+        elif x.shape == (columns,):
+            key = "core.needs_batch_axis"
+        else:
+            key = "core.x_shape"
+        raise InputError(key, layer=layer.label, got=x.shape, columns=columns)
+
+
+def positive_int(value: Any, what: str, at_most: int = 100_000) -> int:
+    """`value` as an int from 1 to at_most; InputError otherwise. (More units than that fit no memory.)"""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 1 <= value <= at_most:
+        raise InputError("core.size", what=what, got=value, most=at_most)
+    return int(value)
+
+
+def in_range(value: Any, what: str, low: float, high: float, *, open_top: bool = False) -> float:
+    """`value` as a float in [low, high], or in [low, high) with open_top; InputError otherwise, nan included."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not (low <= number < high if open_top else low <= number <= high):
+        raise InputError("core.range", what=what, got=value, low=low, high=high)
+    return number

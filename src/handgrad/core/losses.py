@@ -1,0 +1,186 @@
+"""Losses: one number that says how wrong a prediction is, and the gradient of that very number.
+
+A loss is the last layer: `value = loss(prediction, target)`, then `dy = loss.backward()`. Every loss is a mean over
+the batch, and the 1/B that this brings is the only one in the house.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from handgrad.core.layers.activations import sigmoid
+from handgrad.core.layers.base import as_float, in_range
+from handgrad.core.arrays import Array
+from handgrad.errors import InputError, StateError
+
+
+class Loss:
+    """Base of the losses that ship: a subclass writes `forward`, which sets `self._dy`, the gradient to hand out."""
+
+    _dy: Array | None = None
+
+    def __call__(self, prediction: Any, target: Any) -> float:
+        return self.forward(as_float(prediction), np.asarray(target))
+
+    def forward(self, prediction: Array, target: Array) -> float:
+        """The loss, a mean over the batch."""
+        raise NotImplementedError
+
+    def backward(self) -> Array:
+        """The gradient of the last value by its prediction, of the prediction's shape."""
+        if self._dy is None:
+            raise StateError("core.loss_first", loss=type(self).__name__)
+        return self._dy
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that build this loss again."""
+        return {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
+
+
+class SoftmaxCrossEntropy(Loss):
+    """-log of the probability that softmax gives to the right class, from logits (scores before softmax).
+
+    Labels are integers (B,), or rows of probabilities (B, classes) such as one-hot ones. Stable for any logits: with
+    z = logits - max, log p_i = z_i - log(sum_k exp(z_k)), so no exponential overflows and no log sees a 0.
+
+    Args:
+        label_smoothing: s mixes the target with the uniform one, (1 - s) t + s/classes (Szegedy et al. 2016, section 7).
+    """
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        self.label_smoothing = in_range(label_smoothing, "label_smoothing", 0, 1, open_top=True)
+
+    def forward(self, prediction: Array, target: Array) -> float:
+        """logits (B, classes), labels (B,) or (B, classes) -> mean over the batch of -sum_i t_i log p_i.
+
+        The gradient of one row: d/dz_j of -sum_i t_i (z_i - log sum_k exp z_k) is -t_j + p_j sum_i t_i, and a target
+        sums to 1, which leaves p - t; the mean over B rows divides it by B.
+        """
+        b = check_rows(self, prediction, target)
+        z = prediction - prediction.max(axis=1, keepdims=True)  # (B, classes), at most 0
+        e = np.exp(z)
+        total = e.sum(axis=1, keepdims=True)  # (B, 1), at least 1
+        dz = e / total  # p; becomes p - t
+        s, classes = self.label_smoothing, z.shape[1]
+        if target.ndim == 1 and not s:
+            rows = np.arange(b)
+            log_p = z[rows, target] - np.log(total[:, 0])  # of the right class, (B,)
+            dz[rows, target] -= 1
+            loss = -float(log_p.sum()) / b
+        else:
+            t = one_hot(target, classes, z.dtype) if target.ndim == 1 else target.astype(z.dtype, copy=False)
+            t = (1 - s) * t + s / classes
+            loss = float((t * (np.log(total) - z)).sum()) / b
+            dz *= t.sum(axis=1, keepdims=True)
+            dz -= t
+        dz /= b
+        self._dy = dz
+        return loss
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that build this loss again."""
+        return {"label_smoothing": self.label_smoothing} if self.label_smoothing else {}
+
+
+class CrossEntropy(Loss):
+    """-log of the probability of the right class, from probabilities, such as those of a Softmax layer.
+
+    Labels are integers (B,), or rows of probabilities (B, classes). A probability below the smallest normal number of
+    its dtype counts as that number, in value and gradient, so that a saturated net meets no log of 0.
+    """
+
+    def forward(self, prediction: Array, target: Array) -> float:
+        """p (B, classes), labels (B,) or (B, classes) -> mean of -sum_i t_i log p_i; the gradient is -t / p / B."""
+        b = check_rows(self, prediction, target)
+        p = np.maximum(prediction, np.finfo(prediction.dtype).tiny)
+        t = one_hot(target, p.shape[1], p.dtype) if target.ndim == 1 else target.astype(p.dtype, copy=False)
+        self._dy = -t / p / b
+        return -float((t * np.log(p)).sum()) / b
+
+
+class BinaryCrossEntropy(Loss):
+    """For answers of yes or no, from logits: -t log s - (1 - t) log(1 - s), s = sigmoid(logit), averaged over all.
+
+    Stable as max(z, 0) - z t + log(1 + exp(-|z|)). The target t, in [0, 1], has the logits' shape.
+    """
+
+    def forward(self, prediction: Array, target: Array) -> float:
+        """logits z (B, ...), t of the same shape -> mean. The gradient: d/dz of log(1 + exp(z)) - z t is s - t."""
+        z, t = same_shape(self, prediction, target)
+        value = np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
+        self._dy = (sigmoid(z) - t) / z.size
+        return float(value.sum()) / z.size
+
+
+class MSE(Loss):
+    """Mean squared error: (y - t)^2 averaged over all numbers, batch and outputs, as in PyTorch; without a half."""
+
+    def forward(self, prediction: Array, target: Array) -> float:
+        """y (B, ...), t of the same shape -> mean. The gradient is 2 (y - t) / number of numbers."""
+        y, t = same_shape(self, prediction, target)
+        d = y - t
+        self._dy = 2 * d / d.size
+        return float((d * d).sum()) / d.size
+
+
+class Huber(Loss):
+    """Squared error near 0, absolute error far out, averaged over all numbers (Huber 1964).
+
+    With d = y - t: d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2). Args:
+        delta: where the parabola turns into a line, above 0.
+    """
+
+    def __init__(self, delta: float = 1.0) -> None:
+        self.delta = in_range(delta, "Huber delta", 1e-12, 1e12)
+
+    def forward(self, prediction: Array, target: Array) -> float:
+        """y (B, ...), t of the same shape -> mean. The gradient is d, held within +-delta, / number of numbers."""
+        y, t = same_shape(self, prediction, target)
+        d = y - t
+        inside = np.clip(d, -self.delta, self.delta)
+        self._dy = inside / d.size
+        # 1/2 c^2 + c (d - c), c = clip(d): the parabola inside, the tangent line outside.
+        return float((inside * (d - 0.5 * inside)).sum()) / d.size
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that build this loss again."""
+        return {"delta": self.delta}
+
+
+def one_hot(labels: Array, classes: int, dtype: Any = np.float32) -> Array:
+    """Integer labels (B,) -> rows (B, classes) with a single 1 each."""
+    rows = np.zeros((len(labels), classes), dtype)
+    rows[np.arange(len(labels)), labels] = 1
+    return rows
+
+
+def check_rows(loss: Loss, prediction: Array, target: Array) -> int:
+    """The batch size, if prediction is (B, classes) and target fits it; InputError otherwise."""
+    name = type(loss).__name__
+    if prediction.ndim != 2 or not prediction.size:
+        raise InputError("core.loss_prediction", loss=name, got=prediction.shape)
+    b, classes = prediction.shape
+    if target.shape == (b,) and target.dtype.kind in "iu":
+        # A negative number, seen without its sign, is a huge one: one pass finds both ends.
+        if target.view(f"u{target.dtype.itemsize}").max() >= classes:
+            raise InputError("core.label_range", loss=name, low=target.min(), high=target.max(), classes=classes)
+    elif target.shape != (b, classes):
+        raise InputError("core.loss_target", loss=name, got=target.shape, dtype=target.dtype, b=b, classes=classes)
+    return int(b)
+
+
+def same_shape(loss: Loss, prediction: Array, target: Array) -> tuple[Array, Array]:
+    """Both as floats of the prediction's dtype, if the shapes agree; NumPy would broadcast (B, 1) against (B,)."""
+    if prediction.shape != target.shape or not prediction.size:
+        raise InputError("core.same_shape", loss=type(loss).__name__, got=target.shape, shape=prediction.shape)
+    return prediction, target.astype(prediction.dtype, copy=False)
+
+
+LOSSES: dict[str, type[Loss]] = {
+    kind.__name__: kind for kind in (SoftmaxCrossEntropy, CrossEntropy, BinaryCrossEntropy, MSE, Huber)
+}

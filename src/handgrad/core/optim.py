@@ -1,0 +1,285 @@
+"""Optimizers: what a gradient does to a weight. Each is its textbook lines, run over flat arrays.
+
+A whole net of our own layers is one pair of flat arrays (`theta`, `grad`), so `update` below is written once and
+meets every weight. It is run on slices that fit the processor's cache; as no number looks at its neighbour, that
+changes nothing but the time.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from handgrad.core.arrays import Array
+from handgrad.core.layers.base import in_range
+from handgrad.core.params import GuestParameter, Pair, as_pairs, runs
+from handgrad.errors import InputError
+
+SLICE = 32_768  # numbers; 128 KB of float32, so that the four or five arrays of an update fit an L2 cache
+
+
+class Optimizer:
+    """Base of the optimizers that ship. A subclass names its `state_names` and writes `update`.
+
+    Args:
+        parameters: `net.parameters()`, the net itself, or any (value, gradient) pairs of arrays, which are updated in
+            place.
+        lr: the learning rate, 0 or more; it may be changed between steps.
+        weight_decay: 0 or more; what it does is said at each optimizer.
+        decay: "all" parameters decay, as in PyTorch, or "weights" only: those with two or more axes, so no bias and
+            no scale of a normalisation.
+    """
+
+    state_names: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, parameters: Any, lr: float, *, weight_decay: float = 0.0, decay: str = "all") -> None:
+        self.pairs: list[Pair] = as_pairs(parameters)
+        self.lr = in_range(lr, "lr", 0, 1e9)
+        self.weight_decay = in_range(weight_decay, "weight_decay", 0, 1e9)
+        if decay not in ("all", "weights"):
+            raise InputError("core.choice", what="decay", got=decay, choices="all, weights")
+        self.decay = decay
+        self.steps = 0
+        self._state: list[list[Array]] = []
+        self._homes: list[Any] = []
+        self._slices: list[tuple[Any, ...]] = []
+
+    def step(self) -> None:
+        """Update every parameter once, in place, from its present gradient."""
+        self.steps += 1
+        for theta, grad, decay, state in self._cut():
+            self.update(theta, grad, decay, *state)
+
+    def update(self, theta: Array, grad: Array, decay: float, *state: Array) -> None:
+        """One step on one stretch of numbers: change theta and state in place, leave grad as it is.
+
+        `decay` is the weight decay of these numbers, 0.0 for none.
+        """
+        raise NotImplementedError
+
+    def zero_grad(self) -> None:
+        """Set all gradients to 0. Welcome, not needed: backward assigns gradients, it does not add to them."""
+        for _, grad in runs(self.pairs):
+            grad[...] = 0
+
+    def state(self) -> dict[str, Array]:
+        """All that a later step depends on, one flat array a name, for a checkpoint."""
+        self._cut()
+        flat = {name: np.concatenate([s[i].ravel() for s in self._state]) for i, name in enumerate(self.state_names)}
+        return flat | {"steps": np.array([self.steps])}
+
+    def load_state(self, state: dict[str, Array]) -> None:
+        """Put back what `state` gave. InputError where it is another optimizer's or another net's."""
+        self._cut()
+        size = sum(theta.size for theta, _ in runs(self.pairs))
+        needed = {*self.state_names, "steps"}
+        if set(state) != needed or any(state[name].size != size for name in self.state_names):
+            raise InputError("core.optimizer_state", optimizer=type(self).__name__, size=size, names=sorted(needed))
+        self.steps = int(state["steps"][0])
+        for i, name in enumerate(self.state_names):
+            start = 0
+            for arrays in self._state:
+                part = arrays[i]
+                part[...] = state[name][start : start + part.size].reshape(part.shape)
+                start += part.size
+
+    def config(self) -> dict[str, Any]:
+        """The settings, as plain JSON values."""
+        return {"lr": self.lr, "weight_decay": self.weight_decay, "decay": self.decay}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
+
+    def _cut(self) -> list[tuple[Any, ...]]:
+        """(theta, grad, decay, state) for each slice; cut anew where the parameters have moved to another buffer."""
+        homes = [getattr(pair, "buffer", None) for pair in self.pairs]
+        if self._slices and homes == self._homes and not any(isinstance(p, GuestParameter) for p in self.pairs):
+            return self._slices
+        stretches = self._stretches()
+        if not self._state:
+            self._state = [[np.zeros_like(theta) for _ in self.state_names] for theta, _, _ in stretches]
+        self._homes, self._slices = homes, []
+        for (theta, grad, decay), state in zip(stretches, self._state, strict=True):
+            size = SLICE if theta.ndim == 1 else len(theta)
+            for i in range(0, len(theta), size):
+                part = slice(i, i + size)
+                self._slices.append((theta[part], grad[part], decay, [s[part] for s in state]))
+        return self._slices
+
+    def _stretches(self) -> list[tuple[Array, Array, float]]:
+        """(theta, grad, decay): a whole net at once, or a parameter at a time where only some of them decay."""
+        if self.decay == "all" or not self.weight_decay:
+            return [(theta, grad, self.weight_decay) for theta, grad in runs(self.pairs)]
+        return [(value, grad, self.weight_decay if value.ndim > 1 else 0.0) for value, grad in self.pairs]
+
+
+class SGD(Optimizer):
+    """theta -= lr * g, with momentum if asked for. It neither clips nor averages.
+
+    With momentum mu: v = mu v + g, theta -= lr v; Nesterov's form steps by g + mu v (Sutskever et al. 2013, in the
+    form that PyTorch uses). Weight decay adds decay * theta to g (an L2 term in the loss).
+    """
+
+    def __init__(
+        self,
+        parameters: Any,
+        lr: float = 0.01,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        decay: str = "all",
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay=weight_decay, decay=decay)
+        self.momentum = in_range(momentum, "momentum", 0, 1, open_top=True)
+        self.nesterov = bool(nesterov)
+        if self.nesterov and not self.momentum:
+            raise InputError("core.nesterov")
+        self.state_names = ("velocity",) if self.momentum else ()  # type: ignore[misc]
+
+    def update(self, theta: Array, grad: Array, decay: float, *state: Array) -> None:
+        """One step on one stretch of numbers."""
+        g = _decayed(grad, theta, decay)
+        if state:
+            (v,) = state
+            v *= self.momentum
+            v += g
+            g = g + self.momentum * v if self.nesterov else v
+        theta -= self.lr * g
+
+    def config(self) -> dict[str, Any]:
+        """The settings, as plain JSON values."""
+        return super().config() | {"momentum": self.momentum, "nesterov": self.nesterov}
+
+
+class RMSprop(Optimizer):
+    """theta -= lr * g / (sqrt(s) + eps), s the running mean of g^2 (Tieleman and Hinton 2012, lecture 6.5).
+
+    s = alpha s + (1 - alpha) g^2. Weight decay adds decay * theta to g.
+    """
+
+    state_names = ("square",)
+
+    def __init__(
+        self,
+        parameters: Any,
+        lr: float = 0.01,
+        *,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        decay: str = "all",
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay=weight_decay, decay=decay)
+        self.alpha = in_range(alpha, "alpha", 0, 1, open_top=True)
+        self.eps = in_range(eps, "eps", 1e-30, 1)
+
+    def update(self, theta: Array, grad: Array, decay: float, *state: Array) -> None:
+        """One step on one stretch of numbers."""
+        (s,) = state
+        g = _decayed(grad, theta, decay)
+        s *= self.alpha
+        s += (1 - self.alpha) * g * g
+        theta -= self.lr * g / (np.sqrt(s) + self.eps)
+
+    def config(self) -> dict[str, Any]:
+        """The settings, as plain JSON values."""
+        return super().config() | {"alpha": self.alpha, "eps": self.eps}
+
+
+class Adam(Optimizer):
+    """theta -= lr * mhat / (sqrt(vhat) + eps): a step of about lr a weight, whatever the gradient's size.
+
+    Kingma and Ba 2015, algorithm 1: m = b1 m + (1 - b1) g and v = b2 v + (1 - b2) g^2 are running means; both start
+    at 0, which the corrections mhat = m / (1 - b1^t) and vhat = v / (1 - b2^t) undo, t counting steps from 1. They
+    are applied as in the last paragraph of section 2: to the scalar lr and eps in place of the arrays.
+    Weight decay adds decay * theta to g.
+    """
+
+    state_names = ("m", "v")
+
+    def __init__(
+        self,
+        parameters: Any,
+        lr: float = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        decay: str = "all",
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay=weight_decay, decay=decay)
+        b1, b2 = betas
+        self.betas = (in_range(b1, "beta1", 0, 1, open_top=True), in_range(b2, "beta2", 0, 1, open_top=True))
+        self.eps = in_range(eps, "eps", 1e-30, 1)
+
+    def update(self, theta: Array, grad: Array, decay: float, *state: Array) -> None:
+        """One step on one stretch of numbers."""
+        self._adam(theta, _decayed(grad, theta, decay), *state)
+
+    def _adam(self, theta: Array, g: Array, m: Array, v: Array) -> None:
+        b1, b2 = self.betas
+        m *= b1
+        m += (1 - b1) * g
+        v *= b2
+        v += (1 - b2) * g * g
+        # lr mhat / (sqrt(vhat) + eps), numerator and denominator both times c = sqrt(1 - b2^t).
+        c = math.sqrt(1 - b2**self.steps)
+        step = np.sqrt(v)
+        step += self.eps * c
+        np.divide(m, step, out=step)
+        step *= self.lr * c / (1 - b1**self.steps)
+        theta -= step
+
+    def config(self) -> dict[str, Any]:
+        """The settings, as plain JSON values."""
+        return super().config() | {"betas": list(self.betas), "eps": self.eps}
+
+
+class AdamW(Adam):
+    """Adam with its weight decay taken out of the gradient: theta -= lr * decay * theta, then Adam's step.
+
+    Loshchilov and Hutter 2019, algorithm 2. In Adam proper a decay that is part of g is divided by sqrt(vhat) too, and
+    so hardly touches the weights with large gradients.
+    """
+
+    def __init__(
+        self,
+        parameters: Any,
+        lr: float = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+        decay: str = "all",
+    ) -> None:
+        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay, decay=decay)
+
+    def update(self, theta: Array, grad: Array, decay: float, *state: Array) -> None:
+        """One step on one stretch of numbers."""
+        theta *= 1 - self.lr * decay
+        self._adam(theta, grad, *state)
+
+
+def clip_by_norm(parameters: Any, max_norm: float) -> float:
+    """Scale all gradients together so that their common norm is at most max_norm; returns the norm before.
+
+    Pascanu et al. 2013, algorithm 1. The direction stays; the norm runs over all parameters at once.
+    """
+    in_range(max_norm, "max_norm", 1e-30, 1e30)
+    grads = [grad for _, grad in runs(as_pairs(parameters))]
+    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads))
+    if norm > max_norm:
+        for g in grads:
+            g *= max_norm / norm
+    return norm
+
+
+def _decayed(grad: Array, theta: Array, decay: float) -> Array:
+    """grad + decay * theta, as a new array; grad itself where nothing decays."""
+    return grad + decay * theta if decay else grad
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}

@@ -1,0 +1,77 @@
+"""Records: everything that a training lets one see, as small frozen objects, one JSON line each.
+
+The loop yields them; the progress bar, the plots and the command line's --json read them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import ClassVar, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One update of the weights.
+
+    Attributes:
+        step: updates done so far, from 1.
+        epoch: passes over the data, from 1: the one that this step belongs to.
+        loss: of the step's batch, before the update, as the loss gave it.
+        accuracy: share of the batch that was classified right, before the update; None where there are no classes.
+        lr: the learning rate of this update.
+        samples: rows in the batch.
+    """
+
+    kind: ClassVar[str] = "step"
+
+    step: int
+    epoch: int
+    loss: float
+    accuracy: float | None
+    lr: float
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One pass over the training data.
+
+    Attributes:
+        epoch: from 1.
+        step: updates done so far.
+        loss: mean over the epoch's samples, each taken before its batch's update.
+        last_loss: of the epoch's last batch.
+        accuracy: share of the epoch's samples that were classified right; None where there are no classes.
+        val_loss: loss on the validation split after the epoch; None without one.
+        val_accuracy: accuracy on the validation split after the epoch; None without one.
+        lr: the learning rate of the last update.
+        seconds: wall time of the epoch's training, validation not included.
+    """
+
+    kind: ClassVar[str] = "epoch"
+
+    epoch: int
+    step: int
+    loss: float
+    last_loss: float
+    accuracy: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    lr: float
+    seconds: float
+
+
+Record: TypeAlias = StepRecord | EpochRecord
+_KINDS: dict[str, type[Record]] = {"step": StepRecord, "epoch": EpochRecord}
+
+
+def to_json(record: Record) -> str:
+    """The record as one line of JSON, its kind first."""
+    return json.dumps({"kind": record.kind} | asdict(record))
+
+
+def from_json(line: str) -> Record:
+    """The record that `to_json` wrote. ValueError, KeyError or TypeError where the line is none."""
+    fields = json.loads(line)
+    return _KINDS[fields.pop("kind")](**fields)

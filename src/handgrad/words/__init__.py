@@ -1,0 +1,52 @@
+"""Every sentence that a person reads, by key, once in English and once in Korean.
+
+The sentences lie in `en/*.toml` and `ko/*.toml`, one file a room of the house; `say("core.no_forward", ...)`
+finds the table of that room, the line, and fills in its placeholders.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import string
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from handgrad.words.particles import PARTICLES, particle
+
+LANGUAGES = ("en", "ko")
+
+
+def language() -> str:
+    """The reader's language: HANDGRAD_LANG, else the locale's; English where that is neither of the two."""
+    for variable in ("HANDGRAD_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(variable, "")
+        if value:
+            return "ko" if value.lower().startswith("ko") else "en"
+    return "en"
+
+
+def say(key: str, lang: str | None = None, /, **values: Any) -> str:
+    """The sentence `room.key` in a language (default: the reader's), its placeholders filled in."""
+    room, _, line = key.partition(".")
+    return _FORMAT.vformat(sentences(lang or language(), room)[line], (), values)
+
+
+@functools.cache
+def sentences(lang: str, room: str) -> dict[str, str]:
+    """All sentences of one room in one language, unfilled."""
+    text = (Path(__file__).parent / lang / f"{room}.toml").read_text(encoding="utf-8")
+    return dict(tomllib.loads(text))
+
+
+class _Format(string.Formatter):
+    """`str.format` that also knows Korean particles: `{name:은/는}` ends in 은 or 는, as the name's sound asks."""
+
+    def format_field(self, value: Any, spec: str) -> str:
+        if spec in PARTICLES:
+            return f"{value}{particle(str(value), spec)}"
+        return str(super().format_field(value, spec))
+
+
+_FORMAT = _Format()
