@@ -396,8 +396,7 @@ class ClipsSilently(SGD):
 class LosesVelocity(SGD):
     def load_state(self, state: dict[str, Any]) -> None:
         super().load_state(state)
-        for arrays in self._state:
-            arrays[0][...] = 0
+        self._state["velocity"][...] = 0
 
 
 class EditsGradient(SGD):
