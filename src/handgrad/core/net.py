@@ -71,16 +71,17 @@ class Sequential(Layer):
         """
         before = [grad.copy() for _, grad in self.parameters()] if accumulate else []
         dy = np.asarray(dy, self.dtype)
-        for i in reversed(range(len(self.layers))):
-            layer = self.layers[i]
-            if i == 0 and not input_gradient and isinstance(layer, (Linear, Sequential)):
-                layer.backward(dy, input_gradient=False)
-                dy = None
-            else:
-                dy = layer.backward(dy)
-        for (_, grad), old in zip(self.parameters(), before, strict=False):
-            grad += old
-        return dy if input_gradient else None
+        first, *others = self.layers
+        for layer in reversed(others):
+            dy = layer.backward(dy)
+        if not input_gradient and isinstance(first, (Linear, Sequential)):
+            dx = first.backward(dy, input_gradient=False)
+        else:
+            dx = first.backward(dy)
+        if accumulate:
+            for (_, grad), old in zip(self.parameters(), before, strict=True):
+                grad += old
+        return dx if input_gradient else None
 
     # -- what it holds
 
@@ -149,14 +150,10 @@ class Sequential(Layer):
 
     def config(self) -> dict[str, Any]:
         """The architecture as plain JSON values; `from_config` builds the net again, its weights apart."""
-        for layer in self.layers:
-            if not isinstance(layer, Layer) or type(layer).__name__ not in {*LAYERS, "Sequential", "MLP"}:
-                raise InputError("core.foreign_layer", layer=type(layer).__name__)
         return {
             "dtype": str(self.dtype),
             "layers": [
-                {"name": name, "kind": "Sequential" if isinstance(layer, Sequential) else type(layer).__name__}
-                | layer.config()
+                {"name": name, "kind": _saved_as(layer)} | layer.config()
                 for name, layer in zip(self.names, self.layers, strict=True)
             ],
         }
@@ -322,6 +319,14 @@ def _named_parameters_of(layer: Any) -> list[tuple[str, Any]]:
         (str(i), pair if isinstance(pair, Parameter) else GuestParameter(str(i), layer, i))
         for i, pair in enumerate(found)
     ]
+
+
+def _saved_as(layer: Any) -> str:
+    """The kind under which a layer is saved: its own, or the one that it says it computes the same as."""
+    kind = "Sequential" if isinstance(layer, Sequential) else getattr(layer, "saved_as", type(layer).__name__)
+    if not isinstance(layer, Layer) or kind not in {*LAYERS, "Sequential"}:
+        raise InputError("core.foreign_layer", layer=type(layer).__name__)
+    return kind
 
 
 def _side_by_side(parameters: list[Parameter]) -> bool:

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from handgrad.core.arrays import Array
-from handgrad.core.layers.base import in_range
-from handgrad.core.params import GuestParameter, Pair, as_pairs, runs
+from handgrad.core.checks import in_range
+from handgrad.core.params import Buffer, Pair, Parameter, as_pairs, runs
 from handgrad.errors import InputError
 
 SLICE = 32_768  # numbers; 128 KB of float32, so that the four or five arrays of an update fit an L2 cache
@@ -42,8 +42,8 @@ class Optimizer:
             raise InputError("core.choice", what="decay", got=decay, choices="all, weights")
         self.decay = decay
         self.steps = 0
-        self._state: list[list[Array]] = []
-        self._homes: list[Any] = []
+        self._state: dict[str, Array] = {}
+        self._homes: list[tuple[Parameter, Buffer]] = []
         self._slices: list[tuple[Any, ...]] = []
 
     def step(self) -> None:
@@ -67,8 +67,7 @@ class Optimizer:
     def state(self) -> dict[str, Array]:
         """All that a later step depends on, one flat array a name, for a checkpoint."""
         self._cut()
-        flat = {name: np.concatenate([s[i].ravel() for s in self._state]) for i, name in enumerate(self.state_names)}
-        return flat | {"steps": np.array([self.steps])}
+        return {name: array.copy() for name, array in self._state.items()} | {"steps": np.array([self.steps])}
 
     def load_state(self, state: dict[str, Array]) -> None:
         """Put back what `state` gave. InputError where it is another optimizer's or another net's."""
@@ -78,12 +77,8 @@ class Optimizer:
         if set(state) != needed or any(state[name].size != size for name in self.state_names):
             raise InputError("core.optimizer_state", optimizer=type(self).__name__, size=size, names=sorted(needed))
         self.steps = int(state["steps"][0])
-        for i, name in enumerate(self.state_names):
-            start = 0
-            for arrays in self._state:
-                part = arrays[i]
-                part[...] = state[name][start : start + part.size].reshape(part.shape)
-                start += part.size
+        for name, array in self._state.items():
+            array[...] = state[name]
 
     def config(self) -> dict[str, Any]:
         """The settings, as plain JSON values."""
@@ -94,19 +89,30 @@ class Optimizer:
 
     def _cut(self) -> list[tuple[Any, ...]]:
         """(theta, grad, decay, state) for each slice; cut anew where the parameters have moved to another buffer."""
-        homes = [getattr(pair, "buffer", None) for pair in self.pairs]
-        if self._slices and homes == self._homes and not any(isinstance(p, GuestParameter) for p in self.pairs):
+        if self._slices and self._homes and all(pair.buffer is buffer for pair, buffer in self._homes):
             return self._slices
         stretches = self._stretches()
-        if not self._state:
-            self._state = [[np.zeros_like(theta) for _ in self.state_names] for theta, _, _ in stretches]
-        self._homes, self._slices = homes, []
-        for (theta, grad, decay), state in zip(stretches, self._state, strict=True):
+        if not self._state:  # one flat array a name, so that it outlives any move of the parameters
+            size, dtype = sum(t.size for t, _, _ in stretches), np.result_type(*(t.dtype for t, _, _ in stretches))
+            self._state = {name: np.zeros(size, dtype) for name in self.state_names}
+        ours = all(isinstance(pair, Parameter) for pair in self.pairs)  # other people's arrays may be new each time
+        self._homes = [(pair, pair.buffer) for pair in self.pairs if isinstance(pair, Parameter)] if ours else []
+        self._slices = []
+        start = 0
+        for theta, grad, decay in stretches:
+            state = [flat[start : start + theta.size].reshape(theta.shape) for flat in self._state.values()]
+            start += theta.size
+            if theta.ndim == 0:  # a single number of somebody's own; NumPy would make a copy of it in passing
+                theta, grad, state = theta.reshape(1), np.reshape(grad, 1), [s.reshape(1) for s in state]
             size = SLICE if theta.ndim == 1 else len(theta)
             for i in range(0, len(theta), size):
                 part = slice(i, i + size)
                 self._slices.append((theta[part], grad[part], decay, [s[part] for s in state]))
         return self._slices
+
+    # The slices are views, and a copy or a pickle would make arrays of their own of them: it cuts anew.
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_slices": [], "_homes": []}
 
     def _stretches(self) -> list[tuple[Array, Array, float]]:
         """(theta, grad, decay): a whole net at once, or a parameter at a time where only some of them decay."""
@@ -271,7 +277,9 @@ def clip_by_norm(parameters: Any, max_norm: float) -> float:
     in_range(max_norm, "max_norm", 1e-30, 1e30)
     grads = [grad for _, grad in runs(as_pairs(parameters))]
     norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads))
-    if norm > max_norm:
+    if norm == math.inf:  # in float32 the squares overflow from 2e19 on, where the gradients themselves do not
+        norm = math.sqrt(sum(float(np.sum(np.square(g, dtype=np.float64))) for g in grads))
+    if max_norm < norm < math.inf:
         for g in grads:
             g *= max_norm / norm
     return norm

@@ -185,7 +185,7 @@ def as_pairs(source: Any) -> list[Pair]:
     try:
         pairs = list(source.parameters() if hasattr(source, "parameters") else source)
         for value, grad in pairs:
-            if np.shape(value) != np.shape(grad) or value.dtype.kind != "f":
+            if np.shape(value) != np.shape(grad) or value.dtype.kind != "f" or isinstance(value, np.generic):
                 raise TypeError
     except (TypeError, ValueError, AttributeError):
         raise InputError("core.no_pairs", got=type(source).__name__) from None

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from handgrad.core.layers.base import in_range, positive_int
+from handgrad.core.checks import in_range, positive_int
 from handgrad.errors import InputError
 
 Schedule: TypeAlias = Callable[[int], float]

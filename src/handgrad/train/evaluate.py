@@ -201,14 +201,13 @@ def _labels(labels: Any, images: Array) -> Array:
 def _mean_loss(criterion: Any, outputs: Array, labels: Array, batch_size: int) -> float:
     """Mean of the criterion over all rows, some at a time, each part weighted with its rows."""
     criterion = copy.copy(criterion)  # so that a backward() still to come belongs to the user's last value
-    n, classes = outputs.shape
     total = 0.0
-    for start in range(0, n, batch_size):
+    for start in range(0, len(outputs), batch_size):
         y, t = outputs[start : start + batch_size], labels[start : start + batch_size]
         if isinstance(criterion, (MSE, Huber, BinaryCrossEntropy)):
-            t = one_hot(t, classes, y.dtype)
+            t = one_hot(t, y.shape[1], y.dtype)
         total += float(criterion(y, t)) * len(y)
-    return total / n
+    return total / len(outputs)
 
 
 def _surprise(p: Array, labels: Array) -> float:

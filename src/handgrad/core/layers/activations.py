@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.core.layers.base import Layer, in_range
+from handgrad.core.checks import in_range
+from handgrad.core.layers.base import Layer
 from handgrad.core.normal import normal_cdf, normal_pdf
 from handgrad.core.arrays import Array
 from handgrad.errors import InputError

@@ -101,7 +101,7 @@ class Layer:
         if self._kept is None:
             raise StateError("core.backward_first" if self.training else "core.backward_in_eval", layer=self.label)
         shape, arrays = self._kept
-        if np.shape(dy) != shape:
+        if getattr(dy, "shape", None) != shape:
             raise InputError("core.dy_shape", layer=self.label, got=np.shape(dy), shape=shape)
         return arrays
 
@@ -131,21 +131,3 @@ def need_columns(layer: Layer, x: Array, columns: int) -> None:
         else:
             key = "core.x_shape"
         raise InputError(key, layer=layer.label, got=x.shape, columns=columns)
-
-
-def positive_int(value: Any, what: str, at_most: int = 100_000) -> int:
-    """`value` as an int from 1 to at_most; InputError otherwise. (More units than that fit no memory.)"""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 1 <= value <= at_most:
-        raise InputError("core.size", what=what, got=value, most=at_most)
-    return int(value)
-
-
-def in_range(value: Any, what: str, low: float, high: float, *, open_top: bool = False) -> float:
-    """`value` as a float in [low, high], or in [low, high) with open_top; InputError otherwise, nan included."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not (low <= number < high if open_top else low <= number <= high):
-        raise InputError("core.range", what=what, got=value, low=low, high=high)
-    return number

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from handgrad.core.init import Init, initializer
-from handgrad.core.layers.base import Layer, need_columns, positive_int
+from handgrad.core.checks import positive_int
+from handgrad.core.layers.base import Layer, need_columns
 from handgrad.core.params import learned
 from handgrad.core.arrays import Array, RandomSource, random_source
 
@@ -76,7 +77,7 @@ class Linear(Layer):
         (x,) = self.kept(dy)
         np.matmul(x.T, dy, out=self.dW)  # (in, B) @ (B, out) -> (in, out)
         if self.has_bias:
-            np.sum(dy, axis=0, out=self.db)  # (B, out) -> (out,)
+            np.add.reduce(dy, axis=0, out=self.db)  # (B, out) -> (out,)
         return dy @ self.W.T if input_gradient else None  # (B, out) @ (out, in) -> (B, in)
 
     def config(self) -> dict[str, Any]:

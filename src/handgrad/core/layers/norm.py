@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.core.layers.base import Layer, in_range, need_columns, positive_int
+from handgrad.core.checks import in_range, positive_int
+from handgrad.core.layers.base import Layer, need_columns
 from handgrad.core.params import learned
 from handgrad.core.arrays import Array
 from handgrad.errors import InputError

@@ -1,0 +1,277 @@
+"""`handgrad train`: train a network, watch it, and keep what came out in the folder of a run."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from handgrad.cli import STARTED
+from handgrad.cli.app import Command
+from handgrad.cli.output import console, put_json
+from handgrad.errors import DivergedError, InputError
+from handgrad.records import EpochRecord, StepRecord
+from handgrad.train import Recipe, Run, load_recipe
+from handgrad.train.evaluate import Evaluation
+from handgrad.train.run import new_folder
+from handgrad.words import say
+
+# What an optimizer starts from when it is chosen without --lr.
+USUAL_LR = {"sgd": 0.1, "rmsprop": 0.001, "adam": 0.001, "adamw": 0.001}
+
+
+@click.command(cls=Command, help=say("train_cli.help"))
+@click.option("--recipe", default="default", metavar="NAME", help=say("train_cli.help_recipe"))
+@click.option("--data", metavar="NAME|PATH", help=say("train_cli.help_data"))
+@click.option("--hidden", metavar="N[,N...]", help=say("train_cli.help_hidden"))
+@click.option("--activation", metavar="NAME", help=say("train_cli.help_activation"))
+@click.option("--optimizer", metavar="NAME", help=say("train_cli.help_optimizer"))
+@click.option("--lr", type=float, help=say("train_cli.help_lr"))
+@click.option("--epochs", type=int, help=say("train_cli.help_epochs"))
+@click.option("--batch-size", type=int, help=say("train_cli.help_batch_size"))
+@click.option("--validation", type=float, help=say("train_cli.help_validation"))
+@click.option("--patience", type=int, help=say("train_cli.help_patience"))
+@click.option("--seed", type=int, help=say("train_cli.help_seed"))
+@click.option("--rng", metavar="modern|legacy", help=say("train_cli.help_rng"))
+@click.option("--threads", metavar="auto|N", default="auto", show_default=True, help=say("train_cli.help_threads"))
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help=say("train_cli.help_out"))
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help=say("train_cli.help_resume"))
+@click.option("--plots/--no-plots", default=True, show_default=True, help=say("train_cli.help_plots"))
+@click.option("--verbose", is_flag=True, help=say("train_cli.help_verbose"))
+@click.option("--json", "as_json", is_flag=True, help=say("cli.help_json"))
+@click.pass_context
+def train(ctx: click.Context, **options: Any) -> None:
+    """Train a network."""
+    out = console(as_json=options["as_json"])
+    given = {name for name in options if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
+    run = _resumed(options, given) if options["resume"] else _started(options)
+    _announce(out, run)
+    if not _watch(out, run, verbose=options["verbose"]):
+        out.print(say("train_cli.interrupted", path=run.path))
+        raise click.exceptions.Exit(1)
+    result = run.finish()
+    out.print(say("train_cli.result", accuracy=f"{result.accuracy:.2%}", loss=f"{result.loss:.4f}"), style="bold")
+    total = time.perf_counter() - STARTED
+    if options["plots"]:
+        _plot(run, result)
+    out.print(say("train_cli.kept", path=run.path))
+    if options["as_json"]:
+        put_json(summary(run, total))
+
+
+def summary(run: Run, total_seconds: float) -> dict[str, Any]:
+    """What --json prints."""
+    recipe, manifest = run.recipe, run.manifest
+    result = manifest["result"]
+    return {
+        "recipe": recipe.name,
+        "data": manifest["data"]["name"],
+        "seed": recipe.seed,
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "parameters": manifest["parameters"],
+        "threads": manifest["threads"],
+        "reported_loss": result["reported_loss"],
+        "train_accuracy": result["train_accuracy"],
+        "test_loss": result["test_loss"],
+        "test_accuracy": result["test_accuracy"],
+        "train_seconds": result["train_seconds"],
+        "total_seconds": round(total_seconds, 3),
+        "run": str(run.path),
+    }
+
+
+def changed(recipe: Recipe, options: dict[str, Any]) -> Recipe:
+    """The recipe with the settings that the command line gives."""
+    names = {f.name for f in fields(Recipe)} - {"optimizer", "hidden", "name"}
+    changes = {name: value for name, value in options.items() if name in names and value is not None}
+    if options["hidden"] is not None:
+        changes["hidden"] = _sizes(options["hidden"])
+    if options["optimizer"] is not None and options["optimizer"] != recipe.optimizer["name"]:
+        changes["optimizer"] = {"name": options["optimizer"], "lr": USUAL_LR.get(options["optimizer"], 0.0)}
+    if options["lr"] is not None:
+        if not 0 < options["lr"] < 1e9:
+            raise InputError("train_cli.lr", got=options["lr"])
+        changes["optimizer"] = {**changes.get("optimizer", recipe.optimizer), "lr": options["lr"]}
+    return recipe.change(**changes)
+
+
+def _started(options: dict[str, Any]) -> Run:
+    recipe = changed(load_recipe(options["recipe"]), options)
+    return Run.start(options["out"] or new_folder(recipe.name), recipe, thread_count=_threads(options["threads"]))
+
+
+def _resumed(options: dict[str, Any], given: set[str]) -> Run:
+    """The run to go on with; options that would make another training of it are refused."""
+    run = Run.open(options["resume"])
+    again = changed(run.recipe, options)
+    if "recipe" in given and options["recipe"] != run.recipe.name:
+        raise InputError("train_cli.resume_option", option="--recipe", has=run.recipe.name, got=options["recipe"])
+    for field in fields(Recipe):
+        has, got = getattr(run.recipe, field.name), getattr(again, field.name)
+        if has != got:
+            raise InputError("train_cli.resume_option", option=f"--{field.name.replace('_', '-')}", has=has, got=got)
+    if "out" in given:
+        raise InputError("train_cli.resume_out")
+    if run.manifest.get("status") == "done":
+        raise InputError("train_cli.resume_done", path=run.path, epochs=run.recipe.epochs)
+    return Run.resume(options["resume"])
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InputError("train_cli.hidden", got=text) from None
+
+
+def _threads(text: str) -> int | None:
+    if text == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError("train_cli.threads", got=text) from None
+
+
+def _announce(out: Console, run: Run) -> None:
+    """What is about to be trained, in two lines."""
+    recipe, training = run.recipe, run.training()
+    sizes = "-".join(map(str, [run.data().features, *recipe.hidden, len(run.data().classes)]))
+    settings = dict(recipe.optimizer)
+    schedule = recipe.schedule.get("name", "constant")
+    out.print(
+        say(
+            "train_cli.net",
+            recipe=recipe.name,
+            sizes=sizes,
+            parameters=f"{run.manifest['parameters']:,}",
+            activation=recipe.activation,
+            optimizer=settings.pop("name"),
+            lr=settings.pop("lr"),
+            schedule=schedule,
+        )
+    )
+    measured = {int(n): seconds for n, seconds in run.manifest["threads_measured"].items()}
+    timing = ", ".join(f"{n}: {seconds * 1e3:.2f} ms" for n, seconds in measured.items())
+    key = "train_cli.data_measured" if len(measured) > 1 else "train_cli.data"
+    out.print(
+        say(
+            key,
+            data=run.manifest["data"]["name"],
+            images=f"{len(training.images):,}",
+            epochs=recipe.epochs,
+            steps=training.steps_per_epoch,
+            batch_size=recipe.batch_size,
+            threads=run.manifest["threads"],
+            timing=timing,
+        ),
+        style="dim",
+    )
+
+
+def _watch(out: Console, run: Run, *, verbose: bool) -> bool:
+    """Train, drawing the bar and a line an epoch; False if the user stopped it."""
+    training, recipe = run.training(), run.recipe
+    total = training.steps_per_epoch * recipe.epochs
+    shown = 0.0
+    with _stop_flag() as stopped, _bar(out) as bar:
+        task = bar.add_task("", total=total, completed=training.step, epoch=training.epoch + 1, epochs=recipe.epochs, state="")
+        try:
+            for record in run.train():
+                if isinstance(record, EpochRecord):
+                    _report_epoch(bar.console, record, recipe, patience_ended=training.stopped)
+                else:
+                    if verbose and recipe.step_line:
+                        _report_step(bar.console, record, recipe, training.steps_per_epoch)
+                    if record.step == total or time.perf_counter() - shown > 0.05:  # noqa: PLR2004 - 20 times a second
+                        shown = time.perf_counter()
+                        state = say("train_cli.state", loss=f"{record.loss:.4f}")
+                        bar.update(task, completed=record.step, epoch=record.epoch, state=state)
+                if stopped:
+                    run.interrupt()
+                    return False
+        except DivergedError:
+            run.fail()
+            raise
+    return True
+
+
+def _report_epoch(out: Console, record: EpochRecord, recipe: Recipe, *, patience_ended: bool) -> None:
+    loss = record.last_loss if recipe.report == "last" else record.loss
+    if recipe.report_line:
+        every = max(1, recipe.epochs // recipe.report_times) if recipe.report_times else 1
+        if record.epoch == 1 or record.epoch % every == 0:
+            line = recipe.report_line.format(
+                epoch=record.epoch, epochs=recipe.epochs, loss=loss, accuracy=record.accuracy or 0.0
+            )
+            out.print(line, markup=False)
+        return
+    key = "train_cli.epoch" if record.val_loss is None else "train_cli.epoch_validated"
+    out.print(
+        say(
+            key,
+            epoch=f"{record.epoch:{len(str(recipe.epochs))}d}",
+            epochs=recipe.epochs,
+            loss=f"{loss:.4f}",
+            accuracy=f"{record.accuracy or 0:.2%}",
+            val_loss=f"{record.val_loss or 0:.4f}",
+            val_accuracy=f"{record.val_accuracy or 0:.2%}",
+            seconds=f"{record.seconds:.2f}",
+        )
+    )
+    if patience_ended:
+        out.print(say("train_cli.early_stop", epoch=record.epoch, patience=recipe.patience))
+
+
+def _report_step(out: Console, record: StepRecord, recipe: Recipe, steps_per_epoch: int) -> None:
+    start = (record.step - 1) % steps_per_epoch * recipe.batch_size
+    out.print(recipe.step_line.format(start=start, stop=start + record.samples), markup=False)
+
+
+def _bar(out: Console) -> Progress:
+    return Progress(
+        TextColumn(say("train_cli.bar")),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TextColumn("{task.fields[state]}"),
+        TimeRemainingColumn(),
+        console=out,
+        transient=True,
+        disable=not out.is_terminal,
+    )
+
+
+@contextmanager
+def _stop_flag() -> Iterator[list[int]]:
+    """A list that is no longer empty once Ctrl-C was pressed; a second Ctrl-C stops at once."""
+    pressed: list[int] = []
+
+    def press(number: int, frame: Any) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
+    before = {number: signal.signal(number, press) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield pressed
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _plot(run: Run, result: Evaluation) -> None:
+    from handgrad.cli.plot import draw
+
+    for kind in ("curves", "predictions", "confusion"):
+        draw(run, kind, run.path, "png", result)
+    sys.stdout.flush()

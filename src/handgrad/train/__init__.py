@@ -1,0 +1,10 @@
+"""Training: the loop, recipes, checkpoints, evaluation, and the folder of a run."""
+
+from __future__ import annotations
+
+from handgrad.train.evaluate import Evaluation, evaluate, probabilities
+from handgrad.train.loop import Training, fit
+from handgrad.train.recipe import Recipe, load_recipe
+from handgrad.train.run import Run
+
+__all__ = ["Evaluation", "Recipe", "Run", "Training", "evaluate", "fit", "load_recipe", "probabilities"]

@@ -1,0 +1,87 @@
+"""Checkpoints: arrays and plain values in one safetensors file that is either wholly there or not at all.
+
+A file is written under another name beside its place, forced to the disk, and then moved over the old one; a process
+that is killed at any moment leaves the old file or the new one, never half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handgrad.core.arrays import Array
+from handgrad.core.net import Sequential
+from handgrad.errors import DataError
+
+FORMAT = "handgrad 1"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new one, whatever happens. DataError if it cannot be."""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise DataError("train.cannot_write", path=path, reason=error.strerror) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise DataError("train.cannot_write", path=path, reason=error.strerror) from error
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def save(path: Path, arrays: dict[str, Array], values: dict[str, Any]) -> None:
+    """Write arrays by name, and JSON values, as one safetensors file."""
+    from safetensors.numpy import save as encode
+
+    metadata = {"format": FORMAT, "values": json.dumps(values)}
+    write_whole(path, encode({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata))
+
+
+def load(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The arrays and values of a file that `save` wrote. DataError where it is missing, broken, or another's."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise DataError("train.no_checkpoint", path=path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 - not a dict
+        values = json.loads(metadata["values"])
+        if metadata["format"] != FORMAT or not isinstance(values, dict):
+            raise KeyError("format")
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise DataError("train.corrupt", path=path, reason=f"{type(error).__name__}: {error}"[:120]) from error
+    return arrays, values
+
+
+def save_net(path: Path, net: Sequential, values: dict[str, Any] | None = None) -> None:
+    """Write a trained net, architecture included, so that `load_net` needs nothing else."""
+    save(path, net.state(), {"architecture": net.config()} | (values or {}))
+
+
+def load_net(path: Path) -> tuple[Sequential, dict[str, Any]]:
+    """The net of a file that `save_net` wrote, in eval mode, and the values stored with it."""
+    arrays, values = load(path)
+    if "architecture" not in values:
+        raise DataError("train.no_architecture", path=path)
+    try:
+        net = Sequential.from_config(values["architecture"])
+    except (KeyError, TypeError) as error:
+        raise DataError("train.corrupt", path=path, reason=f"{type(error).__name__}: {error}"[:120]) from error
+    net.load_state(arrays)
+    net.eval()
+    return net, values

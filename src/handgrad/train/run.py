@@ -1,0 +1,284 @@
+"""A run: one training in one folder, from which it can be looked at, gone on with, and done again.
+
+    run.json                what was trained and how (the manifest), and what came out
+    history.jsonl           the records, one JSON line each
+    checkpoint.safetensors  where the training stands; `resume` goes on from it
+    model.safetensors       the trained net
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+import handgrad
+from handgrad.core.net import Sequential
+from handgrad.data import Dataset, Split, load_data
+from handgrad.errors import DataError, InputError
+from handgrad.records import EpochRecord, Record, StepRecord, from_json, to_json
+from handgrad.train import checkpoint, threads
+from handgrad.train.evaluate import Evaluation, evaluate
+from handgrad.train.loop import Training
+from handgrad.train.randomness import new_generator
+from handgrad.train.recipe import Recipe
+
+MANIFEST, HISTORY, CHECKPOINT, MODEL = "run.json", "history.jsonl", "checkpoint.safetensors", "model.safetensors"
+STEPS_KEPT = 100  # step records an epoch in the history file; all of them are yielded
+
+
+class Run:
+    """One training in one folder. Make it with `start`, `resume` or `open`.
+
+    Attributes:
+        path: the folder.
+        manifest: what was trained and how; after `finish` also what came out.
+        recipe: the recipe, with all that was changed in it.
+    """
+
+    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+        self.path, self.manifest = path, manifest
+        self.recipe = Recipe.from_dict(manifest["recipe"]["name"], manifest["recipe"])
+        self._data: Dataset | None = None
+        self._training: Training | None = None
+
+    # -- three ways to get one
+
+    @classmethod
+    def start(cls, path: Path | str, recipe: Recipe, *, thread_count: int | None = None) -> Self:
+        """A new run in a new folder. Nothing is trained until `train`.
+
+        Args:
+            path: a folder that does not exist yet, or is empty.
+            recipe: what to train.
+            thread_count: for the matrix products; None: measured.
+
+        Raises:
+            InputError, DataError: for settings, data or a folder that will not do; nothing is written then.
+        """
+        path = Path(path)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise InputError("train.folder_taken", path=path)
+        if thread_count is not None and not 1 <= thread_count <= threads.MOST:
+            raise InputError("core.size", what="threads", got=thread_count, most=threads.MOST)
+        run = cls(path, {"recipe": recipe.to_dict()})
+        training = run.training()
+        measured: dict[int, float] = {}
+        if thread_count is None:
+            sizes = [run.data().features, *recipe.hidden, len(run.data().classes)]
+            thread_count, measured = threads.fastest(sizes, recipe.batch_size, recipe.dtype)
+        run.manifest |= {
+            "handgrad": handgrad.__version__,
+            "status": "running",
+            "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "seed": recipe.seed,
+            "data": {"name": run.data().name, "sums": run.data().sums()},
+            "parameters": int(training.net.theta.size),
+            "threads": thread_count,
+            "threads_measured": {str(count): seconds for count, seconds in measured.items()},
+            "versions": {"python": platform.python_version(), "numpy": np.__version__, "machine": platform.machine()},
+        }
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError("train.cannot_write", path=path, reason=error.strerror) from error
+        run._write_manifest()
+        return run
+
+    @classmethod
+    def open(cls, path: Path | str) -> Self:
+        """A run that is there. DataError where the folder is none of a run."""
+        path = Path(path)
+        if not (path / MANIFEST).is_file():
+            raise DataError("train.no_run", path=path)
+        try:
+            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+            return cls(path, manifest)
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise DataError("train.corrupt", path=path / MANIFEST, reason=f"{type(error).__name__}: {error}") from error
+
+    @classmethod
+    def resume(cls, path: Path | str) -> Self:
+        """A run that was stopped, ready to go on to the same weights as if it had not been.
+
+        Raises:
+            DataError: no run, no checkpoint, a corrupt one, one of another net, or data that have changed since.
+        """
+        run = cls.open(path)
+        arrays, values = checkpoint.load(run.path / CHECKPOINT)
+        if run.manifest["data"]["sums"] != run.data().sums():
+            raise DataError("train.other_data", data=run.data().name)
+        try:
+            run.training().load_state(arrays, values["loop"])
+        except KeyError as error:
+            raise DataError("train.corrupt", path=run.path / CHECKPOINT, reason=f"KeyError: {error}") from error
+        kept = [record for record in run.history() if record.step <= run.training().step]
+        checkpoint.write_whole(run.path / HISTORY, "".join(to_json(r) + "\n" for r in kept).encode())
+        return run
+
+    # -- what it holds
+
+    def data(self) -> Dataset:
+        """The data set, loaded when first asked for."""
+        if self._data is None:
+            self._data = load_data(self.recipe.data)
+        return self._data
+
+    def history(self) -> list[Record]:
+        """The records so far: every epoch's, and some steps of each epoch."""
+        path = self.path / HISTORY
+        if not path.is_file():
+            return []
+        records = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # the last line, if the process was killed in it
+                records.append(from_json(line))
+        return records
+
+    def net(self) -> Sequential:
+        """The trained net, in eval mode; of a run that did not end, the net of its last checkpoint."""
+        if (self.path / MODEL).is_file():
+            return checkpoint.load_net(self.path / MODEL)[0]
+        arrays, _ = checkpoint.load(self.path / CHECKPOINT)
+        net = self.recipe.net(self.data().features, len(self.data().classes), new_generator(0, "modern"))
+        net.load_state({name[4:]: array for name, array in arrays.items() if name.startswith("net.")})
+        return net.eval()
+
+    # -- the training
+
+    def training(self) -> Training:
+        """Net, loss, optimizer and loop, as the recipe says; built when first asked for."""
+        if self._training is None:
+            self._training = self._build()
+        return self._training
+
+    def train(self) -> Iterator[Record]:
+        """Train to the end, yielding each record; history and checkpoints are kept on the way.
+
+        After any record, `interrupt` leaves a checkpoint from which `resume` goes on.
+        """
+        training = self.training()
+        every = max(1, training.steps_per_epoch // STEPS_KEPT)
+        with threads.limited_to(self.manifest["threads"]), (self.path / HISTORY).open("a", encoding="utf-8") as history:
+            for record in training.records():
+                if not isinstance(record, StepRecord) or record.step % every == 0:
+                    history.write(to_json(record) + "\n")
+                if isinstance(record, EpochRecord):
+                    history.flush()
+                    self._checkpoint()
+                yield record
+
+    def interrupt(self) -> None:
+        """Leave a checkpoint of this very step, and mark the run as interrupted."""
+        self._checkpoint()
+        self._mark("interrupted")
+
+    def fail(self) -> None:
+        """Mark the run as failed; the last good checkpoint stays as it is."""
+        self._mark("failed")
+
+    def finish(self) -> Evaluation:
+        """Evaluate on the test set, save the net, and write what came out into the manifest."""
+        training, data = self.training(), self.data()
+        with threads.limited_to(self.manifest["threads"]):
+            result = evaluate(training.net, data.test.images, data.test.labels, self.recipe.criterion())
+        shown = {"classes": list(data.classes), "picture_shape": data.picture_shape}
+        checkpoint.save_net(self.path / MODEL, training.net, shown)
+        epochs = [record for record in self.history() if isinstance(record, EpochRecord)]
+        self.manifest["result"] = {
+            "reported_loss": [r.last_loss if self.recipe.report == "last" else r.loss for r in epochs],
+            "train_accuracy": [r.accuracy for r in epochs],
+            "test_loss": result.loss,
+            "test_accuracy": result.accuracy,
+            "train_seconds": round(sum(r.seconds for r in epochs), 3),
+            "weights_sha256": hashlib.sha256(training.net.theta.tobytes()).hexdigest(),
+        }
+        self._mark("done")
+        return result
+
+    def _build(self) -> Training:
+        recipe, data = self.recipe, self.data()
+        rng = new_generator(recipe.seed, recipe.rng)
+        train, validation = split_off(data.train, recipe.validation, recipe.seed)
+        net = recipe.net(data.features, len(data.classes), rng)
+        optimizer = recipe.make_optimizer(net)
+        training = Training(
+            net,
+            train.images,
+            train.labels,
+            recipe.criterion(),
+            optimizer,
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            rng=rng,
+            shuffle=recipe.shuffle,
+            drop_last=recipe.drop_last,
+            validation=(validation.images, validation.labels) if validation else None,
+            patience=recipe.patience,
+            accumulate=recipe.accumulate,
+            clip_norm=recipe.clip_norm,
+        )
+        training.schedule = recipe.make_schedule(training.steps_per_epoch * recipe.epochs)
+        return training
+
+    def _checkpoint(self) -> None:
+        arrays, values = self.training().state()
+        checkpoint.save(self.path / CHECKPOINT, arrays, {"loop": values})
+
+    def _mark(self, status: str) -> None:
+        self.manifest["status"] = status
+        self._write_manifest()
+
+    def _write_manifest(self) -> None:
+        content = json.dumps(self.manifest, indent=2, ensure_ascii=False) + "\n"
+        checkpoint.write_whole(self.path / MANIFEST, content.encode())
+
+    # -- how it shows itself
+
+    def __repr__(self) -> str:
+        result = self.manifest.get("result", {})
+        accuracy = result.get("test_accuracy")
+        tail = f", test accuracy {accuracy:.2%}" if accuracy is not None else ""
+        return f"Run({os.fspath(self.path)!r}: {self.recipe.name}, {self.manifest.get('status', 'new')}{tail})"
+
+    def _repr_html_(self) -> str:
+        rows = {"recipe": self.recipe.name, "status": self.manifest.get("status", "new")}
+        rows |= {k: v for k, v in self.manifest.get("result", {}).items() if isinstance(v, float)}
+        cells = "".join(f"<tr><th style='text-align:left'>{key}</th><td>{value}</td></tr>" for key, value in rows.items())
+        return f"<b>Run</b> <code>{self.path}</code><table><tbody>{cells}</tbody></table>"
+
+
+def split_off(split: Split, share: float, seed: int) -> tuple[Split, Split | None]:
+    """(training, validation): a share below 1, or a number of rows, drawn at random and taken out of a split.
+
+    The draw has a generator of its own, so that weights and orders are the same with validation and without.
+    """
+    total = len(split.labels)
+    count = round(share * total) if 0 < share < 1 else int(share)
+    if not 0 <= count < total or (share > 0 and count == 0):
+        raise InputError("train.validation", got=share, samples=total)
+    if count == 0:
+        return split, None
+    order = np.random.default_rng([seed, 1]).permutation(total)
+    kept, apart = np.sort(order[count:]), np.sort(order[:count])
+    return Split(split.images[kept], split.labels[kept]), Split(split.images[apart], split.labels[apart])
+
+
+def new_folder(recipe: str, parent: Path = Path("runs")) -> Path:
+    """A folder for a new run, named after the recipe and the time."""
+    base = parent / f"{recipe}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    path, n = base, 1
+    while path.exists():
+        n += 1
+        path = base.with_name(f"{base.name}-{n}")
+    return path
