@@ -8,8 +8,6 @@ import pytest
 from handgrad.core.arrays import Array
 from handgrad.records import EpochRecord, Record, StepRecord
 
-DIGITS = [str(i) for i in range(10)]
-
 
 @pytest.fixture
 def records() -> list[Record]:
