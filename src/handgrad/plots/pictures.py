@@ -127,6 +127,6 @@ def _grid(pictures: Array, captions: list[str], wrong: Any, title: str, below: s
         mark = " ✗" if i in marks else ""
         axes.text(x + w / 2, y + h + 0.04 / pixel, caption + mark, ha="center", va="top", **font(SMALL))
         if mark:
-            axes.add_patch(Rectangle((x, y), w, h, fill=False, edgecolor=VERMILION, linewidth=2))
+            axes.add_patch(Rectangle((x, y), w, h, fill=False, edgecolor=VERMILION, linewidth=2, clip_on=False))
     headline(figure, title, below)
     return figure
