@@ -40,4 +40,100 @@ from handgrad.core.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_by_no
 from handgrad.core.schedules import constant, cosine, one_cycle, step_decay, warm_up
 from handgrad.errors import DataError, DivergedError, HandgradError, InputError, StateError
 
+if TYPE_CHECKING:
+    from handgrad.data import load_data, to_mnist
+    from handgrad.train import Recipe, Run, Training, evaluate, fit, load_recipe, probabilities
+
 __version__ = "0.1.0"
+
+# Imported when first used, so that `import handgrad` costs NumPy and nothing else.
+_LATER = {
+    "load_data": "handgrad.data",
+    "to_mnist": "handgrad.data",
+    "Recipe": "handgrad.train",
+    "Run": "handgrad.train",
+    "Training": "handgrad.train",
+    "evaluate": "handgrad.train",
+    "fit": "handgrad.train",
+    "load_recipe": "handgrad.train",
+    "probabilities": "handgrad.train",
+}
+# What people look for under the name that it has elsewhere.
+_ELSEWHERE = {
+    "CrossEntropyLoss": "SoftmaxCrossEntropy (takes logits, as PyTorch's does) or CrossEntropy (takes probabilities)",
+    "NLLLoss": "SoftmaxCrossEntropy (takes logits)",
+    "BCEWithLogitsLoss": "BinaryCrossEntropy",
+    "MSELoss": "MSE",
+    "HuberLoss": "Huber",
+    "Module": "Layer (one with forward and backward) or Sequential",
+    "BatchNorm1d": "BatchNorm",
+}
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "MLP",
+    "MSE",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "BatchNorm",
+    "BinaryCrossEntropy",
+    "CrossEntropy",
+    "DataError",
+    "DivergedError",
+    "Dropout",
+    "Flatten",
+    "HandgradError",
+    "Huber",
+    "InputError",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "Loss",
+    "Optimizer",
+    "RMSprop",
+    "ReLU",
+    "Recipe",
+    "Run",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "SoftmaxCrossEntropy",
+    "Softplus",
+    "StateError",
+    "Tanh",
+    "Training",
+    "clip_by_norm",
+    "constant",
+    "cosine",
+    "evaluate",
+    "fit",
+    "he",
+    "lecun",
+    "load_data",
+    "load_recipe",
+    "normal",
+    "one_cycle",
+    "orthogonal",
+    "probabilities",
+    "step_decay",
+    "to_mnist",
+    "warm_up",
+    "xavier",
+    "zeros",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        value = globals()[name] = getattr(import_module(_LATER[name]), name)
+        return value
+    hint = f"; here it is called {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+    raise AttributeError(f"module 'handgrad' has no attribute {name!r}{hint}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from handgrad import plots
 from handgrad.core.net import MLP
 from handgrad.records import EpochRecord
-from handgrad.train.evaluate import evaluate, probabilities
+from handgrad.train.evaluation import evaluate, probabilities
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (60, 6, 6), dtype=np.uint8)

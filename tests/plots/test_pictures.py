@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from handgrad.core.arrays import Array
 from handgrad.errors import InputError
 from handgrad.plots import mistakes_gallery, predictions_grid
-from handgrad.train.evaluate import Evaluation, evaluate
+from handgrad.train.evaluation import Evaluation, evaluate
 
 NAMES = ["0", "1", "2"]
 LABELS = np.array([0, 1, 2] * 4)

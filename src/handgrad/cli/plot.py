@@ -13,7 +13,7 @@ from handgrad.cli.output import console, put_json
 from handgrad.core.arrays import Array
 from handgrad.errors import InputError
 from handgrad.train import Run, evaluate, probabilities
-from handgrad.train.evaluate import Evaluation
+from handgrad.train.evaluation import Evaluation
 from handgrad.words import say
 
 if TYPE_CHECKING:

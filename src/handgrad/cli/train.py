@@ -21,7 +21,7 @@ from handgrad.cli.output import console, put_json
 from handgrad.errors import DivergedError, InputError
 from handgrad.records import EpochRecord, StepRecord
 from handgrad.train import Recipe, Run, load_recipe
-from handgrad.train.evaluate import Evaluation
+from handgrad.train.evaluation import Evaluation
 from handgrad.train.run import new_folder
 from handgrad.words import say
 
@@ -49,7 +49,7 @@ USUAL_LR = {"sgd": 0.1, "rmsprop": 0.001, "adam": 0.001, "adamw": 0.001}
 @click.option("--verbose", is_flag=True, help=say("train_cli.help_verbose"))
 @click.option("--json", "as_json", is_flag=True, help=say("cli.help_json"))
 @click.pass_context
-def train(ctx: click.Context, **options: Any) -> None:
+def train(ctx: click.Context, /, **options: Any) -> None:
     """Train a network."""
     out = console(as_json=options["as_json"])
     given = {name for name in options if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}

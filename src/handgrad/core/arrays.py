@@ -12,9 +12,14 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 class RandomSource(Protocol):
     """What the core asks of a random number generator; `numpy.random.Generator` and `RandomState` both have it."""
 
-    def standard_normal(self, size: Any = ...) -> Any: ...
-    def random(self, size: Any = ...) -> Any: ...
-    def permutation(self, x: Any) -> Any: ...
+    def standard_normal(self, size: Any = ...) -> Any:
+        """Normal numbers with mean 0 and standard deviation 1."""
+
+    def random(self, size: Any = ...) -> Any:
+        """Uniform numbers from 0 up to 1."""
+
+    def permutation(self, x: Any) -> Any:
+        """The numbers below x in random order."""
 
 
 def random_source(rng: RandomSource | int | None) -> RandomSource:

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.core.layers.activations import sigmoid
-from handgrad.core.checks import in_range
-from handgrad.core.layers.base import as_float
 from handgrad.core.arrays import Array
+from handgrad.core.checks import in_range
+from handgrad.core.layers.activations import sigmoid
+from handgrad.core.layers.base import as_float
 from handgrad.errors import InputError, StateError
 
 
@@ -23,6 +23,7 @@ class Loss:
     _dy: Array | None = None
 
     def __call__(self, prediction: Any, target: Any) -> float:
+        """Forward, for anything that NumPy can make arrays of."""
         return self.forward(as_float(prediction), np.asarray(target))
 
     def forward(self, prediction: Array, target: Array) -> float:
@@ -50,7 +51,8 @@ class SoftmaxCrossEntropy(Loss):
     z = logits - max, log p_i = z_i - log(sum_k exp(z_k)), so no exponential overflows and no log sees a 0.
 
     Args:
-        label_smoothing: s mixes the target with the uniform one, (1 - s) t + s/classes (Szegedy et al. 2016, section 7).
+        label_smoothing: s mixes the target with the uniform one, (1 - s) t + s/classes (Szegedy et al. 2016,
+            section 7).
     """
 
     def __init__(self, label_smoothing: float = 0.0) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -51,6 +52,7 @@ class Sequential(Layer):
     # -- the mathematics
 
     def __call__(self, x: Any) -> Array:
+        """Forward, for anything that NumPy can make an array of."""
         return self.forward(as_float(x).astype(self.dtype, copy=False))
 
     def forward(self, x: Array) -> Array:
@@ -87,13 +89,26 @@ class Sequential(Layer):
 
     @property
     def theta(self) -> Array:
-        """All weights as one flat array, in the order of `parameters()`; change it in place."""
+        """All weights as one flat array, in the order of `parameters()`; assigning copies into it."""
         return self._flat("theta")
+
+    @theta.setter
+    def theta(self, values: Array) -> None:
+        self._flat("theta")[...] = values
 
     @property
     def grad(self) -> Array:
         """All gradients as one flat array, in the order of `parameters()`."""
         return self._flat("grad")
+
+    @grad.setter
+    def grad(self, values: Array) -> None:
+        self._flat("grad")[...] = values
+
+    def zero_grad(self) -> None:
+        """Set all gradients to 0. Welcome, not needed: backward assigns gradients, it does not add to them."""
+        for _, grad in self.parameters():
+            grad[...] = 0
 
     @property
     def dtype(self) -> Any:
@@ -130,7 +145,7 @@ class Sequential(Layer):
         return {name: parameter.value for name, parameter in self.named_parameters()} | self.buffers()
 
     def load_state(self, state: dict[str, Array]) -> None:
-        """Copy arrays that `state` gave into this net. InputError where names or shapes differ; then nothing changes."""
+        """Copy arrays that `state` gave into this net. InputError, and no change, where names or shapes differ."""
         own = self.state()
         for name in sorted(own.keys() | state.keys()):
             has = state[name].shape if name in state else None
@@ -144,8 +159,9 @@ class Sequential(Layer):
         """Training mode for every layer."""
         self.training = mode
         for layer in self.layers:
-            if hasattr(layer, "train"):
-                layer.train() if mode else layer.eval()
+            switch = getattr(layer, "train" if mode else "eval", None)
+            if callable(switch):  # somebody else's layer may have none, or an attribute of that name
+                switch()
         return self
 
     def config(self) -> dict[str, Any]:
@@ -293,7 +309,7 @@ class MLP(Sequential):
         hidden = _activation(activation)
         start = init or ("xavier" if activation in ("sigmoid", "tanh") else "he")
         layers: list[Layer] = []
-        for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for i, (inputs, outputs) in enumerate(pairwise(sizes)):
             layers.append(Linear(inputs, outputs, init=start, rng=rng, dtype=dtype))
             if i < len(sizes) - 2:
                 layers += [BatchNorm(outputs, dtype=dtype)] if batch_norm else []
@@ -330,7 +346,7 @@ def _saved_as(layer: Any) -> str:
 
 
 def _side_by_side(parameters: list[Parameter]) -> bool:
-    return all(a.buffer is b.buffer and a.stop == b.start for a, b in zip(parameters, parameters[1:], strict=False))
+    return all(a.buffer is b.buffer and a.stop == b.start for a, b in pairwise(parameters))
 
 
 def _opened(layers: tuple[Any, ...]) -> Iterator[Any]:

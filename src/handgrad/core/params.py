@@ -100,14 +100,12 @@ class GuestParameter:
     @property
     def value(self) -> Array:
         """The live array."""
-        value, _ = self.layer.parameters()[self.index]
-        return value  # type: ignore[no-any-return]
+        return self[0]
 
     @property
     def grad(self) -> Array:
-        """The gradient that the layer's last backward left."""
-        _, grad = self.layer.parameters()[self.index]
-        return grad  # type: ignore[no-any-return]
+        """The gradient that the layer's last backward left; zeros where it has None, before the first one."""
+        return self[1]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -120,15 +118,15 @@ class GuestParameter:
         return int(self.value.size)
 
     def __iter__(self) -> Iterator[Array]:
-        value, grad = self.layer.parameters()[self.index]
+        value, grad = list(self.layer.parameters())[self.index]
         yield value
-        yield grad
+        yield np.zeros_like(value) if grad is None else grad
 
     def __len__(self) -> int:
         return 2
 
     def __getitem__(self, index: int) -> Array:
-        return (self.value, self.grad)[index]
+        return tuple(self)[index]
 
     def __repr__(self) -> str:
         return f"GuestParameter({self.name!r}, shape {self.shape}, {self.value.dtype})"

@@ -63,10 +63,10 @@ def schedule(name: str, steps: int, **settings: Any) -> Schedule:
     """A schedule by name, for a training of `steps` steps: constant, step, cosine, one-cycle or warm-up."""
     makers: dict[str, Callable[..., Schedule]] = {
         "constant": constant,
-        "step": lambda every=max(1, steps // 3), factor=0.1: step_decay(every, factor),
+        "step": lambda every=None, factor=0.1: step_decay(every or max(1, steps // 3), factor),
         "cosine": lambda floor=0.0: cosine(steps, floor),
         "one-cycle": lambda **options: one_cycle(steps, **options),
-        "warm-up": lambda warm=max(1, steps // 20): warm_up(warm),
+        "warm-up": lambda warm=None: warm_up(warm or max(1, steps // 20)),
     }
     if name not in makers:
         raise InputError("core.choice", what="schedule", got=name, choices=", ".join(makers))

@@ -37,7 +37,7 @@ def next_order(order: Array, shuffle: str, rng: RandomSource) -> Array:
     """
     if shuffle == "none":
         return order
-    permutation = rng.permutation(len(order))
+    permutation: Array = rng.permutation(len(order))
     return permutation if shuffle == "fresh" else order[permutation]
 
 

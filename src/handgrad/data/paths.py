@@ -6,10 +6,12 @@ Here is decided which of them a path is; IDX folders and .npz are read here, the
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from handgrad.core.arrays import Array
 from handgrad.data.assemble import assemble
@@ -99,14 +101,17 @@ def load_npz(path: Path, name: str) -> Dataset:
     Pickled objects are not loaded: they can run any code.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file:  # np.load(path) leaves a damaged file open
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, NpzFile):
+                raise DataError("data.npz_damaged", path=str(path))
             keys = archive.files
             for names in (*_NPZ_PARTS, *_NPZ_WHOLE):
                 if all(key in keys for key in names):
                     arrays = [_member(archive, path, key) for key in names]
                     train, test = (arrays[0], arrays[1]), (arrays[2], arrays[3]) if len(arrays) > 2 else None  # noqa: PLR2004
                     return assemble(name, str(path), train, test)
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
         if isinstance(error, DataError):  # which is a ValueError too
             raise
         raise DataError("data.npz_damaged", path=str(path)) from None

@@ -82,7 +82,8 @@ class NumpyEngine:
         return loss, count_right(prediction, y)
 
     def _gradient_in_parts(self, images: Array, labels: Array, rows: Array) -> tuple[float, int | None]:
-        loss, right = 0.0, 0
+        loss = 0.0
+        right: int | None = 0
         parts = [part for part in np.array_split(rows, self.accumulate) if len(part)]
         for i, part in enumerate(parts):
             share = len(part) / len(rows)

@@ -17,7 +17,7 @@ from handgrad.core.checks import positive_int
 from handgrad.errors import InputError
 from handgrad.plots.lettering import SMALL, font, inches, names, room
 from handgrad.plots.sheet import VERMILION, as_pictures, headline, mosaic, place, sheet
-from handgrad.train.evaluate import Evaluation
+from handgrad.train.evaluation import Evaluation
 from handgrad.words import say
 
 WIDTH = 8.4  # inches of paper
@@ -40,7 +40,7 @@ def predictions_grid(  # noqa: PLR0913 - what is drawn takes four, and three hav
     Args:
         images: (n, h, w), or square ones as (n, h * w); uint8 from 0 to 255, or floats from 0 to 1.
         labels: true classes, whole numbers (n,).
-        probabilities: (n, classes), as `handgrad.train.evaluate.probabilities` gives them.
+        probabilities: (n, classes), as `handgrad.train.evaluation.probabilities` gives them.
         classes: a name for each class.
         rows: of ten images each, where the names are short; long ones take more room.
         indices: which images, in this order; None: the first ones.
@@ -70,7 +70,7 @@ def mistakes_gallery(
 
     Args:
         images: those that were evaluated, as in `predictions_grid`.
-        evaluation: from `handgrad.train.evaluate.evaluate`.
+        evaluation: from `handgrad.train.evaluation.evaluate`.
         classes: a name for each class.
         lang: "en" or "ko"; None: the reader's language.
 

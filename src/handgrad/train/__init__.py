@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handgrad.train.evaluate import Evaluation, evaluate, probabilities
+from handgrad.train.evaluation import Evaluation, evaluate, probabilities
 from handgrad.train.loop import Training, fit
 from handgrad.train.recipe import Recipe, load_recipe
 from handgrad.train.run import Run

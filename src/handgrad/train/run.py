@@ -26,7 +26,7 @@ from handgrad.data import Dataset, Split, load_data
 from handgrad.errors import DataError, InputError
 from handgrad.records import EpochRecord, Record, StepRecord, from_json, to_json
 from handgrad.train import checkpoint, threads
-from handgrad.train.evaluate import Evaluation, evaluate
+from handgrad.train.evaluation import Evaluation, evaluate
 from handgrad.train.loop import Training
 from handgrad.train.randomness import new_generator
 from handgrad.train.recipe import Recipe

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from handgrad.core.arrays import Array
+
 
 MOST = 1024  # threads; more than that is a slip of the pen
 
@@ -49,7 +51,7 @@ def fastest(sizes: list[int], batch_size: int, dtype: str) -> tuple[int, dict[in
     return (most if seconds[most] < 0.9 * seconds[1] else 1), seconds
 
 
-def _time(x: np.ndarray, w: np.ndarray, dy: np.ndarray) -> float:  # type: ignore[type-arg]
+def _time(x: Array, w: Array, dy: Array) -> float:
     began = time.perf_counter()
     _ = x @ w
     _ = x.T @ dy

@@ -13,7 +13,8 @@ from handgrad.core.layers.softmax import Softmax
 LAYERS: dict[str, type[Layer]] = {
     kind.__name__: kind
     for kind in (
-        Linear, Sigmoid, Tanh, ReLU, LeakyReLU, ELU, GELU, SiLU, Softplus, Softmax, Flatten, Dropout, BatchNorm, LayerNorm,
+        Linear, Sigmoid, Tanh, ReLU, LeakyReLU, ELU, GELU, SiLU, Softplus, Softmax, Flatten, Dropout, BatchNorm,
+        LayerNorm,
     )
 }  # fmt: skip
 
@@ -23,4 +24,22 @@ ACTIVATIONS: dict[str, type[Layer]] = {
     "softplus": Softplus,
 }  # fmt: skip
 
-__all__ = ["ACTIVATIONS", "LAYERS", "Layer", *sorted(LAYERS)]
+__all__ = [
+    "ACTIVATIONS",
+    "ELU",
+    "GELU",
+    "LAYERS",
+    "BatchNorm",
+    "Dropout",
+    "Flatten",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+]

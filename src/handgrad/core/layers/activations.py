@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.core.arrays import Array
 from handgrad.core.checks import in_range
 from handgrad.core.layers.base import Layer
 from handgrad.core.normal import normal_cdf, normal_pdf
-from handgrad.core.arrays import Array
 from handgrad.errors import InputError
 
 
@@ -39,7 +39,7 @@ class Sigmoid(Layer):
         sigmoids in a row shrink a gradient at least 256 times.
         """
         (y,) = self.kept(dy)
-        return dy * (y * (1 - y))
+        return dy * (y * (1 - y))  # type: ignore[no-any-return]
 
 
 class Tanh(Layer):
@@ -57,7 +57,7 @@ class Tanh(Layer):
         tanh = sinh/cosh, so by the quotient rule dy/dx = (cosh^2 - sinh^2)/cosh^2 = 1 - tanh^2.
         """
         (y,) = self.kept(dy)
-        return dy * (1 - y * y)
+        return dy * (1 - y * y)  # type: ignore[no-any-return]
 
 
 class ReLU(Layer):
@@ -76,7 +76,7 @@ class ReLU(Layer):
         y > 0 says the same as x > 0, and y is at hand anyway: the next layer keeps it too.
         """
         (y,) = self.kept(dy)
-        return dy * (y > 0)
+        return dy * (y > 0)  # type: ignore[no-any-return]
 
 
 class LeakyReLU(Layer):

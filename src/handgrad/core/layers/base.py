@@ -10,8 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from handgrad.core.params import Parameter
 from handgrad.core.arrays import Array
+from handgrad.core.params import Parameter
 from handgrad.errors import InputError, StateError
 
 
@@ -28,11 +28,13 @@ class Layer:
     _kept: tuple[tuple[int, ...], tuple[Any, ...]] | None = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """A layer with room for parameters, so that a subclass need not call `super().__init__()`."""
         layer = super().__new__(cls)
         layer._parameters = {}
         return layer
 
     def __call__(self, x: Any) -> Array:
+        """Forward, for anything that NumPy can make an array of."""
         return self.forward(as_float(x))
 
     def forward(self, x: Array) -> Array:
@@ -70,7 +72,11 @@ class Layer:
 
     def buffers(self) -> dict[str, Array]:
         """Arrays that belong to a trained layer and are not learned by gradient, such as running statistics."""
-        return {}
+        return {
+            f"{attribute}.{name}": array
+            for attribute, layer in self._inner()
+            for name, array in layer.buffers().items()
+        }
 
     def train(self, mode: bool = True) -> Self:
         """Training mode: keep what backward needs; Dropout drops, BatchNorm uses the batch's own statistics."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from handgrad.core.arrays import Array, RandomSource, random_source
 from handgrad.core.checks import in_range
 from handgrad.core.layers.base import Layer
-from handgrad.core.arrays import Array, RandomSource, random_source
 
 
 class Dropout(Layer):

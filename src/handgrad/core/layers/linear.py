@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.core.init import Init, initializer
+from handgrad.core.arrays import Array, RandomSource, random_source
 from handgrad.core.checks import positive_int
+from handgrad.core.init import Init, initializer
 from handgrad.core.layers.base import Layer, need_columns
 from handgrad.core.params import learned
-from handgrad.core.arrays import Array, RandomSource, random_source
 
 
 class Linear(Layer):

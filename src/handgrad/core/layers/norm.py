@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.core.arrays import Array
 from handgrad.core.checks import in_range, positive_int
 from handgrad.core.layers.base import Layer, need_columns
 from handgrad.core.params import learned
-from handgrad.core.arrays import Array
 from handgrad.errors import InputError
 
 
@@ -29,7 +29,7 @@ def normalise_backward(dxhat: Array, xhat: Array, inverse_std: Array, axis: int)
     """
     mean_of_d = dxhat.mean(axis=axis, keepdims=True)
     mean_of_dx = (dxhat * xhat).mean(axis=axis, keepdims=True)
-    return inverse_std * (dxhat - mean_of_d - xhat * mean_of_dx)
+    return inverse_std * (dxhat - mean_of_d - xhat * mean_of_dx)  # type: ignore[no-any-return]
 
 
 class BatchNorm(Layer):
@@ -51,7 +51,13 @@ class BatchNorm(Layer):
     shift, dshift = learned("shift")  # (features,)
 
     def __init__(
-        self, features: int, *, momentum: float = 0.1, eps: float = 1e-5, dtype: Any = np.float32, name: str | None = None
+        self,
+        features: int,
+        *,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+        dtype: Any = np.float32,
+        name: str | None = None,
     ) -> None:
         self.features = positive_int(features, "BatchNorm features")
         self.momentum = in_range(momentum, "BatchNorm momentum", 0, 1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from handgrad.core.layers.base import Layer
 from handgrad.core.arrays import Array
+from handgrad.core.layers.base import Layer
 
 
 class Flatten(Layer):

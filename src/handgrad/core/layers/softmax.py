@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from handgrad.core.layers.base import Layer
 from handgrad.core.arrays import Array
+from handgrad.core.layers.base import Layer
 
 
 def softmax(z: Array) -> Array:

@@ -13,7 +13,7 @@ from handgrad.core.layers import Dropout, Linear, Sigmoid
 from handgrad.core.losses import MSE, SoftmaxCrossEntropy
 from handgrad.core.net import MLP, Sequential
 from handgrad.errors import DivergedError, InputError
-from handgrad.train.evaluate import Mistake, evaluate, probabilities
+from handgrad.train.evaluation import Mistake, evaluate, probabilities
 
 LABELS = np.array([0, 0, 1, 1, 2, 2], np.uint8)
 ROWS = np.array(
