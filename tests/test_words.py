@@ -1,0 +1,225 @@
+"""The sentences: both languages complete and alike, every key that the source asks for there, and none left over."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import handgrad
+from handgrad import words
+from handgrad.errors import InputError
+from handgrad.words import say
+from handgrad.words.particles import PARTICLES, particle
+
+SOURCE = Path(handgrad.__file__).parent
+WORDS = SOURCE / "words"
+SPEAKERS = {"say", "InputError", "StateError", "DataError", "DivergedError", "HandgradError"}
+
+
+def tables(lang: str) -> dict[str, dict[str, str]]:
+    """All rooms of one language."""
+    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((WORDS / lang).glob("*.toml"))}
+
+
+EN, KO = tables("en"), tables("ko")
+KEYS = sorted(f"{room}.{key}" for room, table in EN.items() for key in table)
+
+
+def placeholders(sentence: str) -> dict[str, set[str]]:
+    """name -> how it is formatted, Korean particles apart."""
+    found: dict[str, set[str]] = {}
+    for _, name, spec, conversion in string.Formatter().parse(sentence):
+        if name is not None:
+            assert not conversion, sentence
+            found.setdefault(name, set()).add("" if spec in PARTICLES else spec or "")
+    return {name: specs - {""} for name, specs in found.items()}
+
+
+# -- the two languages
+
+
+def test_both_languages_have_the_same_rooms() -> None:
+    assert EN.keys() == KO.keys()
+    assert EN
+
+
+@pytest.mark.parametrize("room", EN)
+def test_both_languages_have_the_same_keys_in_the_same_order(room: str) -> None:
+    assert list(EN[room]) == list(KO[room])
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_both_sentences_have_the_same_placeholders(key: str) -> None:
+    room, _, line = key.partition(".")
+    english, korean = EN[room][line], KO[room][line]
+    assert isinstance(english, str)
+    assert isinstance(korean, str)
+    assert english.strip()
+    assert korean.strip()
+    assert placeholders(english) == placeholders(korean)
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in placeholders(english))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_each_language_is_itself(key: str) -> None:
+    room, _, line = key.partition(".")
+    english, korean = EN[room][line], KO[room][line]
+    assert not re.search("[가-힣]", english)
+    if " " in english and re.search("[a-z]{3}", re.sub(r"\{[^}]*\}", "", english)):
+        assert re.search("[가-힣]", korean), korean
+    for _, _, spec, _ in string.Formatter().parse(english):
+        assert spec not in PARTICLES
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_korean_particles_follow_the_sound(key: str) -> None:
+    """A particle right after a placeholder hangs on the word that comes: `{name:은/는}`, or both forms written out."""
+    room, _, line = key.partition(".")
+    found = re.search(r"\}['\"]?(은|는|이|가|을|를|과|와|으로|로)(?=[\s.,]|$)", KO[room][line])
+    assert not found, KO[room][line]
+
+
+# -- source and sentences
+
+
+def pattern(node: ast.expr) -> str | None:
+    """A string or f-string as a regular expression, anything in braces standing for any text."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return re.escape(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(re.escape(p.value) if isinstance(p, ast.Constant) else ".+" for p in node.values)
+    return None
+
+
+def strings(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """(pattern, line) of all strings below, the pieces of an f-string not each alone."""
+    pieces = {id(piece) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for piece in node.values}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Constant, ast.JoinedStr)) and id(node) not in pieces:
+            found = pattern(node)
+            if found is not None:
+                yield found, node.lineno
+
+
+def calls() -> list[tuple[str, ast.Call]]:
+    """(file:line, call) for everything in the source that says a sentence."""
+    found = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).split(".")[-1] in SPEAKERS:
+                found.append((f"{path.relative_to(SOURCE)}:{node.lineno}", node))
+    return found
+
+
+def test_every_key_that_the_source_asks_for_exists() -> None:
+    asked = 0
+    for where, call in calls():
+        for wanted, _ in strings(call.args[0]):
+            if re.fullmatch(r"[a-z_]+\\\..+", wanted):  # a room, a dot, a key
+                asked += 1
+                assert any(re.fullmatch(wanted, key) for key in KEYS), f"{where} asks for {wanted}"
+    assert asked > 20
+
+
+def test_every_placeholder_gets_its_value() -> None:
+    for where, call in calls():
+        key = call.args[0]
+        if not isinstance(key, ast.Constant) or any(keyword.arg is None for keyword in call.keywords):
+            continue
+        room, _, line = str(key.value).partition(".")
+        given = {keyword.arg for keyword in call.keywords}
+        for table in (EN, KO):
+            assert placeholders(table[room][line]).keys() <= given, f"{where}: {table[room][line]}"
+
+
+def test_every_sentence_is_said_somewhere() -> None:
+    wanted = {
+        found for path in SOURCE.rglob("*.py") for found, _ in strings(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    exact = {text.replace("\\", "") for text in wanted if ".+" not in text}
+    open_ended = [text for text in wanted if re.match(r"[a-z_]+\\\.", text) and ".+" in text]
+    left_over = [key for key in KEYS if key not in exact and not any(re.fullmatch(text, key) for text in open_ended)]
+    assert left_over == []
+
+
+# -- how a sentence is filled in
+
+
+def test_say() -> None:
+    assert say("core.nesterov", "en") == EN["core"]["nesterov"]
+    assert "784" in say("core.x_shape", "en", layer="Linear 'fc1'", got=(3, 4), columns=784)
+    with pytest.raises(KeyError):
+        say("core.no_such_line", "en")
+    with pytest.raises(KeyError):
+        say("core.x_shape", "en", layer="Linear")
+
+
+@pytest.mark.parametrize(
+    ("variables", "lang"),
+    [
+        ({}, "en"), ({"LANG": "ko_KR.UTF-8"}, "ko"), ({"LANG": "de_DE.UTF-8"}, "en"), ({"LANG": "C"}, "en"),
+        ({"LC_ALL": "C", "LANG": "ko_KR.UTF-8"}, "en"), ({"LC_MESSAGES": "ko_KR", "LANG": "en_US"}, "ko"),
+        ({"HANDGRAD_LANG": "ko", "LC_ALL": "en_US.UTF-8"}, "ko"), ({"HANDGRAD_LANG": "en", "LANG": "ko_KR"}, "en"),
+        ({"HANDGRAD_LANG": "", "LANG": "ko_KR"}, "ko"),
+    ],
+)  # fmt: skip
+def test_the_readers_language(variables: dict[str, str], lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HANDGRAD_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert words.language() == lang
+
+
+def test_an_error_tells_itself_in_both_languages(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = InputError("core.sizes", got=(784,))
+    assert str(error) == error.text("en")
+    assert "(784,)" in error.text("ko")
+    assert "MLP" in error.text("ko")
+    monkeypatch.setenv("HANDGRAD_LANG", "ko")
+    assert str(error) == error.text("ko") != error.text("en")
+
+
+def test_an_error_survives_a_pickle() -> None:
+    import pickle
+
+    error = pickle.loads(pickle.dumps(InputError("core.sizes", got=(784,))))
+    assert isinstance(error, InputError)
+    assert isinstance(error, ValueError)
+    assert error.text("en") == InputError("core.sizes", got=(784,)).text("en")
+
+
+# -- Korean particles
+
+PARTICLE_CASES: list[tuple[Any, str, str]] = [
+    ("가중치", "은/는", "는"), ("기울기값", "은/는", "은"), ("손실", "이/가", "이"), ("모델", "을/를", "을"), ("함수", "과/와", "와"),
+    ("파일", "으로/로", "로"), ("폴더", "으로/로", "로"), ("화면", "으로/로", "으로"), ("오류", "이다/다", "다"), ("값", "이다/다", "이다"),
+    # Digits as they are read aloud: 영 일 이 삼 사 오 육 칠 팔 구.
+    ("0", "은/는", "은"), ("1", "은/는", "은"), ("2", "은/는", "는"), ("3", "이/가", "이"), ("4", "이/가", "가"), ("5", "을/를", "를"),
+    ("6", "을/를", "을"), ("7", "과/와", "과"), ("8", "과/와", "과"), ("9", "과/와", "와"), ("784", "은/는", "는"), ("60", "은/는", "은"),
+    ("1", "으로/로", "로"), ("7", "으로/로", "로"), ("8", "으로/로", "로"), ("3", "으로/로", "으로"), ("0", "으로/로", "으로"),
+    ("6", "으로/로", "으로"), ("2", "으로/로", "로"),
+    # Quotes and brackets are not read.
+    ("'가중치'", "은/는", "는"), ("(784)", "은/는", "는"), ("층.", "이/가", "이"), ("[1, 3]", "을/를", "을"),
+    # Latin letters are read in more than one way: both forms.
+    ("Linear", "은/는", "은(는)"), ("fc1.weight", "이/가", "이(가)"), ("Adam", "을/를", "을(를)"), ("ReLU", "과/와", "과(와)"),
+    ("Adam", "으로/로", "(으)로"), ("Adam", "이다/다", "(이)다"), ("", "은/는", "은(는)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("word", "pair", "right"), PARTICLE_CASES)
+def test_particles(word: str, pair: str, right: str) -> None:
+    assert particle(word, pair) == right
+    template = "{word:" + pair + "}"
+    assert words._FORMAT.vformat(template, (), {"word": word}) == word + right
+
+
+def test_other_formats_still_work() -> None:
+    assert words._FORMAT.vformat("{n:,} {x:.2f} {y:>4}", (), {"n": 60000, "x": 1 / 3, "y": 7}) == "60,000 0.33    7"
