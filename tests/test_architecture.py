@@ -1,4 +1,4 @@
-"""The house stands on its floors: imports go down only, rooms on one floor leave each other alone, and the core is bare."""
+"""The house stands on its floors: imports go down only, rooms on one floor leave each other alone, the core is bare."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ FOR_ALL = {"handgrad.core.arrays"}
 OUTSIDE = {
     "core": {"numpy"}, "audit": {"numpy"}, "records": set(), "errors": set(), "words": set(), "engines": {"numpy"},
 }  # fmt: skip
+LOUD = {"os", "sys", "pathlib", "io", "random", "time", "logging", "subprocess", "threading"}
 FILES = sorted(ROOT.rglob("*.py"))
 
 
-def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
-    """(full name of a module, line, whether it is imported only when a function runs)."""
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """(full name of a module, line) for every import, those inside functions too."""
     package = ".".join(("handgrad", *path.relative_to(ROOT).parent.parts))
     tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    inside = {id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef)) for n in ast.walk(f)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno, id(node) in inside) for alias in node.names)
+            yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 parent = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*parent, base] if base else parent)
             if base == "handgrad":
-                yield from ((f"handgrad.{alias.name}", node.lineno, id(node) in inside) for alias in node.names)
+                yield from ((f"handgrad.{alias.name}", node.lineno) for alias in node.names)
             else:
-                yield base, node.lineno, id(node) in inside
+                yield base, node.lineno
 
 
 def room(module: str) -> str:
@@ -69,7 +69,7 @@ def test_imports_go_down_only(path: Path) -> None:
     if mine in ("__init__", "__main__"):
         return
     assert mine in FLOORS, f"{label(path)} lies in a room that has no floor yet"
-    for module, line, _ in imports(path):
+    for module, line in imports(path):
         theirs = room(module)
         if not module.startswith("handgrad") or theirs in ("", mine, "__version__") or module in FOR_ALL:
             continue
@@ -81,7 +81,7 @@ def test_imports_go_down_only(path: Path) -> None:
 @pytest.mark.parametrize("path", [p for p in FILES if own_room(p) in OUTSIDE], ids=label)
 def test_what_a_room_takes_from_outside(path: Path) -> None:
     allowed = OUTSIDE[own_room(path)]
-    for module, line, _ in imports(path):
+    for module, line in imports(path):
         top = module.split(".")[0]
         if top != "handgrad" and top not in sys.stdlib_module_names:
             assert top in allowed, f"{label(path)}:{line} imports {module}"
@@ -91,10 +91,8 @@ def test_what_a_room_takes_from_outside(path: Path) -> None:
 def test_the_core_is_silent(path: Path) -> None:
     """No printing, no files, no processes, no clock, no random numbers but those that are passed in."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    for module, line, _ in imports(path):
-        assert module.split(".")[0] not in {"os", "sys", "pathlib", "io", "random", "time", "logging", "subprocess", "threading"}, (
-            f"{label(path)}:{line} imports {module}"
-        )  # fmt: skip
+    for module, line in imports(path):
+        assert module.split(".")[0] not in LOUD, f"{label(path)}:{line} imports {module}"
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in {"print", "open", "input"}, f"{label(path)}:{node.lineno}"

@@ -32,7 +32,9 @@ def test_only_the_core_of_the_house_is_imported() -> None:
 
 
 def test_importing_prints_and_warns_nothing() -> None:
-    done = subprocess.run([sys.executable, "-W", "error", "-c", "import handgrad"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "import handgrad"], capture_output=True, text=True, check=True
+    )
     assert done.stdout == done.stderr == ""
 
 

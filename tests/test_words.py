@@ -8,7 +8,6 @@ import string
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,7 +24,9 @@ SPEAKERS = {"say", "InputError", "StateError", "DataError", "DivergedError", "Ha
 
 def tables(lang: str) -> dict[str, dict[str, str]]:
     """All rooms of one language."""
-    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((WORDS / lang).glob("*.toml"))}
+    return {
+        path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((WORDS / lang).glob("*.toml"))
+    }
 
 
 EN, KO = tables("en"), tables("ko")
@@ -128,6 +129,15 @@ def test_every_key_that_the_source_asks_for_exists() -> None:
     assert asked > 20
 
 
+def test_every_string_that_looks_like_a_key_is_one() -> None:
+    """Also where it reaches `say` by way of a variable: `key = "core.x_shape"`."""
+    for path in SOURCE.rglob("*.py"):
+        for text, line in strings(ast.parse(path.read_text(encoding="utf-8"))):
+            room, _, key = text.replace("\\", "").partition(".")
+            if room in EN and re.fullmatch("[a-z0-9_]+", key):
+                assert f"{room}.{key}" in KEYS, f"{path.relative_to(SOURCE)}:{line}: {room}.{key}"
+
+
 def test_every_placeholder_gets_its_value() -> None:
     for where, call in calls():
         key = call.args[0]
@@ -198,27 +208,24 @@ def test_an_error_survives_a_pickle() -> None:
 
 # -- Korean particles
 
-PARTICLE_CASES: list[tuple[Any, str, str]] = [
-    ("가중치", "은/는", "는"), ("기울기값", "은/는", "은"), ("손실", "이/가", "이"), ("모델", "을/를", "을"), ("함수", "과/와", "와"),
-    ("파일", "으로/로", "로"), ("폴더", "으로/로", "로"), ("화면", "으로/로", "으로"), ("오류", "이다/다", "다"), ("값", "이다/다", "이다"),
-    # Digits as they are read aloud: 영 일 이 삼 사 오 육 칠 팔 구.
-    ("0", "은/는", "은"), ("1", "은/는", "은"), ("2", "은/는", "는"), ("3", "이/가", "이"), ("4", "이/가", "가"), ("5", "을/를", "를"),
-    ("6", "을/를", "을"), ("7", "과/와", "과"), ("8", "과/와", "과"), ("9", "과/와", "와"), ("784", "은/는", "는"), ("60", "은/는", "은"),
-    ("1", "으로/로", "로"), ("7", "으로/로", "로"), ("8", "으로/로", "로"), ("3", "으로/로", "으로"), ("0", "으로/로", "으로"),
-    ("6", "으로/로", "으로"), ("2", "으로/로", "로"),
-    # Quotes and brackets are not read.
-    ("'가중치'", "은/는", "는"), ("(784)", "은/는", "는"), ("층.", "이/가", "이"), ("[1, 3]", "을/를", "을"),
-    # Latin letters are read in more than one way: both forms.
-    ("Linear", "은/는", "은(는)"), ("fc1.weight", "이/가", "이(가)"), ("Adam", "을/를", "을(를)"), ("ReLU", "과/와", "과(와)"),
-    ("Adam", "으로/로", "(으)로"), ("Adam", "이다/다", "(이)다"), ("", "은/는", "은(는)"),
-]  # fmt: skip
+# word + particle. Digits are read aloud (영 일 이 삼 사 오 육 칠 팔 구), quotes and brackets are not, and Latin
+# letters are read in more than one way: both forms.
+PARTICLE_CASES = {
+    "은/는": "가중치+는 기울기값+은 0+은 1+은 2+는 784+는 60+은 '가중치'+는 (784)+는 Linear+은(는) +은(는)",
+    "이/가": "손실+이 함수+가 3+이 4+가 층.+이 fc1.weight+이(가)",
+    "을/를": "모델+을 자료+를 5+를 6+을 [1,3]+을 Adam+을(를)",
+    "과/와": "값+과 함수+와 7+과 8+과 9+와 ReLU+과(와)",
+    "으로/로": "파일+로 폴더+로 화면+으로 0+으로 1+로 2+로 3+으로 6+으로 7+로 8+로 Adam+(으)로",
+    "이다/다": "오류+다 값+이다 Adam+(이)다",
+}
 
 
-@pytest.mark.parametrize(("word", "pair", "right"), PARTICLE_CASES)
-def test_particles(word: str, pair: str, right: str) -> None:
-    assert particle(word, pair) == right
-    template = "{word:" + pair + "}"
-    assert words._FORMAT.vformat(template, (), {"word": word}) == word + right
+@pytest.mark.parametrize("pair", PARTICLES)
+def test_particles(pair: str) -> None:
+    for case in PARTICLE_CASES[pair].split(" "):
+        word, right = case.split("+")
+        assert particle(word, pair) == right, case
+        assert words._FORMAT.vformat("{word:" + pair + "}", (), {"word": word}) == word + right
 
 
 def test_other_formats_still_work() -> None:

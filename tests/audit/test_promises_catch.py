@@ -1,4 +1,4 @@
-"""Checks must be able to fail: layers, losses and optimizers with one planted mistake each, and the promise it breaks."""
+"""Checks must be able to fail: layers, losses and optimizers with one planted mistake, and the promise it breaks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from handgrad import (
+    MSE,
     SGD,
     Adam,
     BatchNorm,
@@ -15,7 +16,6 @@ from handgrad import (
     LayerNorm,
     Linear,
     Loss,
-    MSE,
     ReLU,
     Sequential,
     Sigmoid,

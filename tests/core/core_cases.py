@@ -106,7 +106,8 @@ NET_CASES: dict[str, LayerCase] = {
     "MLP batch_norm": LayerCase(lambda dtype: MLP(5, 6, 4, 3, batch_norm=True, rng=0, dtype=dtype), coupled=True),
     "MLP dropout": LayerCase(lambda dtype: MLP(5, 30, 3, activation="tanh", dropout=0.3, rng=0, dtype=dtype)),
     "MLP both": LayerCase(
-        lambda dtype: MLP(5, 30, 30, 3, activation="elu", batch_norm=True, dropout=0.3, rng=0, dtype=dtype), coupled=True
+        lambda dtype: MLP(5, 30, 30, 3, activation="elu", batch_norm=True, dropout=0.3, rng=0, dtype=dtype),
+        coupled=True,
     ),
 }
 

@@ -10,6 +10,7 @@ import pytest
 
 from handgrad import MLP, SGD, Adam, BatchNorm, Layer, Linear, ReLU, Sequential, SoftmaxCrossEntropy, Tanh, clip_by_norm
 from handgrad.audit.promises import (
+    Trial,
     alive,
     derivative_by_input,
     derivative_by_parameters,
@@ -18,7 +19,6 @@ from handgrad.audit.promises import (
     repeatable,
     rows_alone,
     sums_over_batch,
-    Trial,
 )
 from handgrad.audit.verdict import examine
 from handgrad.errors import InputError
@@ -106,22 +106,23 @@ class MyNoise:
 
 def mixed() -> Sequential:
     return Sequential(
-        Linear(5, 4, rng=0, dtype=np.float64), MySquash(), MyLinear(4, 4), MyScale(), Tanh(), Linear(4, 3, rng=1, dtype=np.float64)
-    )  # fmt: skip
+        Linear(5, 4, rng=0, dtype="f8"), MySquash(), MyLinear(4, 4), MyScale(), Tanh(), Linear(4, 3, rng=1, dtype="f8")
+    )
 
 
 def twin() -> Sequential:
     """The same net of handgrad's layers only, MyScale left out."""
     net = Sequential(
-        Linear(5, 4, rng=0, dtype=np.float64), Tanh(), Linear(4, 4, dtype=np.float64), Tanh(), Linear(4, 3, rng=1, dtype=np.float64)
-    )  # fmt: skip
+        Linear(5, 4, rng=0, dtype="f8"), Tanh(), Linear(4, 4, dtype="f8"), Tanh(), Linear(4, 3, rng=1, dtype="f8")
+    )
     net.layers[2].W = MyLinear(4, 4).W
     return net
 
 
 def test_the_whole_keeps_its_promises() -> None:
     promises = [
-        derivative_by_input, derivative_by_parameters, linear_in_dy, pure, repeatable, alive, sums_over_batch, rows_alone,
+        derivative_by_input, derivative_by_parameters, linear_in_dy, pure, repeatable, alive, sums_over_batch,
+        rows_alone,
     ]  # fmt: skip
     net = mixed()
     net.backward(np.ones_like(net(X)))
@@ -130,9 +131,11 @@ def test_the_whole_keeps_its_promises() -> None:
     assert {v.where for v in verdicts} >= {"fc1.weight", "mylinear1.0", "mylinear1.1", "myscale1.0", "fc2.bias"}
 
 
-@pytest.mark.parametrize(("kind", "options"), [(SGD, {"momentum": 0.9}), (Adam, {}), (SGD, {"weight_decay": 0.1, "decay": "weights"})])
+@pytest.mark.parametrize(
+    ("kind", "options"), [(SGD, {"momentum": 0.9}), (Adam, {}), (SGD, {"weight_decay": 0.1, "decay": "weights"})]
+)
 def test_training_with_guests_is_training_without(kind: Any, options: dict[str, Any]) -> None:
-    """Re-bound gradients, None at the start: the optimizer is made before the first backward, and sees each new array."""
+    """Re-bound gradients, None at the start: an optimizer made before the first backward sees each new array."""
     guests = Sequential(*[layer for layer in mixed().layers if not isinstance(layer, MyScale)])
     losses = []
     for net in (guests, twin()):

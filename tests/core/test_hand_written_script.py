@@ -104,8 +104,8 @@ class NotebookList(NotebookMLP):
 
     def __init__(self, *sizes: int) -> None:
         self.layers: list[Any] = []
-        for n, m in zip(sizes[:-1], sizes[1:], strict=True):
-            self.layers += [Linear(n, m), Sigmoid()]
+        for i in range(len(sizes) - 1):
+            self.layers += [Linear(sizes[i], sizes[i + 1]), Sigmoid()]
         self.layers[-1] = Softmax()
 
     def forward(self, x: Any) -> Any:

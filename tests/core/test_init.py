@@ -52,14 +52,17 @@ def test_zeros() -> None:
 @pytest.mark.parametrize(
     ("name", "same"),
     [("he", he), ("lecun", lecun), ("xavier", xavier()), ("zeros", zeros), ("orthogonal", orthogonal()),
-     ("normal(0.01)", normal(0.01)), ("xavier(4)", xavier(4)), ("orthogonal(2)", orthogonal(2)), ("normal(1e-3)", normal(0.001))],
+     ("normal(0.01)", normal(0.01)), ("xavier(4)", xavier(4)), ("orthogonal(2)", orthogonal(2)),
+     ("normal(1e-3)", normal(0.001))],
 )  # fmt: skip
 def test_names(name: str, same: Init) -> None:
     draw = [init(np.random.default_rng(1), 4, 3) for init in (initializer(name), same)]
     np.testing.assert_array_equal(*draw)
 
 
-@pytest.mark.parametrize("name", ["hee", "normal", "normal()", "normal(x)", "normal(-1)", "he(2)", "normal(1e999)", "normal(1-1)"])
+@pytest.mark.parametrize(
+    "name", ["hee", "normal", "normal()", "normal(x)", "normal(-1)", "he(2)", "normal(1e999)", "normal(1-1)"]
+)
 def test_unknown_names_are_refused(name: str) -> None:
     with pytest.raises(InputError, match="init"):
         initializer(name)

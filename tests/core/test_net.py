@@ -1,4 +1,4 @@
-"""Nets: names, nesting, sharing, modes, state and architecture, and what they say when they are put together wrongly."""
+"""Nets: names, nesting, sharing, modes, state and architecture, and what they say to a wrong assembly."""
 
 from __future__ import annotations
 
@@ -150,7 +150,9 @@ def test_backward_assigns() -> None:
     np.testing.assert_array_equal(net.grad, once)
 
 
-@pytest.mark.parametrize("net", [double(5, 4, 3), Sequential(double(5, 4), Tanh()), Sequential(Tanh(), double(5, 3)), Sequential(Tanh())])
+@pytest.mark.parametrize(
+    "net", [double(5, 4, 3), Sequential(double(5, 4), Tanh()), Sequential(Tanh(), double(5, 3)), Sequential(Tanh())]
+)
 def test_the_input_gradient_may_be_left_out(net: Sequential) -> None:
     dy = np.ones_like(net(batch()))
     assert net.backward(dy) is not None
@@ -200,7 +202,13 @@ def test_a_dy_of_another_shape() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "advice"),
-    [((4, 1, 5), r"Flatten\(\)"), ((5,), r"x\[None\]"), ((4, 6), "transpose"), ((5, 4), "transpose"), ((), "transpose")],
+    [
+        ((4, 1, 5), r"Flatten\(\)"),
+        ((5,), r"x\[None\]"),
+        ((4, 6), "transpose"),
+        ((5, 4), "transpose"),
+        ((), "transpose"),
+    ],
 )
 def test_an_x_of_another_shape(shape: tuple[int, ...], advice: str) -> None:
     for layer in (double(5, 3), BatchNorm(5), LayerNorm(5)):
@@ -246,10 +254,10 @@ def test_mlp_starts_each_activation_rightly() -> None:
 @pytest.mark.parametrize(
     "build",
     [
-        lambda: MLP(784), lambda: MLP(), lambda: MLP(784, 0, 10), lambda: MLP(784, 1_000_000, 10), lambda: MLP(784, 2.5, 10),
+        MLP, lambda: MLP(784), lambda: MLP(784, 0, 10), lambda: MLP(784, 1_000_000, 10), lambda: MLP(784, 2.5, 10),
         lambda: MLP(784, True, 10), lambda: MLP(784, "256", 10), lambda: MLP(3, 4, 2, activation="rely"),
         lambda: MLP(3, 2, output="max"), lambda: MLP(3, 4, 2, dropout=1.0), lambda: MLP(3, 4, 2, dropout=float("nan")),
-        lambda: Sequential(), lambda: Sequential(ReLU), lambda: Sequential(5), lambda: Linear(0, 3), lambda: BatchNorm(-1),
+        Sequential, lambda: Sequential(ReLU), lambda: Sequential(5), lambda: Linear(0, 3), lambda: BatchNorm(-1),
         lambda: LeakyReLU(2), lambda: ELU(-1), lambda: GELU("erf"), lambda: Huber(0), lambda: LayerNorm(5, eps=-1),
     ],
 )  # fmt: skip
@@ -304,9 +312,9 @@ def test_load_state_of_another_net_changes_nothing(change: Any, name: str) -> No
 
 def test_config_builds_the_same_net_again() -> None:
     net = Sequential(
-        Flatten(), Linear(6, 5, bias=False, rng=0, dtype=np.float64), BatchNorm(5, momentum=0.3, eps=1e-3, dtype=np.float64),
-        LeakyReLU(0.2), Dropout(0.25, rng=0), Sequential(Linear(5, 4, rng=1, dtype=np.float64), ELU(0.5), name="middle"),
-        LayerNorm(4, eps=1e-4, dtype=np.float64), GELU("tanh"), MLP(4, 3, 2, activation="silu", rng=2, dtype=np.float64),
+        Flatten(), Linear(6, 5, bias=False, rng=0, dtype="f8"), BatchNorm(5, momentum=0.3, eps=1e-3, dtype="f8"),
+        LeakyReLU(0.2), Dropout(0.25, rng=0), Sequential(Linear(5, 4, rng=1, dtype="f8"), ELU(0.5), name="middle"),
+        LayerNorm(4, eps=1e-4, dtype="f8"), GELU("tanh"), MLP(4, 3, 2, activation="silu", rng=2, dtype="f8"),
         GELU(), Softmax(),
     )  # fmt: skip
     heir = Sequential.from_config(json.loads(json.dumps(net.config())))

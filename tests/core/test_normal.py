@@ -12,7 +12,7 @@ from handgrad.core.normal import normal_cdf, normal_pdf
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 6e-14), (np.float32, 2e-5)])
 def test_cdf(dtype: type, tolerance: float) -> None:
-    """Relative error, the tail included; at -12 it is the rounding of 72 in exp(-72), some 72 times that of a number."""
+    """Relative error, the tail included; at -12 it is the rounding of 72 in exp(-72), 72 times that of a number."""
     x = np.concatenate([np.linspace(-12, 12, 4801), np.linspace(-1e-3, 1e-3, 101), [0.0]]).astype(dtype)
     right = [0.5 * math.erfc(-float(v) / math.sqrt(2)) for v in x]
     found = normal_cdf(x)

@@ -275,7 +275,18 @@ def test_settings_out_of_range_are_refused(kind: Any, options: dict[str, Any]) -
         kind(MLP(3, 2).parameters(), **options)
 
 
-@pytest.mark.parametrize("parameters", [[], iter([]), [np.zeros(3)], [(np.zeros(3), np.zeros(4))], 5, [(np.zeros(2, int),) * 2], [(np.float64(1), np.float64(1))]])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        [],
+        iter([]),
+        [np.zeros(3)],
+        [(np.zeros(3), np.zeros(4))],
+        5,
+        [(np.zeros(2, int),) * 2],
+        [(np.float64(1), np.float64(1))],
+    ],
+)
 def test_what_is_no_parameters_is_refused(parameters: Any) -> None:
     with pytest.raises(InputError):
         SGD(parameters)

@@ -77,7 +77,9 @@ def test_assigning_another_shape_is_refused(wrong: Any) -> None:
         net.layers[0].dW = wrong
 
 
-@pytest.mark.parametrize("copy_of", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))], ids=["copy", "pickle"])
+@pytest.mark.parametrize(
+    "copy_of", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))], ids=["copy", "pickle"]
+)
 def test_copies_keep_sharing_within_and_share_nothing_without(copy_of: Any) -> None:
     net = Sequential(MLP(3, 4, 2, batch_norm=True, rng=0), Linear(2, 2, rng=1))
     other = copy_of(net)

@@ -1,6 +1,6 @@
 """A golden run: the first ten losses of small seeded float64 nets, kept in git, which any rebuilding must replay.
 
-A change that is meant to move the numbers rewrites them: `python tests/golden/test_golden_run.py`. Say in its commit why.
+A change that is meant to move the numbers rewrites them: `python tests/golden/test_golden_run.py`. Its commit says why.
 """
 
 from __future__ import annotations
@@ -12,8 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handgrad import MLP, SGD, Adam, Flatten, Huber, LayerNorm, Linear, Sequential, SoftmaxCrossEntropy, one_cycle
-from handgrad import clip_by_norm
+from handgrad import (
+    MLP,
+    SGD,
+    Adam,
+    Flatten,
+    Huber,
+    LayerNorm,
+    Linear,
+    Sequential,
+    SoftmaxCrossEntropy,
+    clip_by_norm,
+    one_cycle,
+)
 
 FILE = Path(__file__).with_name("losses.json")
 
@@ -22,7 +33,10 @@ def classes() -> list[float]:
     """Adam with one-cycle, BatchNorm, Dropout, label smoothing."""
     rng = np.random.default_rng(2024)
     net = MLP(6, 16, 12, 4, batch_norm=True, dropout=0.25, rng=rng, dtype=np.float64)
-    criterion, optimizer = SoftmaxCrossEntropy(0.05), Adam(net.parameters(), lr=0.03, weight_decay=0.001, decay="weights")
+    criterion, optimizer = (
+        SoftmaxCrossEntropy(0.05),
+        Adam(net.parameters(), lr=0.03, weight_decay=0.001, decay="weights"),
+    )
     rate, losses = one_cycle(10), []
     for step in range(10):
         x = rng.random((20, 6))
@@ -40,7 +54,9 @@ def numbers() -> list[float]:
         MLP(8, 8, 8, activation=kind, init="orthogonal", rng=rng, dtype=np.float64)
         for kind in ("sigmoid", "tanh", "leaky_relu", "elu", "gelu", "silu", "softplus")
     ]
-    net = Sequential(Flatten(), *blocks, LayerNorm(8, dtype=np.float64), Linear(8, 1, init="lecun", rng=rng, dtype=np.float64))
+    net = Sequential(
+        Flatten(), *blocks, LayerNorm(8, dtype=np.float64), Linear(8, 1, init="lecun", rng=rng, dtype=np.float64)
+    )
     criterion, optimizer = Huber(0.5), SGD(net, lr=0.05, momentum=0.9, nesterov=True)
     losses = []
     for _ in range(10):

@@ -34,9 +34,7 @@ class LossTrial:
     def run(self, prediction: Array | None = None, target: Array | None = None) -> tuple[float, Array]:
         """(value, gradient) from a copy of the loss."""
         loss = copy.deepcopy(self.loss)
-        value = loss(
-            self.prediction if prediction is None else prediction, self.target if target is None else target
-        )
+        value = loss(self.prediction if prediction is None else prediction, self.target if target is None else target)
         return value, np.array(loss.backward())
 
 

@@ -53,7 +53,7 @@ def broken(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def distance(a: Any, b: Any, floor: float = 0.0) -> float:
-    """|a - b| over the larger norm of the two, at least `floor`; 0 for zeros, inf where shapes differ or nan appears."""
+    """|a - b| over the larger norm of the two, at least `floor`; 0 for zeros, inf for other shapes or nan."""
     if np.shape(a) != np.shape(b):
         return float("inf")
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)

@@ -24,14 +24,12 @@ def test_every_promise_is_kept(case: LayerCase, promise: Promise) -> None:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_each_promise_is_really_tried(case: LayerCase) -> None:
-    """What a promise leaves out is known: rows of a batch that see each other, masks that are drawn anew, no weights."""
+    """What a promise leaves out is known: rows that see each other, masks that are drawn anew, no weights."""
     verdicts = examine(Trial(case.layer(), case.x(), coupled=case.coupled), PROMISES)
     expected = [promise.__name__ for promise in PROMISES]
     if not parameters_of(case.layer()):
         expected = [name for name in expected if name not in ("derivative_by_parameters", "alive")]
-    if case.coupled:
-        expected.remove("rows_alone")
-    elif Trial(case.layer(), case.x()).stochastic:
+    if case.coupled or Trial(case.layer(), case.x()).stochastic:
         expected.remove("rows_alone")
     if Trial(case.layer(), case.x()).stochastic:
         expected.remove("sums_over_batch")

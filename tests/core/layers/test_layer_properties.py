@@ -45,7 +45,9 @@ def test_any_batch(case: LayerCase, batch: int, seed: int, dtype: Any) -> None:
     assert all(np.isfinite(array).all() for array in (y, dx))
 
 
-@pytest.mark.parametrize("case", [c for c in CASES.values() if not c.coupled], ids=[n for n, c in CASES.items() if not c.coupled])
+@pytest.mark.parametrize(
+    "case", [c for c in CASES.values() if not c.coupled], ids=[n for n, c in CASES.items() if not c.coupled]
+)
 def test_a_batch_of_one(case: LayerCase) -> None:
     layer, x = case.layer(), case.x(1)
     y = layer.forward(x)

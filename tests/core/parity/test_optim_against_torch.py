@@ -54,7 +54,9 @@ def test_twelve_steps(kind: Any, options: dict[str, Any], decay: str) -> None:
     if decay == "weights":
         groups[1]["weight_decay"] = 0.0  # type: ignore[assignment]
     optimizer = kind(ours.parameters(), lr=0.05, decay=decay, **options)
-    oracle = getattr(torch.optim, kind.__name__)(groups, lr=0.05, **({"weight_decay": 0.01} if kind.__name__ == "AdamW" else {}) | options)
+    oracle = getattr(torch.optim, kind.__name__)(
+        groups, lr=0.05, **({"weight_decay": 0.01} if kind.__name__ == "AdamW" else {}) | options
+    )
     for step in range(12):
         backward(ours, theirs, step)
         if step == 6:
