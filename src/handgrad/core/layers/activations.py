@@ -18,9 +18,11 @@ from handgrad.errors import InputError
 
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), for any x without overflow: the exponential only ever sees -|x|."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)  # type: ignore[no-any-return]
+    """1 / (1 + exp(-x)), for any x without overflow: no exponential sees a positive number.
+
+    For x >= 0 the quotient below is 1 / (1 + exp(-x)); for x < 0 it is exp(x) / (1 + exp(x)), which is the same.
+    """
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))  # type: ignore[no-any-return]
 
 
 class Sigmoid(Layer):
@@ -91,14 +93,14 @@ class LeakyReLU(Layer):
 
     def forward(self, x: Array) -> Array:
         """x -> y, of one shape."""
-        y: Array = np.where(x > 0, x, self.slope * x)
+        y: Array = np.maximum(x, self.slope * x)  # the slope is at most 1
         self.keep(y, x)
         return y
 
     def backward(self, dy: Array) -> Array:
         """dx = dy where x > 0, else slope * dy: each half is a straight line, and its slope the derivative."""
         (x,) = self.kept(dy)
-        return np.where(x > 0, dy, self.slope * dy)
+        return dy * np.maximum(x > 0, self.slope, dtype=x.dtype)  # type: ignore[no-any-return]
 
     def config(self) -> dict[str, Any]:
         """The arguments that build this layer again."""
