@@ -34,7 +34,8 @@ def test_it_says_what_it_is() -> None:
     assert (data.features, data.picture_shape) == (16, (4, 4))
     assert repr(data) == "Dataset('d<>': train 6, test 4 pictures of 4 x 4, 2 classes)"
     assert "d&lt;&gt;" in data._repr_html_()
-    table = Dataset("t", *(split(images=np.zeros((6, 5), np.float32)) for _ in "ab"), classes=("a", "b"))
+    rows = split(images=np.zeros((6, 5), np.float32))
+    table = Dataset("t", rows, rows, ("a", "b"))
     assert (table.features, table.picture_shape) == (5, None)
     assert "rows" in repr(table)
     assert pickle.loads(pickle.dumps(data)).sums() == data.sums()

@@ -136,6 +136,7 @@ PICTURES = struct.pack(">BBBBIII", 0, 0, 8, 3, 100, 8, 8) + bytes(range(64)) * 1
         (gzip.compress(PICTURES[:-1]), "idx_short"),
         (gzip.compress(PICTURES + b"\0"), "idx_long"),
         (struct.pack(">BBBB4I", 0, 0, 0x0E, 4, *[2**32 - 1] * 4), "idx_short"),
+        (struct.pack(">BBBB3I", 0, 0, 0x0E, 3, 2**32 - 1, 2**32 - 1, 0), "idx_absurd"),
         (gzip.compress(struct.pack(">BBBB4I", 0, 0, 0x0E, 4, *[2**32 - 1] * 4)), "idx_absurd"),
     ],
 )

@@ -60,9 +60,9 @@ def as_samples(name: str, parts: Sequence[Array]) -> list[Array]:
     parts = [_one_channel(name, part) for part in parts]
     if all(_is_grey(part) for part in parts):
         side, bright = isqrt(prod(parts[0].shape[1:])), max(part.max() for part in parts) > _BRIGHT
-        if all(part.ndim == 2 for part in parts) and side >= _SMALLEST_PICTURE and bright:  # noqa: PLR2004 - (n, pixels)
+        if all(part.ndim == 2 for part in parts) and side >= _SMALLEST_PICTURE and bright:  # (n, pixels)
             parts = [part.reshape(-1, side, side) if part.shape[1] == side * side else part for part in parts]
-        if all(part.ndim == 3 for part in parts):  # noqa: PLR2004 - (n, height, width)
+        if all(part.ndim == 3 for part in parts):  # (n, height, width)
             return [part.astype(np.uint8, copy=False) for part in parts]
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is reported as that
         return [part.reshape(len(part), -1).astype(np.float32) for part in parts]
@@ -70,9 +70,9 @@ def as_samples(name: str, parts: Sequence[Array]) -> list[Array]:
 
 def _one_channel(name: str, part: Array) -> Array:
     """The array without an axis of one colour. DataError for pictures in colour, and for a mere list of numbers."""
-    if part.ndim < 2:  # noqa: PLR2004 - samples and features
+    if part.ndim < 2:  # samples and features
         raise DataError("data.no_features", name=name, shape=str(part.shape))
-    if part.ndim == 4:  # noqa: PLR2004 - samples, height, width, colours; or the colours before the height
+    if part.ndim == 4:  # samples, height, width, colours; or the colours before the height
         for axis in (3, 1):
             if part.shape[axis] == 1:
                 return np.squeeze(part, axis)
@@ -86,7 +86,7 @@ def _is_grey(part: Array) -> bool:
     if part.dtype == np.uint8:
         return True
     with np.errstate(invalid="ignore"):
-        return bool(part.min() >= 0 and part.max() <= 255 and np.all(part == np.floor(part)))  # noqa: PLR2004
+        return bool(part.min() >= 0 and part.max() <= 255 and np.all(part == np.floor(part)))
 
 
 def whole_labels(name: str, part: str, labels: Any) -> Array:
@@ -95,7 +95,7 @@ def whole_labels(name: str, part: str, labels: Any) -> Array:
     Raises: DataError for a negative or a broken number, and for numbers mixed with names.
     """
     array = np.asarray(labels)
-    if array.ndim == 2 and array.shape[1] == 1:  # noqa: PLR2004 - a column
+    if array.ndim == 2 and array.shape[1] == 1:  # a column
         array = array[:, 0]
     if array.ndim != 1:
         raise DataError("data.label_kind", name=name, part=part, dtype=str(array.dtype), shape=str(array.shape))
@@ -147,10 +147,10 @@ def _number(name: str, parts: list[Array]) -> tuple[list[str], list[Array]]:
             known = _list(values)
             raise DataError("data.label_only_in_test", name=name, row=f"{row:,}", label=str(parts[1][row]), known=known)
     _check_strays(name, values, counts, parts)
-    if len(values) < 2:  # noqa: PLR2004 - one class leaves nothing to tell apart
+    if len(values) < 2:  # one class leaves nothing to tell apart
         raise DataError("data.one_class", name=name, label=str(values[0]))
     encoded = [np.searchsorted(values, part) for part in parts]
-    small = np.uint8 if len(values) <= 256 else np.int64  # noqa: PLR2004 - what a byte can number
+    small = np.uint8 if len(values) <= 256 else np.int64  # what a byte can number
     return [str(value) for value in values], [part.astype(small) for part in encoded]
 
 
@@ -180,7 +180,7 @@ def _check_strays(name: str, values: Array, counts: Array, parts: list[Array]) -
 def _list(values: Array) -> str:
     """0, 1, 2, ..., 9: all of a few values, the ends of many."""
     texts = [str(value) for value in values]
-    return ", ".join(texts if len(texts) <= 12 else [*texts[:3], "...", texts[-1]])  # noqa: PLR2004 - fits a line
+    return ", ".join(texts if len(texts) <= 12 else [*texts[:3], "...", texts[-1]])  # fits a line
 
 
 def set_aside(name: str, whole: Split) -> list[Split]:

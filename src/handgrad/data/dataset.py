@@ -77,7 +77,7 @@ class Dataset:
     def picture_shape(self) -> tuple[int, int] | None:
         """(height, width) of each picture; None where the samples are rows of a table."""
         shape = self.train.images.shape[1:]
-        return (shape[0], shape[1]) if len(shape) == 2 else None  # noqa: PLR2004 - height and width
+        return (shape[0], shape[1]) if len(shape) == 2 else None  # height and width
 
     def sums(self) -> dict[str, str]:
         """The SHA-256 of each of the four arrays' bytes, so that a run can say on which numbers it was trained."""

@@ -20,7 +20,7 @@ _CHUNK = 1 << 18
 
 def cache_folder(source: Source) -> Path:
     """Where the downloaded files of a data set are kept. EMNIST's splits come in one archive and share a folder."""
-    import pooch  # type: ignore[import-untyped]  # noqa: PLC0415 - slow to import, and MNIST needs no download
+    import pooch  # type: ignore[import-untyped]  # slow to import, and MNIST needs no download
 
     return Path(pooch.os_cache("handgrad")) / ("emnist" if source.archive else source.name)
 
@@ -37,7 +37,7 @@ def download(source: Source, folder: Path | None = None) -> Path:
 
 
 def _retrieve(source: Source, file: str, known: str, folder: Path) -> None:
-    import pooch  # noqa: PLC0415
+    import pooch
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 # promises more than its file can hold is found out before any memory is taken.
 _DEFLATE_LIMIT = 1032
 _PIECE = 1 << 20  # bytes read at once; gzip takes as much again while it works
-_MOST_DIMENSIONS = 64  # of a NumPy array
+_MOST_DIMENSIONS, _MOST_ELEMENTS = 64, 2**59  # of a NumPy array, sizes of 0 not counted
 
 
 def read_idx(source: PathLike | bytes) -> Array:
@@ -73,7 +73,7 @@ def _read(stream: io.BufferedIOBase, name: str, room: int, *, exact: bool) -> Ar
     need = prod(shape) * dtype.itemsize
     if need > room - header and exact:
         raise DataError("data.idx_short", path=name, shape=_shape(shape), need=need, got=room - header)
-    if need > room:
+    if need > room or prod(size or 1 for size in shape) > _MOST_ELEMENTS:
         raise DataError("data.idx_absurd", path=name, shape=_shape(shape), need=need)
     buffer, filled = bytearray(need), 0
     with memoryview(buffer) as view:
@@ -90,7 +90,7 @@ def _read(stream: io.BufferedIOBase, name: str, room: int, *, exact: bool) -> Ar
 def _header(stream: io.BufferedIOBase, name: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:
     """Element type, shape, and the header's own length in bytes."""
     magic = stream.read(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0":  # noqa: PLR2004 - the magic number is four bytes
+    if len(magic) < 4 or magic[:2] != b"\0\0":  # the magic number is four bytes
         raise DataError("data.idx_magic", path=name, got=magic.hex(" ") or "-")
     if magic[2] not in ELEMENT_TYPES:
         known = ", ".join(f"{code:02x}" for code in ELEMENT_TYPES)

@@ -43,7 +43,7 @@ def load_data(name_or_path: PathLike) -> Dataset:
         if name in DATASETS:
             return load_source(DATASETS[name])
     path = Path(text).expanduser()
-    if _is_name(text) and not path.exists() and not path.suffix:
+    if not text or (_is_name(text) and not path.exists() and not path.suffix):
         near = difflib.get_close_matches(text.lower(), DATASETS, n=3)
         known = ", ".join(DATASETS)
         if near:
@@ -125,12 +125,12 @@ def _dataset(
     splits = {}
     for part, (images, labels) in parts.items():
         if source.transposed and not converted:
-            images = np.ascontiguousarray(images.swapaxes(1, 2))  # (n, column, row) -> (n, row, column)  # noqa: PLW2901
+            images = np.ascontiguousarray(images.swapaxes(1, 2))  # (n, column, row) -> (n, row, column)
         if labels.ndim == _EXTENDED_LABELS:
-            labels = labels[:, 0]  # (n, 8) -> (n,)  # noqa: PLW2901
+            labels = labels[:, 0]  # (n, 8) -> (n,)
         if source.first_label and not converted:
-            labels = labels.astype(np.int64) - source.first_label  # noqa: PLW2901
+            labels = labels.astype(np.int64) - source.first_label
         if labels.dtype != np.uint8 and labels.min(initial=0) >= 0 and labels.max(initial=0) < len(source.classes):
-            labels = labels.astype(np.uint8)  # noqa: PLW2901
+            labels = labels.astype(np.uint8)
         splits[part] = Split(as_samples(source.name, [images])[0], labels)
     return Dataset(source.name, splits["train"], splits["test"], source.classes, str(folder))

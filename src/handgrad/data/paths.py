@@ -44,7 +44,7 @@ def load_path(path: Path, name: str | None = None) -> Dataset:
     if path.is_dir():
         if idx_files(path):
             return load_idx_folder(path, name)
-        from handgrad.data.pictures import load_picture_folder  # noqa: PLC0415 - Pillow, only where it is needed
+        from handgrad.data.pictures import load_picture_folder  # Pillow, only where it is needed
 
         return load_picture_folder(path, name)
     if not path.exists():
@@ -53,7 +53,7 @@ def load_path(path: Path, name: str | None = None) -> Dataset:
     if kind == ".npz":
         return load_npz(path, name)
     if kind == ".csv":
-        from handgrad.data.table import load_csv  # noqa: PLC0415
+        from handgrad.data.table import load_csv
 
         return load_csv(path, name)
     raise DataError("data.path_kind", path=str(path))
@@ -109,7 +109,7 @@ def load_npz(path: Path, name: str) -> Dataset:
             for names in (*_NPZ_PARTS, *_NPZ_WHOLE):
                 if all(key in keys for key in names):
                     arrays = [_member(archive, path, key) for key in names]
-                    train, test = (arrays[0], arrays[1]), (arrays[2], arrays[3]) if len(arrays) > 2 else None  # noqa: PLR2004
+                    train, test = (arrays[0], arrays[1]), (arrays[2], arrays[3]) if len(arrays) > 2 else None
                     return assemble(name, str(path), train, test)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
         if isinstance(error, DataError):  # which is a ValueError too

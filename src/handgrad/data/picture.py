@@ -48,7 +48,7 @@ def read_grey(path: PathLike) -> Array:
 
     Transparent parts are taken as white paper, or as black where the picture would vanish on white.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415 - `import handgrad.data` must not cost it
+    from PIL import Image, ImageOps, UnidentifiedImageError  # `import handgrad.data` must not cost it
 
     try:
         with warnings.catch_warnings():
@@ -74,7 +74,7 @@ def _image_grey(image: Image) -> Array:
         grey = np.asarray(image, np.float32)
         return grey / 257 if grey.max(initial=0) > _WHITE else grey  # 16 bits a pixel: 65535 / 257 = 255
     factor = max(image.size) // _WORK_SIDE
-    transparent = "A" in image.mode or "a" in image.mode or "transparency" in image.info
+    transparent = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
     image = image.convert("RGBA" if transparent else "L")
     if factor > 1:
         image = image.reduce(factor)
@@ -96,19 +96,19 @@ def _on_paper(colour: Array, opacity: Array) -> Array:
 def _array_grey(array: Array) -> Array:
     """An array as grey, 0 to 255."""
     good = array.ndim in (2, 3) and array.size > 0 and array.dtype.kind in "uifb"
-    if not good or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):  # noqa: PLR2004 - height, width, colours
+    if not good or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):  # height, width, colours
         raise DataError("data.picture_array", shape=str(array.shape), dtype=str(array.dtype))
     values = array.astype(np.float32)
     if not np.isfinite(values).all():
         raise DataError("data.picture_not_finite")
     if array.dtype.kind in "fb" and values.max() <= 1:
         values *= 255
-    if values.ndim == 2:  # noqa: PLR2004
+    if values.ndim == 2:
         return values
     if values.shape[2] == 1:
         return values[:, :, 0]
     grey: Array = values[:, :, :3] @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as Pillow's mode L
-    return _on_paper(grey, values[:, :, 3] / 255) if values.shape[2] == 4 else grey  # noqa: PLR2004
+    return _on_paper(grey, values[:, :, 3] / 255) if values.shape[2] == 4 else grey
 
 
 def _ink(grey: Array, name: str) -> Array:
@@ -132,7 +132,7 @@ def _ink(grey: Array, name: str) -> Array:
 
 def _fit(ink: Array) -> Array:
     """The ink at the size where its longer side is 20 pixels, each the average of the area that it covers."""
-    from PIL import Image  # noqa: PLC0415
+    from PIL import Image
 
     height, width = ink.shape
     scale = BOX / max(height, width)

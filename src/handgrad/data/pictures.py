@@ -72,4 +72,4 @@ def _read_part(root: Path, classes: list[str], first: list[tuple[Path, tuple[int
                 )  # fmt: skip
             pictures.append(picture)
             labels.append(label)
-    return np.stack(pictures), np.array(labels, np.uint8 if len(classes) <= 256 else np.int64)  # noqa: PLR2004
+    return np.stack(pictures), np.array(labels, np.uint8 if len(classes) <= 256 else np.int64)

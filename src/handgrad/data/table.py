@@ -55,7 +55,7 @@ def _label_column(path: Path, first: list[str]) -> tuple[int, bool]:
     """Where the labels are, and whether the first line is a header: names are text, though a label may be text, too."""
     named = [column for column, cell in enumerate(first) if cell.lower() in LABEL_NAMES]
     texts = [column for column, cell in enumerate(first) if not _is_number(cell)]
-    if len(first) < 2:  # noqa: PLR2004 - a label and a number
+    if len(first) < 2:  # a label and a number
         raise DataError("data.csv_columns", path=str(path), got=first[0][:40] if first else "")
     if named:
         return named[0], True
@@ -104,7 +104,7 @@ def _blocks(path: Path, file: Iterator[str], column: int, columns: int, line: in
 def _small(numbers: Array) -> Array:
     """Pixels as uint8, a quarter of the memory; other numbers as they are."""
     with np.errstate(invalid="ignore"):
-        is_byte = numbers.size and numbers.min() >= 0 and numbers.max() <= 255 and np.all(numbers == np.floor(numbers))  # noqa: PLR2004
+        is_byte = numbers.size and numbers.min() >= 0 and numbers.max() <= 255 and np.all(numbers == np.floor(numbers))
     return numbers.astype(np.uint8) if is_byte else numbers
 
 
