@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -14,11 +15,19 @@ STARTED = time.perf_counter()
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 it ran and failed, 2 wrong usage or input."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    language = _language(arguments)
-    if language in words.LANGUAGES:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without Hangul shows \uc608 rather than a traceback
+            stream.reconfigure(errors="backslashreplace")
+    arguments, language = _without_language(sys.argv[1:] if arguments is None else arguments)
+    if language is not None and language not in words.LANGUAGES:
+        sys.exit(_complain(words.say("cli.bad_choice", option="--lang", choices=", ".join(words.LANGUAGES)), 2))
+    if language:
         os.environ["HANDGRAD_LANG"] = language  # before the commands are imported: their help is words, too
-    sys.exit(_run(arguments))
+    try:
+        status = _run(arguments)
+    except KeyboardInterrupt:
+        status = _complain(words.say("cli.stopped"), 130)
+    sys.exit(status)
 
 
 def _run(arguments: list[str]) -> int:
@@ -27,7 +36,7 @@ def _run(arguments: list[str]) -> int:
     from handgrad.cli.app import app, usage_error
 
     try:
-        app.main(args=arguments, prog_name="handgrad", standalone_mode=False)
+        status = app.main(args=arguments, prog_name="handgrad", standalone_mode=False)
     except HandgradError as error:
         return _complain(str(error), error.exit_status)
     except click.exceptions.Exit as request:
@@ -37,26 +46,33 @@ def _run(arguments: list[str]) -> int:
         return 2
     except click.ClickException as error:
         return _complain(usage_error(error), 2)
-    except (KeyboardInterrupt, click.Abort):
+    except click.Abort:  # what click makes of Ctrl-C
         return _complain(words.say("cli.stopped"), 130)
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except MemoryError:
         return _complain(words.say("cli.memory"), 1)
-    return 0
+    return status if isinstance(status, int) else 0  # what a command gave to ctx.exit()
 
 
 def _complain(sentence: str, status: int) -> int:
-    print(f"handgrad: {sentence}", file=sys.stderr)
+    print(f"handgrad: {' '.join(sentence.split())}", file=sys.stderr)  # one line, whatever a file's name contains
     return status
 
 
-def _language(arguments: list[str]) -> str | None:
-    """The value of --lang, wherever it stands."""
-    for i, argument in enumerate(arguments):
-        if argument == "--lang" and i + 1 < len(arguments):
-            return arguments[i + 1]
-        if argument.startswith("--lang="):
-            return argument.removeprefix("--lang=")
-    return None
+def _without_language(arguments: list[str]) -> tuple[list[str], str | None]:
+    """(the other arguments, the value of --lang or None), wherever it stands, so that every command has it."""
+    others: list[str] = []
+    language = None
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            return [*others, argument, *rest], language
+        if argument == "--lang":
+            language = next(rest, "")
+        elif argument.startswith("--lang="):
+            language = argument.removeprefix("--lang=")
+        else:
+            others.append(argument)
+    return others, language

@@ -39,10 +39,14 @@ class Command(click.Command):
         return [*own, _lang_option(), _help_option()]
 
 
-class _App(click.Group):
-    """The commands, each imported when it is called or when help is asked for."""
+class Group(Command, click.Group):
+    """A command that is a family of commands."""
 
-    context_class = _Context
+    command_class = Command
+
+
+class _App(Group):
+    """The commands, each imported when it is called or when help is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -51,15 +55,12 @@ class _App(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(importlib.import_module(f"handgrad.cli.{cmd_name}"), cmd_name)
+        command.short_help = say(f"cli.short_{cmd_name}")
         return command
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        own = [p for p in super().get_params(ctx) if "--help" not in p.opts]
-        return [*own, _lang_option(), _help_option()]
 
 
 def _lang_option() -> click.Option:
-    # main() has read it already; it stands here so that help shows it and a wrong value is refused.
+    # main() takes it out of the arguments, wherever it stands; it is here so that help shows it.
     return click.Option(["--lang"], type=click.Choice(LANGUAGES), expose_value=False, help=say("cli.help_lang"))
 
 
@@ -109,12 +110,15 @@ def usage_error(error: click.ClickException) -> str:
             else:
                 kind = getattr(getattr(error.param, "type", None), "name", "text")
                 detail = say("cli.bad_value", option=names, kind=say(f"cli.kind_{kind}"))
+        case click.BadOptionUsage() if "does not take" in error.format_message():
+            detail = say("cli.takes_none", option=error.option_name)
         case click.BadOptionUsage():
             detail = say("cli.needs_value", option=error.option_name)
-        case click.UsageError() if "command" in error.format_message().lower():
-            detail = say("cli.no_command", commands=", ".join(COMMANDS))
+        case click.UsageError() if context is not None and isinstance(context.command, click.Group):
+            detail = say("cli.no_command", commands=", ".join(context.command.list_commands(context)))
         case click.UsageError():
-            detail = say("cli.extra", detail=error.format_message().rpartition("(")[2].rstrip(")."))
+            extra = error.format_message().partition("(")[2].removesuffix(".").removesuffix(")")
+            detail = say("cli.extra", detail=extra)
         case _:
             detail = error.format_message()
     return f"{detail} {say('cli.see_help', command=command)}"

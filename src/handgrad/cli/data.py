@@ -18,6 +18,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from handgrad.cli.app import Group
 from handgrad.core.arrays import Array
 from handgrad.data import DATASETS, Dataset, Source, load_data
 from handgrad.data.download import cache_folder
@@ -36,7 +37,7 @@ _INK = 96  # of 255: brighter pixels are drawn
 _MOST_PICTURES = 5
 
 
-@click.group(help=say("data.help"))
+@click.group(cls=Group, help=say("data.help"))
 def data() -> None:
     """The group that the three commands hang on."""
 

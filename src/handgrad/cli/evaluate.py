@@ -28,6 +28,9 @@ def evaluate(run: Path, data: str | None, as_json: bool) -> None:
     inputs = net.layers[0].inputs if hasattr(net.layers[0], "inputs") else dataset.features
     if dataset.features != inputs:
         raise InputError("evaluate_cli.features", data=dataset.name, got=dataset.features, needs=inputs)
+    outputs = net.layers[-1].outputs if hasattr(net.layers[-1], "outputs") else len(opened.data().classes)
+    if len(dataset.classes) != outputs:
+        raise InputError("evaluate_cli.classes", data=dataset.name, got=len(dataset.classes), needs=outputs)
     result = measure(net, dataset.test.images, dataset.test.labels, opened.recipe.criterion())
     _show(result, dataset.classes, as_json=as_json)
     if as_json:

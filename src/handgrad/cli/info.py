@@ -22,7 +22,7 @@ PACKAGES = ("numpy", "threadpoolctl", "click", "rich", "matplotlib", "safetensor
 @click.option("--json", "as_json", is_flag=True, help=say("cli.help_json"))
 def info(as_json: bool) -> None:
     """Say what is installed and where."""
-    import numpy  # noqa: F401, ICN001 - so that its BLAS shows up below
+    import numpy  # noqa: F401 - so that its BLAS shows up below
     from threadpoolctl import threadpool_info
 
     blas = [f"{b['internal_api']} {b['version']} {b.get('architecture', '')}".strip() for b in threadpool_info()]

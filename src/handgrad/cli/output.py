@@ -11,7 +11,8 @@ from rich.console import Console
 
 def console(*, as_json: bool = False) -> Console:
     """For everything that a person reads; with --json on stderr, so that stdout ends in the JSON object."""
-    return Console(stderr=as_json, highlight=False, soft_wrap=True)
+    # No markup, no emoji: what stands in brackets or colons is part of a file's name.
+    return Console(stderr=as_json, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def put_json(value: dict[str, Any]) -> None:

@@ -71,7 +71,7 @@ def _figure(run: Run, kind: str, evaluation: Evaluation | None) -> Figure:
     if kind == "predictions":
         chosen = random_rows(run, len(test))
         images = pictures(run, test.images[chosen])
-        return plots.predictions_grid(images, test.labels[chosen], probabilities(run.net(), test.images[chosen]), classes)
+        return plots.predictions_grid(images, test.labels[chosen], probabilities(run.net(), images), classes)
     evaluation = evaluation or evaluate(run.net(), test.images, test.labels, run.recipe.criterion())
     if kind == "confusion":
         return plots.confusion_matrix(evaluation.confusion, classes)

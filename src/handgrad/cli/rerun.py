@@ -54,7 +54,9 @@ def compare(first: dict[str, Any], again: dict[str, Any]) -> dict[str, Any]:
     one, two = first["result"], again["result"]
     same = all(one[key] == two[key] for key in (*NUMBERS, "weights_sha256"))
     differences = {key: max(map(_difference, _list(one[key]), _list(two[key])), default=0.0) for key in NUMBERS}
-    close = all(d <= (0.005 if "accuracy" in key else 1e-3 * max(_list(one[key]))) for key, d in differences.items())
+    bounds = {key: 0.005 if "accuracy" in key else 1e-3 * max(_list(one[key]), default=0.0) for key in NUMBERS}
+    as_long = all(len(_list(one[key])) == len(_list(two[key])) for key in NUMBERS)
+    close = as_long and all(differences[key] <= bounds[key] for key in NUMBERS)
     versions = [
         f"{key} {first['versions'][key]} -> {again['versions'][key]}"
         for key in first["versions"]

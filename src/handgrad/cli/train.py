@@ -18,15 +18,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from handgrad.cli import STARTED
 from handgrad.cli.app import Command
 from handgrad.cli.output import console, put_json
-from handgrad.errors import DivergedError, InputError
+from handgrad.errors import HandgradError, InputError
 from handgrad.records import EpochRecord, StepRecord
 from handgrad.train import Recipe, Run, load_recipe
 from handgrad.train.evaluation import Evaluation
-from handgrad.train.run import new_folder
 from handgrad.words import say
 
 # What an optimizer starts from when it is chosen without --lr.
 USUAL_LR = {"sgd": 0.1, "rmsprop": 0.001, "adam": 0.001, "adamw": 0.001}
+# The settings of a recipe that have an option of the same name; --lr is one of the optimizer's.
+SETTINGS = {field.name for field in fields(Recipe)} - {"name"}
 
 
 @click.command(cls=Command, help=say("train_cli.help"))
@@ -55,10 +56,14 @@ def train(ctx: click.Context, /, **options: Any) -> None:
     given = {name for name in options if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     run = _resumed(options, given) if options["resume"] else _started(options)
     _announce(out, run)
-    if not _watch(out, run, verbose=options["verbose"]):
-        out.print(say("train_cli.interrupted", path=run.path))
-        raise click.exceptions.Exit(1)
-    result = run.finish()
+    try:
+        if not _watch(out, run, verbose=options["verbose"]):
+            out.print(say("train_cli.interrupted", path=run.path))
+            raise click.exceptions.Exit(1)
+        result = run.finish()
+    except HandgradError:
+        run.fail()
+        raise
     out.print(say("train_cli.result", accuracy=f"{result.accuracy:.2%}", loss=f"{result.loss:.4f}"), style="bold")
     total = time.perf_counter() - STARTED
     if options["plots"]:
@@ -92,7 +97,7 @@ def summary(run: Run, total_seconds: float) -> dict[str, Any]:
 
 def changed(recipe: Recipe, options: dict[str, Any]) -> Recipe:
     """The recipe with the settings that the command line gives."""
-    names = {f.name for f in fields(Recipe)} - {"optimizer", "hidden", "name"}
+    names = SETTINGS - {"optimizer", "hidden"}
     changes = {name: value for name, value in options.items() if name in names and value is not None}
     if options["hidden"] is not None:
         changes["hidden"] = _sizes(options["hidden"])
@@ -107,21 +112,30 @@ def changed(recipe: Recipe, options: dict[str, Any]) -> Recipe:
 
 def _started(options: dict[str, Any]) -> Run:
     recipe = changed(load_recipe(options["recipe"]), options)
-    return Run.start(options["out"] or new_folder(recipe.name), recipe, thread_count=_threads(options["threads"]))
+    return Run.start(options["out"], recipe, thread_count=_threads(options["threads"]))
 
 
 def _resumed(options: dict[str, Any], given: set[str]) -> Run:
     """The run to go on with; options that would make another training of it are refused."""
-    run = Run.open(options["resume"])
-    again = changed(run.recipe, options)
-    if "recipe" in given and options["recipe"] != run.recipe.name:
-        raise InputError("train_cli.resume_option", option="--recipe", has=run.recipe.name, got=options["recipe"])
-    for field in fields(Recipe):
-        has, got = getattr(run.recipe, field.name), getattr(again, field.name)
-        if has != got:
-            raise InputError("train_cli.resume_option", option=f"--{field.name.replace('_', '-')}", has=has, got=got)
     if "out" in given:
         raise InputError("train_cli.resume_out")
+    run = Run.open(options["resume"])
+    has = run.recipe.to_dict() | {
+        "recipe": run.recipe.name,
+        "hidden": ",".join(map(str, run.recipe.hidden)),
+        "optimizer": run.recipe.optimizer["name"],
+        "lr": run.recipe.optimizer.get("lr"),
+        "threads": str(run.manifest["threads"]),
+    }
+    got = dict(options)
+    if options["hidden"] is not None:
+        got["hidden"] = ",".join(map(str, _sizes(options["hidden"])))
+    if options["data"] is not None and has["data"] == str(Path(options["data"]).expanduser().absolute()):
+        got["data"] = has["data"]
+    for name in sorted(given & has.keys()):
+        if got[name] != has[name]:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError("train_cli.resume_option", option=option, has=has[name], got=got[name])
     if run.manifest.get("status") == "done":
         raise InputError("train_cli.resume_done", path=run.path, epochs=run.recipe.epochs)
     return Run.resume(options["resume"])
@@ -157,7 +171,7 @@ def _announce(out: Console, run: Run) -> None:
             parameters=f"{run.manifest['parameters']:,}",
             activation=recipe.activation,
             optimizer=settings.pop("name"),
-            lr=settings.pop("lr"),
+            lr=training.base_lr,
             schedule=schedule,
         )
     )
@@ -185,24 +199,21 @@ def _watch(out: Console, run: Run, *, verbose: bool) -> bool:
     total = training.steps_per_epoch * recipe.epochs
     shown = 0.0
     with _stop_flag() as stopped, _bar(out) as bar:
-        task = bar.add_task("", total=total, completed=training.step, epoch=training.epoch + 1, epochs=recipe.epochs, state="")
-        try:
-            for record in run.train():
-                if isinstance(record, EpochRecord):
-                    _report_epoch(bar.console, record, recipe, patience_ended=training.stopped)
-                else:
-                    if verbose and recipe.step_line:
-                        _report_step(bar.console, record, recipe, training.steps_per_epoch)
-                    if record.step == total or time.perf_counter() - shown > 0.05:  # noqa: PLR2004 - 20 times a second
-                        shown = time.perf_counter()
-                        state = say("train_cli.state", loss=f"{record.loss:.4f}")
-                        bar.update(task, completed=record.step, epoch=record.epoch, state=state)
-                if stopped:
-                    run.interrupt()
-                    return False
-        except DivergedError:
-            run.fail()
-            raise
+        epoch = min(training.epoch + 1, recipe.epochs)
+        task = bar.add_task("", total=total, completed=training.step, epoch=epoch, epochs=recipe.epochs, state="")
+        for record in run.train():
+            if isinstance(record, EpochRecord):
+                _report_epoch(bar.console, record, recipe, patience_ended=training.stopped)
+            else:
+                if verbose and recipe.step_line:
+                    _report_step(bar.console, record, recipe, training.steps_per_epoch)
+                if record.step == total or time.perf_counter() - shown > 0.05:  # 20 times a second
+                    shown = time.perf_counter()
+                    state = say("train_cli.state", loss=f"{record.loss:.4f}")
+                    bar.update(task, completed=record.step, epoch=record.epoch, state=state)
+            if stopped:
+                run.interrupt()
+                return False
     return True
 
 
@@ -270,8 +281,8 @@ def _stop_flag() -> Iterator[list[int]]:
 
 
 def _plot(run: Run, result: Evaluation) -> None:
-    from handgrad.cli.plot import draw
+    from handgrad.cli.plot import draw, has_pictures
 
-    for kind in ("curves", "predictions", "confusion"):
+    for kind in ("curves", "predictions", "confusion") if has_pictures(run) else ("curves", "confusion"):
         draw(run, kind, run.path, "png", result)
     sys.stdout.flush()

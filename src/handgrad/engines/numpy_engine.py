@@ -5,6 +5,7 @@ An engine gets the order of an epoch's rows and a learning rate for each step, a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -41,6 +42,7 @@ class NumpyEngine:
         self, net: Any, criterion: Any, optimizer: Any, *, accumulate: int = 1, clip_norm: float | None = None
     ) -> None:
         self.net, self.criterion, self.optimizer = net, criterion, optimizer
+        self.predict = net if callable(net) else net.forward
         self.accumulate, self.clip_norm = accumulate, clip_norm
         self.dtype = getattr(net, "dtype", np.float64)
 
@@ -54,20 +56,22 @@ class NumpyEngine:
         for start, rate in zip(range(0, len(order), batch_size), rates, strict=False):
             if rate is not None:
                 self.optimizer.lr = rate
-            rows = order[start : start + batch_size]
             # A net that blows up is reported by the loop, with the step and the layer; NumPy need not warn as well.
+            # The yield stands outside: what the caller does between two steps keeps the caller's own settings.
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                yield self.step(images, labels, rows)
+                result = self.step(images, labels, order[start : start + batch_size])
+            yield result
 
     def step(self, images: Array, labels: Array, rows: Array) -> StepResult:
-        """Forward, loss, backward and update on the given rows."""
+        """Forward, loss, backward and update on the given rows; no update where the loss is not finite."""
         if self.accumulate == 1:
             loss, right = self._gradient(images, labels, rows)
         else:
             loss, right = self._gradient_in_parts(images, labels, rows)
-        if self.clip_norm is not None:
-            clip_by_norm(self.net, self.clip_norm)
-        self.optimizer.step()
+        if math.isfinite(loss):
+            if self.clip_norm is not None:
+                clip_by_norm(self.net, self.clip_norm)
+            self.optimizer.step()
         return StepResult(loss, right, len(rows))
 
     def _gradient(
@@ -75,8 +79,10 @@ class NumpyEngine:
     ) -> tuple[float, int | None]:
         """(loss, number right) of some rows; sets the gradients, times the share that the rows are of their batch."""
         y = labels.take(rows, axis=0)
-        prediction = self.net(to_input(images.take(rows, axis=0), self.dtype))
-        loss = self.criterion(prediction, y)
+        prediction = self.predict(to_input(images.take(rows, axis=0), self.dtype))
+        loss = float(self.criterion(prediction, y))  # somebody else's loss may give a NumPy number
+        if not math.isfinite(loss):  # the gradients of the step before stay, for the loop to look at
+            return loss, None
         dy = self.criterion.backward()
         self._backward(dy if share == 1 else dy * share, accumulate=accumulate)
         return loss, count_right(prediction, y)
@@ -98,7 +104,7 @@ class NumpyEngine:
             return
         before = [grad.copy() for _, grad in self.net.parameters()] if accumulate else []
         self.net.backward(dy)
-        for (_, grad), old in zip(self.net.parameters(), before, strict=False):
+        for (_, grad), old in zip(self.net.parameters(), before, strict=False):  # before: empty, or one for each
             grad += old
 
 

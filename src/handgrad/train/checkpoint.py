@@ -6,9 +6,11 @@ that is killed at any moment leaves the old file or the new one, never half of o
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ FORMAT = "handgrad 1"
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new one, whatever happens. DataError if it cannot be."""
+    """Write a file so that a reader sees the old content or the new one, whatever happens. DataError if it cannot."""
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
@@ -32,7 +34,7 @@ def write_whole(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp keeps its files from everybody else
         os.replace(temporary, path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
@@ -46,8 +48,10 @@ def save(path: Path, arrays: dict[str, Array], values: dict[str, Any]) -> None:
     """Write arrays by name, and JSON values, as one safetensors file."""
     from safetensors.numpy import save as encode
 
+    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     metadata = {"format": FORMAT, "values": json.dumps(values)}
-    write_whole(path, encode({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata))
+    metadata["sum"] = _sum(whole, metadata["values"])
+    write_whole(path, encode(whole, metadata))
 
 
 def load(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -62,10 +66,24 @@ def load(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
             arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 - not a dict
         values = json.loads(metadata["values"])
         if metadata["format"] != FORMAT or not isinstance(values, dict):
-            raise KeyError("format")
+            raise ValueError("format")
+        if metadata["sum"] != _sum(arrays, metadata["values"]):
+            raise ValueError("checksum")
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-        raise DataError("train.corrupt", path=path, reason=f"{type(error).__name__}: {error}"[:120]) from error
+        raise corrupt(path, error) from error
     return arrays, values
+
+
+def corrupt(path: Path, error: Exception) -> DataError:
+    """What to raise where a file of ours holds what it should not."""
+    return DataError("train.corrupt", path=path, reason=f"{type(error).__name__}: {error}"[:120])
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what a process left that was killed while it saved."""
+    for part in folder.glob(".*.part"):
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 def save_net(path: Path, net: Sequential, values: dict[str, Any] | None = None) -> None:
@@ -80,8 +98,25 @@ def load_net(path: Path) -> tuple[Sequential, dict[str, Any]]:
         raise DataError("train.no_architecture", path=path)
     try:
         net = Sequential.from_config(values["architecture"])
-    except (KeyError, TypeError) as error:
-        raise DataError("train.corrupt", path=path, reason=f"{type(error).__name__}: {error}"[:120]) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise corrupt(path, error) from error
     net.load_state(arrays)
     net.eval()
     return net, values
+
+
+def _sum(arrays: dict[str, Array], values: str) -> str:
+    """A checksum over everything that is stored: one flipped bit in a weight would go unnoticed otherwise."""
+    result = zlib.crc32(values.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        result = zlib.crc32(f"{name} {array.dtype} {array.shape}".encode(), result)
+        result = zlib.crc32(array.reshape(-1).view(np.uint8).data, result)
+    return f"crc32 {result:08x}"
+
+
+def _umask() -> int:
+    """The permissions that new files of this process do not get. It can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

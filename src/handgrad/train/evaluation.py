@@ -105,7 +105,7 @@ def probabilities(net: Any, images: Array, *, batch_size: int = 1000) -> Array:
     return _as_probabilities(net, _outputs(net, images, batch_size))
 
 
-def evaluate(  # noqa: PLR0913 - the last three have defaults that are seldom changed
+def evaluate(
     net: Any, images: Array, labels: Any, criterion: Any = None, *, batch_size: int = 1000, worst: int = 25
 ) -> Evaluation:
     """Count what a net gets right and wrong on labelled images, and how far its confidence can be trusted.
@@ -155,7 +155,7 @@ def _outputs(net: Any, images: Array, batch_size: int) -> Array:
     batch_size = positive_int(batch_size, "batch_size", 1_000_000)
     if len(images) == 0:
         raise InputError("evaluate.empty")
-    with _eval_mode(net):
+    with _eval_mode(net), np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # looked for below
         parts = [np.asarray(net(x)) for x in in_parts(images, batch_size, getattr(net, "dtype", np.float32))]
     outputs = np.concatenate(parts)
     if outputs.ndim != 2 or len(outputs) != len(images) or outputs.shape[1] < 2:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from handgrad.engines.numpy_engine import count_right
 from handgrad.errors import DivergedError, InputError
 from handgrad.records import EpochRecord, Record, StepRecord
 from handgrad.train import randomness
+from handgrad.train.guests import arrays_of, generators_of, is_finite, largest_gradient, put_arrays, set_mode
 
 
 def fit(net: Any, images: Array, labels: Array, criterion: Any, optimizer: Any, **settings: Any) -> Iterator[Record]:
@@ -68,7 +70,7 @@ class Training:
         DivergedError: from `records`, when the loss stops being a finite number.
     """
 
-    def __init__(  # noqa: PLR0913 - one argument for each thing a training loop is known to have
+    def __init__(
         self,
         net: Any,
         images: Array,
@@ -88,19 +90,21 @@ class Training:
         clip_norm: float | None = None,
     ) -> None:
         self.net, self.criterion, self.optimizer = net, criterion, optimizer
-        self.images, self.labels, self.validation = images, labels, validation
+        self.images, self.labels = _samples(images, labels)
+        self.validation = None if validation is None else _samples(*validation)
         self.epochs = positive_int(epochs, "epochs", 1_000_000)
-        self.batch_size = _batch_size(batch_size, len(images))
+        self.batch_size = _batch_size(batch_size, len(self.images))
         self.schedule, self.shuffle, self.drop_last, self.patience = schedule, shuffle, drop_last, patience
         self.rng = random_source(rng)
         self._check(accumulate, clip_norm)
         self.engine = NumpyEngine(net, criterion, optimizer, accumulate=accumulate, clip_norm=clip_norm)
-        self.steps_per_epoch = steps_in(len(images), self.batch_size, drop_last)
+        self.steps_per_epoch = steps_in(len(self.images), self.batch_size, drop_last)
         self.base_lr: float | None = getattr(optimizer, "lr", None)
         # Where the training stands; `state` and `load_state` know all of it.
         self.step = 0
-        self.order = np.arange(len(images))
+        self.order = np.arange(len(self.images))
         self.sums = _Sums()
+        self.owed: EpochRecord | None = None  # of an epoch that is done, and not yet yielded
         self.best_loss, self.best_epoch, self.stopped = math.inf, 0, False
         self.best: dict[str, Array] = {}
 
@@ -112,44 +116,58 @@ class Training:
     def records(self) -> Iterator[Record]:
         """Train from where it stands to the end, yielding a record a step and a record an epoch.
 
-        When a record is seen, its step is done and `state` is that after it.
+        When a record is seen, its step is done and `state` is that after it. A schedule's learning rates are gone at
+        the end: the optimizer has its own again.
         """
-        while self.epoch < self.epochs and not self.stopped:
-            yield from self._one_epoch()
+        try:
+            while self.owed or (self.epoch < self.epochs and not self.stopped):
+                if self.owed:
+                    record, self.owed = self.owed, None
+                    yield record
+                else:
+                    yield from self._one_epoch()
+        finally:
+            if self.schedule is not None:
+                self.optimizer.lr = self.base_lr
 
     def _one_epoch(self) -> Iterator[Record]:
+        """Yield the steps that remain of the present epoch, and leave its record in `owed` before the last of them."""
         done = self.step % self.steps_per_epoch
         if not done:
             self.order = next_order(self.order, self.shuffle, self.rng)
             self.sums = _Sums()
-        _mode(self.net, training=True)
+        set_mode(self.net, training=True)
         began = time.perf_counter() - self.sums.seconds
         epoch = self.epoch + 1
         rates = [self._rate(self.step + i) for i in range(self.steps_per_epoch - done)]
         rows = self.order[done * self.batch_size :]
         for result in self.engine.epoch(self.images, self.labels, rows, self.batch_size, rates):
-            self._need_finite(result.loss)
+            if not math.isfinite(result.loss):
+                self._diverged(self.step + 1)
             self.step += 1
             self.sums.add(result.loss, result.correct, result.samples, time.perf_counter() - began)
             accuracy = None if result.correct is None else result.correct / result.samples
-            lr = rates[self.step - 1 - self.steps_per_epoch * (epoch - 1) - done]
-            step = StepRecord(
-                self.step, epoch, result.loss, accuracy, self.base_lr or 0.0 if lr is None else lr, result.samples
-            )
+            lr = getattr(self.optimizer, "lr", 0.0)
+            step = StepRecord(self.step, epoch, result.loss, accuracy, lr, result.samples)
             if self.step % self.steps_per_epoch:
                 yield step
         # The epoch's last step and the epoch are one moment: what follows (validation, stopping) belongs to the state.
         val_loss, val_accuracy = self._validate(epoch)
-        yield step
         sums = self.sums
-        yield EpochRecord(
+        self.owed = EpochRecord(
             epoch, self.step, sums.loss / sums.samples, step.loss, sums.accuracy, val_loss, val_accuracy, step.lr,
             sums.seconds,
         )  # fmt: skip
+        yield step
 
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """All that the rest of the training depends on: arrays by name, and plain JSON values."""
-        arrays = {f"net.{name}": array for name, array in _arrays(self.net).items()}
+        """All that the rest of the training depends on: arrays by name (copies), and plain JSON values.
+
+        InputError where somebody else's optimizer cannot say what it remembers.
+        """
+        if not (hasattr(self.optimizer, "state") and hasattr(self.optimizer, "load_state")):
+            raise InputError("train.no_state", optimizer=type(self.optimizer).__name__)
+        arrays = {f"net.{name}": array.copy() for name, array in arrays_of(self.net).items()}
         arrays |= {f"optimizer.{name}": array for name, array in self.optimizer.state().items()}
         arrays["loop.order"] = self.order.astype(np.int64)
         arrays |= {f"best.{name}": array for name, array in self.best.items()}
@@ -159,6 +177,7 @@ class Training:
             "best_loss": self.best_loss if math.isfinite(self.best_loss) else None,
             "best_epoch": self.best_epoch,
             "stopped": self.stopped,
+            "owed": asdict(self.owed) if self.owed else None,
             "rng": [randomness.get_state(rng) for rng in self._generators()],
         }
         return arrays, values
@@ -166,30 +185,26 @@ class Training:
     def load_state(self, arrays: dict[str, Array], values: dict[str, Any]) -> None:
         """Put back what `state` gave; the training then goes on to the same weights as if it had not stopped.
 
-        InputError where the state is that of another net, optimizer or data set.
+        InputError where the state is that of another net, optimizer or data set; KeyError, TypeError or ValueError
+        where it is none at all. After an error the training is not to be used.
         """
         if arrays["loop.order"].shape != self.order.shape or len(values["rng"]) != len(self._generators()):
             raise InputError("train.other_training", got=arrays["loop.order"].size, rows=self.order.size)
-        if hasattr(self.net, "load_state"):
-            self.net.load_state(_part(arrays, "net."))
-        else:
-            for name, array in _arrays(self.net).items():
-                array[...] = arrays[f"net.{name}"]
+        put_arrays(self.net, _part(arrays, "net."))
         self.optimizer.load_state(_part(arrays, "optimizer."))
-        self.order = arrays["loop.order"]
+        self.order = arrays["loop.order"].copy()
         self.best = _part(arrays, "best.")
-        self.step, self.stopped = values["step"], values["stopped"]
-        self.best_loss = math.inf if values["best_loss"] is None else values["best_loss"]
-        self.best_epoch = values["best_epoch"]
+        self.step, self.stopped = int(values["step"]), bool(values["stopped"])
+        self.best_loss = math.inf if values["best_loss"] is None else float(values["best_loss"])
+        self.best_epoch = int(values["best_epoch"])
         self.sums = _Sums(**values["sums"])
+        self.owed = EpochRecord(**values["owed"]) if values["owed"] else None
         for rng, state in zip(self._generators(), values["rng"], strict=True):
             randomness.set_state(rng, state)
 
     def _generators(self) -> list[Any]:
         """Each random number generator that the rest of the training draws from, once."""
-        layers = self.net.named_layers() if hasattr(self.net, "named_layers") else ()
-        found = [self.rng, *(layer.rng for _, layer in layers if hasattr(layer, "rng"))]
-        return list({id(rng): rng for rng in found}.values())
+        return list({id(rng): rng for rng in (self.rng, *generators_of(self.net))}.values())
 
     def _rate(self, step: int) -> float | None:
         if self.schedule is None or self.base_lr is None:
@@ -197,34 +212,31 @@ class Training:
         return self.base_lr * self.schedule(step)
 
     def _validate(self, epoch: int) -> tuple[float | None, float | None]:
-        if not np.isfinite(self.sums.loss) or not _finite(self.net):
-            self._diverged()
+        if not is_finite(self.net):
+            self._diverged(self.step)
         if self.validation is None:
             return None, None
-        loss, accuracy = measure(self.net, *self.validation, self.criterion)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            loss, accuracy = measure(self.net, *self.validation, self.criterion)
+        if not math.isfinite(loss):
+            self._diverged(self.step)
         if loss < self.best_loss:
             self.best_loss, self.best_epoch = loss, epoch
             if self.patience:
-                self.best = {name: array.copy() for name, array in _arrays(self.net).items()}
+                self.best = {name: array.copy() for name, array in arrays_of(self.net).items()}
         elif self.patience and epoch - self.best_epoch >= self.patience:
             self.stopped = True
-            for name, array in _arrays(self.net).items():
+            for name, array in arrays_of(self.net).items():
                 array[...] = self.best[name]
         return loss, accuracy
 
-    def _need_finite(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            self._diverged()
-
-    def _diverged(self) -> None:
-        named = getattr(self.net, "named_parameters", lambda: enumerate(self.net.parameters()))()
-        largest = {str(name): float(np.abs(grad).max()) for name, (_, grad) in named}
-        name = max(largest, key=lambda key: math.inf if math.isnan(largest[key]) else largest[key])
-        raise DivergedError("train.diverged", step=self.step + 1, layer=name, gradient=f"{largest[name]:.3g}")
+    def _diverged(self, step: int) -> None:
+        name, size = largest_gradient(self.net)
+        raise DivergedError("train.diverged", step=step, layer=name, gradient=f"{size:.3g}")
 
     def _check(self, accumulate: int, clip_norm: float | None) -> None:
-        if len(self.labels) != len(self.images):
-            raise InputError("train.counts", images=len(self.images), labels=len(self.labels))
+        if self.schedule is not None and self.base_lr is None:
+            raise InputError("train.no_lr", optimizer=type(self.optimizer).__name__)
         if self.shuffle not in SHUFFLES:
             raise InputError("core.choice", what="shuffle", got=self.shuffle, choices=", ".join(SHUFFLES))
         positive_int(accumulate, "accumulate", self.batch_size)
@@ -261,44 +273,37 @@ class _Sums:
 def measure(net: Any, images: Array, labels: Array, criterion: Any) -> tuple[float, float | None]:
     """(mean loss, accuracy or None) of a net in evaluation mode, a thousand rows at a time; its mode is restored."""
     was_training = getattr(net, "training", False)
-    _mode(net, training=False)
+    predict = net if callable(net) else net.forward
+    set_mode(net, training=False)
     loss, correct, start = 0.0, 0, 0
     has_classes = True
     for x in in_parts(images, dtype=getattr(net, "dtype", np.float64)):
         y = labels[start : start + len(x)]
-        prediction = net(x)
-        loss += criterion(prediction, y) * len(x)
+        prediction = predict(x)
+        loss += float(criterion(prediction, y)) * len(x)
         right = count_right(prediction, y)
-        has_classes = right is not None
+        has_classes = has_classes and right is not None
         correct += right or 0
         start += len(x)
-    _mode(net, training=was_training)
+    set_mode(net, training=was_training)
     return loss / start, correct / start if has_classes else None
-
-
-def _mode(net: Any, *, training: bool) -> None:
-    if hasattr(net, "train"):
-        net.train() if training else net.eval()
-
-
-def _finite(net: Any) -> bool:
-    return all(bool(np.isfinite(value).all()) for value, _ in net.parameters())
-
-
-def _arrays(net: Any) -> dict[str, Array]:
-    """All arrays of the trained net by name, live."""
-    if hasattr(net, "state"):
-        return net.state()  # type: ignore[no-any-return]
-    return {str(i): value for i, (value, _) in enumerate(net.parameters())}
 
 
 def _part(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:
     return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _batch_size(value: Any, samples: int) -> int:
-    if samples == 0:
+def _samples(images: Any, labels: Any) -> tuple[Array, Array]:
+    """Both as arrays, if there is a label for each image, and an image at all."""
+    images, labels = np.asarray(images), np.asarray(labels)
+    if len(images) == 0:
         raise InputError("train.empty")
+    if len(labels) != len(images):
+        raise InputError("train.counts", images=len(images), labels=len(labels))
+    return images, labels
+
+
+def _batch_size(value: Any, samples: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 1 <= value <= samples:
         raise InputError("train.batch_size", got=value, samples=samples)
     return int(value)

@@ -6,8 +6,10 @@ The ones that ship are small TOML files in `recipes/`; the command line changes 
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,10 +23,23 @@ from handgrad.core.optim import OPTIMIZERS, Optimizer
 from handgrad.core.schedules import Schedule, schedule
 from handgrad.errors import InputError
 from handgrad.train.published import QUIRKS, PublishedCrossEntropy, with_quirks
+from handgrad.words import say
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 RNGS = ("modern", "legacy")
 LOSSES = ("softmax-cross-entropy", "published")
+# What each kind of setting may hold, and the sentence that says so.
+KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "str": ((str,), "kind_text"),
+    "bool": ((bool,), "kind_flag"),
+    "int": ((int,), "kind_whole"),
+    "int | None": ((int, type(None)), "kind_whole"),
+    "float": ((int, float), "kind_number"),
+    "float | None": ((int, float, type(None)), "kind_number"),
+    "tuple[int, ...]": ((tuple,), "kind_sizes"),
+    "tuple[str, ...]": ((tuple,), "kind_names"),
+    "dict[str, Any]": ((dict,), "kind_table"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +97,12 @@ class Recipe:
     step_line: str = ""
 
     def __post_init__(self) -> None:
+        for setting in fields(self):
+            value, (types, kind) = getattr(self, setting.name), KINDS[str(setting.type)]
+            if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+                needs = say(f"train.{kind}")
+                raise InputError("train.setting_kind", recipe=self.name, setting=setting.name, got=value, needs=needs)
+        self._check_lines()
         _one_of("dtype", self.dtype, ("float32", "float64"))
         _one_of("loss", self.loss, LOSSES)
         _one_of("rng", self.rng, RNGS)
@@ -89,7 +110,7 @@ class Recipe:
         for quirk in self.quirks:
             _one_of("quirks", quirk, tuple(QUIRKS))
         _one_of("optimizer", self.optimizer.get("name", ""), tuple(OPTIMIZERS))
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+        if not 0 <= self.seed < 2**32:
             raise InputError("train.seed", got=self.seed, most=2**32 - 1)
 
     @classmethod
@@ -99,7 +120,7 @@ class Recipe:
         for key in settings:
             if key not in known:
                 raise InputError("train.setting", got=key, recipe=name, known=", ".join(known))
-        lists = {key: tuple(settings[key]) for key in ("hidden", "quirks") if key in settings}
+        lists = {key: tuple(value) for key, value in settings.items() if isinstance(value, list)}
         return cls(**{"name": name} | settings | lists)
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,6 +135,7 @@ class Recipe:
         """The network, its weights drawn from rng layer by layer."""
         for units in self.hidden:
             positive_int(units, "hidden")
+        self._check_memory([features, *self.hidden, classes])
         net = MLP(
             features,
             *self.hidden,
@@ -140,7 +162,9 @@ class Recipe:
         kind = OPTIMIZERS[settings.pop("name")]
         try:
             return kind(net, **settings)
-        except TypeError:
+        except InputError:
+            raise
+        except (TypeError, ValueError):
             raise InputError("train.optimizer_settings", optimizer=kind.__name__, got=", ".join(settings)) from None
 
     def make_schedule(self, steps: int) -> Schedule | None:
@@ -151,6 +175,28 @@ class Recipe:
             return None if name == "constant" else schedule(name, steps, **settings)
         except TypeError:
             raise InputError("train.schedule_settings", schedule=name, got=", ".join(settings)) from None
+
+    def _check_lines(self) -> None:
+        """The two lines that a recipe may print must be fit to be filled in, and that before any training."""
+        for setting, values in (("report_line", {"epoch": 1, "epochs": 1, "loss": 0.5, "accuracy": 0.5}),
+                                ("step_line", {"start": 0, "stop": 1})):  # fmt: skip
+            try:
+                getattr(self, setting).format(**values)
+            except (LookupError, ValueError, AttributeError):
+                names = ", ".join(f"{{{name}}}" for name in values)
+                raise InputError("train.line", recipe=self.name, setting=setting, names=names) from None
+
+    def _check_memory(self, sizes: list[int]) -> None:
+        """Weights, gradients and as much again for the optimizer must fit: a machine out of memory may just hang."""
+        if not hasattr(os, "sysconf"):
+            return
+        parameters = sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))
+        needs = 4 * parameters * np.dtype(self.dtype).itemsize
+        has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if needs > has:
+            raise InputError(
+                "train.too_large", parameters=f"{parameters:,}", needs=f"{needs / 1e9:.1f}", has=f"{has / 1e9:.1f}"
+            )
 
 
 def names() -> list[str]:
@@ -167,8 +213,8 @@ def load_recipe(name: str) -> Recipe:
         raise InputError("train.no_recipe", got=name, near=near[0] if near else "default", names=", ".join(names()))
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError("train.recipe_file", path=path, reason=error) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise InputError("train.recipe_file", path=path, reason=getattr(error, "strerror", "") or error) from error
     return Recipe.from_dict(path.stem, settings)
 
 

@@ -1,9 +1,9 @@
 """A run: one training in one folder, from which it can be looked at, gone on with, and done again.
 
-    run.json                what was trained and how (the manifest), and what came out
-    history.jsonl           the records, one JSON line each
-    checkpoint.safetensors  where the training stands; `resume` goes on from it
-    model.safetensors       the trained net
+run.json                what was trained and how (the manifest), and what came out
+history.jsonl           the records, one JSON line each
+checkpoint.safetensors  where the training stands; `resume` goes on from it
+model.safetensors       the trained net
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import json
 import os
 import platform
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from handgrad.core.net import Sequential
 from handgrad.data import Dataset, Split, load_data
 from handgrad.errors import DataError, InputError
 from handgrad.records import EpochRecord, Record, StepRecord, from_json, to_json
-from handgrad.train import checkpoint, threads
+from handgrad.train import checkpoint, folder, threads
 from handgrad.train.evaluation import Evaluation, evaluate
 from handgrad.train.loop import Training
 from handgrad.train.randomness import new_generator
@@ -53,24 +54,25 @@ class Run:
     # -- three ways to get one
 
     @classmethod
-    def start(cls, path: Path | str, recipe: Recipe, *, thread_count: int | None = None) -> Self:
+    def start(cls, path: Path | str | None, recipe: Recipe, *, thread_count: int | None = None) -> Self:
         """A new run in a new folder. Nothing is trained until `train`.
 
         Args:
-            path: a folder that does not exist yet, or is empty.
+            path: a folder that does not exist yet, or is empty. None: one in `runs/`, named after recipe and time.
             recipe: what to train.
             thread_count: for the matrix products; None: measured.
 
         Raises:
             InputError, DataError: for settings, data or a folder that will not do; nothing is written then.
         """
-        path = Path(path)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise InputError("train.folder_taken", path=path)
+        if path is not None:
+            path = Path(path)
+            folder.need_free(path)
         if thread_count is not None and not 1 <= thread_count <= threads.MOST:
             raise InputError("core.size", what="threads", got=thread_count, most=threads.MOST)
-        run = cls(path, {"recipe": recipe.to_dict()})
+        run = cls(path or Path(), {"recipe": recipe.to_dict()})
         training = run.training()
+        run._fix_data_path()
         measured: dict[int, float] = {}
         if thread_count is None:
             sizes = [run.data().features, *recipe.hidden, len(run.data().classes)]
@@ -86,10 +88,7 @@ class Run:
             "threads_measured": {str(count): seconds for count, seconds in measured.items()},
             "versions": {"python": platform.python_version(), "numpy": np.__version__, "machine": platform.machine()},
         }
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError("train.cannot_write", path=path, reason=error.strerror) from error
+        run.path = folder.make(path, recipe.name)
         run._write_manifest()
         return run
 
@@ -97,15 +96,17 @@ class Run:
     def open(cls, path: Path | str) -> Self:
         """A run that is there. DataError where the folder is none of a run."""
         path = Path(path)
-        if not (path / MANIFEST).is_file():
-            raise DataError("train.no_run", path=path)
         try:
             manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-            return cls(path, manifest)
+            run = cls(path, manifest)
+            folder.check_manifest(manifest)
+        except InputError:
+            raise
+        except (FileNotFoundError, NotADirectoryError):
+            raise DataError("train.no_run", path=path) from None
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise DataError("train.corrupt", path=path / MANIFEST, reason=f"{type(error).__name__}: {error}") from error
+            raise checkpoint.corrupt(path / MANIFEST, error) from error
+        return run
 
     @classmethod
     def resume(cls, path: Path | str) -> Self:
@@ -120,9 +121,14 @@ class Run:
             raise DataError("train.other_data", data=run.data().name)
         try:
             run.training().load_state(arrays, values["loop"])
-        except KeyError as error:
-            raise DataError("train.corrupt", path=run.path / CHECKPOINT, reason=f"KeyError: {error}") from error
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise checkpoint.corrupt(run.path / CHECKPOINT, error) from error
+        checkpoint.remove_parts(run.path)
         kept = [record for record in run.history() if record.step <= run.training().step]
+        if run.training().owed is not None:  # it is yielded once more
+            kept = [record for record in kept if record != run.training().owed]
         checkpoint.write_whole(run.path / HISTORY, "".join(to_json(r) + "\n" for r in kept).encode())
         return run
 
@@ -169,12 +175,11 @@ class Run:
         """
         training = self.training()
         every = max(1, training.steps_per_epoch // STEPS_KEPT)
-        with threads.limited_to(self.manifest["threads"]), (self.path / HISTORY).open("a", encoding="utf-8") as history:
+        with threads.limited_to(self.manifest["threads"]), self._open_history() as history:
             for record in training.records():
                 if not isinstance(record, StepRecord) or record.step % every == 0:
-                    history.write(to_json(record) + "\n")
+                    self._note(history, record)
                 if isinstance(record, EpochRecord):
-                    history.flush()
                     self._checkpoint()
                 yield record
 
@@ -200,7 +205,7 @@ class Run:
             "train_accuracy": [r.accuracy for r in epochs],
             "test_loss": result.loss,
             "test_accuracy": result.accuracy,
-            "train_seconds": round(sum(r.seconds for r in epochs), 3),
+            "train_seconds": round(sum((r.seconds for r in epochs), 0.0), 3),
             "weights_sha256": hashlib.sha256(training.net.theta.tobytes()).hexdigest(),
         }
         self._mark("done")
@@ -235,13 +240,33 @@ class Run:
         arrays, values = self.training().state()
         checkpoint.save(self.path / CHECKPOINT, arrays, {"loop": values})
 
+    def _open_history(self) -> TextIO:
+        try:
+            return (self.path / HISTORY).open("a", buffering=1, encoding="utf-8")  # a whole line at a time
+        except OSError as error:
+            raise DataError("train.cannot_write", path=self.path / HISTORY, reason=error.strerror) from error
+
+    def _note(self, history: TextIO, record: Record) -> None:
+        try:
+            history.write(to_json(record) + "\n")
+        except OSError as error:
+            raise DataError("train.cannot_write", path=self.path / HISTORY, reason=error.strerror) from error
+
+    def _fix_data_path(self) -> None:
+        """Data that were found by a path are noted by the whole of it, so that the run can go on from any folder."""
+        whole = Path(self.recipe.data).expanduser().absolute()
+        if self.data().source and Path(self.data().source).absolute() == whole:
+            self.recipe = self.recipe.change(data=str(whole))
+            self.manifest["recipe"] = self.recipe.to_dict()
+
     def _mark(self, status: str) -> None:
         self.manifest["status"] = status
         self._write_manifest()
 
     def _write_manifest(self) -> None:
         content = json.dumps(self.manifest, indent=2, ensure_ascii=False) + "\n"
-        checkpoint.write_whole(self.path / MANIFEST, content.encode())
+        # A file name that is not UTF-8 comes in pieces that are none either; their escapes are right in JSON.
+        checkpoint.write_whole(self.path / MANIFEST, content.encode(errors="backslashreplace"))
 
     # -- how it shows itself
 
@@ -254,8 +279,11 @@ class Run:
     def _repr_html_(self) -> str:
         rows = {"recipe": self.recipe.name, "status": self.manifest.get("status", "new")}
         rows |= {k: v for k, v in self.manifest.get("result", {}).items() if isinstance(v, float)}
-        cells = "".join(f"<tr><th style='text-align:left'>{key}</th><td>{value}</td></tr>" for key, value in rows.items())
-        return f"<b>Run</b> <code>{self.path}</code><table><tbody>{cells}</tbody></table>"
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{key}</th><td>{escape(str(value))}</td></tr>"
+            for key, value in rows.items()
+        )
+        return f"<b>Run</b> <code>{escape(os.fspath(self.path))}</code><table><tbody>{cells}</tbody></table>"
 
 
 def split_off(split: Split, share: float, seed: int) -> tuple[Split, Split | None]:
@@ -264,21 +292,13 @@ def split_off(split: Split, share: float, seed: int) -> tuple[Split, Split | Non
     The draw has a generator of its own, so that weights and orders are the same with validation and without.
     """
     total = len(split.labels)
-    count = round(share * total) if 0 < share < 1 else int(share)
-    if not 0 <= count < total or (share > 0 and count == 0):
+    if not 0 <= share < total or (share > 1 and share != int(share)):
+        raise InputError("train.validation", got=share, samples=total)
+    count = round(share * total) if share < 1 else int(share)
+    if share > 0 and not 0 < count < total:
         raise InputError("train.validation", got=share, samples=total)
     if count == 0:
         return split, None
     order = np.random.default_rng([seed, 1]).permutation(total)
     kept, apart = np.sort(order[count:]), np.sort(order[:count])
     return Split(split.images[kept], split.labels[kept]), Split(split.images[apart], split.labels[apart])
-
-
-def new_folder(recipe: str, parent: Path = Path("runs")) -> Path:
-    """A folder for a new run, named after the recipe and the time."""
-    base = parent / f"{recipe}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
-    path, n = base, 1
-    while path.exists():
-        n += 1
-        path = base.with_name(f"{base.name}-{n}")
-    return path
