@@ -141,6 +141,9 @@ LOSS_CASES: dict[str, LossCase] = {
     "SoftmaxCrossEntropy soft rows": LossCase(
         SoftmaxCrossEntropy, lambda rng: (3 * rng.standard_normal((6, 4)), _probabilities(rng))
     ),
+    "SoftmaxCrossEntropy weighted rows": LossCase(  # rows that do not sum to 1: still the gradient of the value
+        SoftmaxCrossEntropy, lambda rng: (3 * rng.standard_normal((6, 4)), rng.random((6, 4)))
+    ),
     "SoftmaxCrossEntropy smoothed": LossCase(
         lambda: SoftmaxCrossEntropy(label_smoothing=0.1), lambda rng: (3 * rng.standard_normal((6, 4)), _labels(rng))
     ),

@@ -256,6 +256,52 @@ def test_a_layer_of_ones_own_on_our_base() -> None:
     np.testing.assert_allclose(net(X[:1]), net(X)[:1], rtol=1e-12)
 
 
+def test_layers_in_lists_and_dictionaries_count_once() -> None:
+    """An attribute that stands in a list as well is one layer, not two: it would be updated twice."""
+
+    class Model(Layer):
+        def __init__(self) -> None:
+            self.fc1, self.act = Linear(5, 4, rng=0, dtype=np.float64), Tanh()
+            self.layers = [self.fc1, self.act]
+            self.heads = {"digit": Linear(4, 3, rng=1, dtype=np.float64)}
+
+        def forward(self, x: Any) -> Any:
+            for layer in self.layers:
+                x = layer.forward(x)
+            return self.heads["digit"].forward(x)
+
+        def backward(self, dy: Any) -> Any:
+            dy = self.heads["digit"].backward(dy)
+            for layer in reversed(self.layers):
+                dy = layer.backward(dy)
+            return dy
+
+    model = Model()
+    names = [name for name, _ in model.named_parameters()]
+    assert names == ["fc1.weight", "fc1.bias", "heads.digit.weight", "heads.digit.bias"]
+    net = Sequential(model)
+    assert net.theta.size == 24 + 15
+    net.backward(np.ones_like(net(X)))
+    before = net.theta.copy()
+    SGD(model, lr=0.1).step()
+    np.testing.assert_allclose(net.theta, before - 0.1 * net.grad)
+    assert not model.eval().heads["digit"].training
+
+
+def test_an_optimizer_of_a_strangers_whole_model_sees_new_arrays() -> None:
+    """`SGD(model)`, where the model hands out tuples and re-binds its gradients at each backward."""
+
+    class Model(MyLinear):
+        pass
+
+    model = Model(5, 3)
+    optimizer, before = SGD(model, lr=0.1), model.W.copy()
+    model.forward(X)
+    model.backward(np.ones((6, 3)))
+    optimizer.step()
+    np.testing.assert_allclose(model.W, before - 0.1 * model.dW)
+
+
 def test_running_statistics_within_a_layer_of_ones_own_are_saved() -> None:
     class Wrapped(Layer):
         def __init__(self) -> None:

@@ -150,6 +150,21 @@ def test_backward_assigns() -> None:
     np.testing.assert_array_equal(net.grad, once)
 
 
+def test_the_first_layer_is_spared_a_product_that_nobody_wants() -> None:
+    asked = []
+
+    class Spy(Linear):
+        def backward(self, dy: Any, *, input_gradient: bool = True) -> Any:
+            asked.append(input_gradient)
+            return super().backward(dy, input_gradient=input_gradient)
+
+    net = Sequential(Sequential(Spy(5, 4), Tanh(), Spy(4, 4)), Spy(4, 3))
+    dy = np.ones_like(net(batch()))
+    net.backward(dy)
+    net.backward(dy, input_gradient=False)
+    assert asked == [True, True, True, True, True, False]
+
+
 @pytest.mark.parametrize(
     "net", [double(5, 4, 3), Sequential(double(5, 4), Tanh()), Sequential(Tanh(), double(5, 3)), Sequential(Tanh())]
 )

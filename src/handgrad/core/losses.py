@@ -171,7 +171,7 @@ def check_rows(loss: Loss, prediction: Array, target: Array) -> int:
     b, classes = prediction.shape
     if target.shape == (b,) and target.dtype.kind in "iu":
         # A negative number, seen without its sign, is a huge one: one pass finds both ends.
-        if target.view(f"u{target.dtype.itemsize}").max() >= classes:
+        if target.view(target.dtype.str.replace("i", "u")).max() >= classes:
             raise InputError("core.label_range", loss=name, low=target.min(), high=target.max(), classes=classes)
     elif target.shape != (b, classes):
         raise InputError("core.loss_target", loss=name, got=target.shape, dtype=target.dtype, b=b, classes=classes)

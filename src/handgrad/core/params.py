@@ -181,7 +181,10 @@ def gather(parameters: Sequence[Parameter]) -> Buffer:
 def as_pairs(source: Any) -> list[Pair]:
     """The parameters of a net or layer, or of any iterable of (value, gradient) pairs, as a list."""
     try:
-        pairs = list(source.parameters() if hasattr(source, "parameters") else source)
+        pairs: list[Any] = list(source.parameters() if hasattr(source, "parameters") else source)
+        if hasattr(source, "parameters"):  # somebody else's model may re-bind its arrays: looked up afresh
+            ours = (Parameter, GuestParameter)
+            pairs = [p if isinstance(p, ours) else GuestParameter(str(i), source, i) for i, p in enumerate(pairs)]
         for value, grad in pairs:
             if np.shape(value) != np.shape(grad) or value.dtype.kind != "f" or isinstance(value, np.generic):
                 raise TypeError

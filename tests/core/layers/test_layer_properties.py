@@ -99,6 +99,17 @@ def test_extreme_numbers_in_single_precision(name: str) -> None:
     assert y.dtype == dx.dtype == np.float32
 
 
+@pytest.mark.parametrize("name", ["Linear", "BatchNorm", "LayerNorm"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_layer_with_weights_brings_its_input_to_their_dtype(name: str, dtype: type) -> None:
+    case = LAYER_CASES[name]
+    layer = case.layer(dtype)
+    for other in (np.float16, np.float32, np.float64):
+        y = layer.forward(case.x(dtype=other))
+        assert y.dtype == dtype
+        assert layer.backward(y).dtype == dtype
+
+
 @pytest.mark.parametrize("name", ["BatchNorm", "LayerNorm"])
 def test_numbers_that_are_all_alike_are_normalised_to_zero(name: str) -> None:
     layer = LAYER_CASES[name].make(np.float32)

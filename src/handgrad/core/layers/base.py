@@ -61,14 +61,18 @@ class Layer:
         return found
 
     def _inner(self) -> list[tuple[str, Layer]]:
-        """(name, layer) for the layers among this object's attributes, lists of layers included."""
-        found: list[tuple[str, Layer]] = []
+        """(name, layer) for the layers among this object's attributes, in lists and dictionaries too, each once."""
+        found: dict[int, tuple[str, Layer]] = {}
         for attribute, value in vars(self).items():
-            if isinstance(value, Layer):
-                found.append((attribute, value))
-            elif isinstance(value, (list, tuple)):
-                found += [(f"{attribute}{i}", item) for i, item in enumerate(value) if isinstance(item, Layer)]
-        return found
+            items: list[tuple[str, Any]] = [(attribute, value)]
+            if isinstance(value, (list, tuple)):
+                items = [(f"{attribute}{i}", item) for i, item in enumerate(value)]
+            elif isinstance(value, dict):
+                items = [(f"{attribute}.{key}", item) for key, item in value.items()]
+            for name, item in items:
+                if isinstance(item, Layer):  # often both an attribute and in a list: the first name counts
+                    found.setdefault(id(item), (name, item))
+        return list(found.values())
 
     def buffers(self) -> dict[str, Array]:
         """Arrays that belong to a trained layer and are not learned by gradient, such as running statistics."""
