@@ -199,7 +199,7 @@ class Sequential(Layer):
     def summary(self) -> list[tuple[str, str, int]]:
         """(name, layer, learned numbers) for each layer."""
         return [
-            (name, repr(layer), sum(p.size for _, p in _named_parameters_of(layer)))
+            (name, _shown(layer), sum(p.size for _, p in _named_parameters_of(layer)))
             for name, layer in self.named_layers()
         ]
 
@@ -335,6 +335,12 @@ def _named_parameters_of(layer: Any) -> list[tuple[str, Any]]:
         (str(i), pair if isinstance(pair, Parameter) else GuestParameter(str(i), layer, i))
         for i, pair in enumerate(found)
     ]
+
+
+def _shown(layer: Any) -> str:
+    """A layer as it shows itself; somebody else's, where it has nothing better than an address, by its class."""
+    text = repr(layer)
+    return type(layer).__name__ if " object at 0x" in text else text
 
 
 def _saved_as(layer: Any) -> str:
