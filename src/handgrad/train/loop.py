@@ -96,10 +96,10 @@ class Training:
         self.batch_size = _batch_size(batch_size, len(self.images))
         self.schedule, self.shuffle, self.drop_last, self.patience = schedule, shuffle, drop_last, patience
         self.rng = random_source(rng)
+        self.base_lr: float | None = getattr(optimizer, "lr", None)
         self._check(accumulate, clip_norm)
         self.engine = NumpyEngine(net, criterion, optimizer, accumulate=accumulate, clip_norm=clip_norm)
         self.steps_per_epoch = steps_in(len(self.images), self.batch_size, drop_last)
-        self.base_lr: float | None = getattr(optimizer, "lr", None)
         # Where the training stands; `state` and `load_state` know all of it.
         self.step = 0
         self.order = np.arange(len(self.images))
