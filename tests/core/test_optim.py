@@ -301,3 +301,13 @@ def test_config_builds_the_optimizer_again(kind: Any, options: dict[str, Any]) -
     heir.step()
     np.testing.assert_array_equal(one.theta, other.theta)
     assert repr(heir) == repr(optimizer)
+
+
+def test_weight_decay_may_change_between_steps() -> None:
+    w, dw = np.array([[2.0]]), np.array([[0.0]])
+    optimizer = SGD([(w, dw)], lr=0.1)
+    optimizer.step()
+    assert w.item() == 2.0
+    optimizer.weight_decay = 0.5
+    optimizer.step()
+    assert w.item() == pytest.approx(2.0 - 0.1 * 0.5 * 2.0)

@@ -32,7 +32,7 @@ class Optimizer:
         parameters: `net.parameters()`, the net itself, or any (value, gradient) pairs of arrays, which are updated in
             place.
         lr: the learning rate, 0 or more; it may be changed between steps.
-        weight_decay: 0 or more; what it does is said at each optimizer.
+        weight_decay: 0 or more; what it does is said at each optimizer. Like lr, it may be changed between steps.
         decay: "all" parameters decay, as in PyTorch, or "weights" only: those with two or more axes, so no bias and
             no scale of a normalisation.
     """
@@ -54,8 +54,8 @@ class Optimizer:
     def step(self) -> None:
         """Update every parameter once, in place, from its present gradient."""
         self.steps += 1
-        for theta, grad, decay, state in self._cut():
-            self.update(theta, grad, decay, *state)
+        for theta, grad, decays, state in self._cut():
+            self.update(theta, grad, self.weight_decay if decays else 0.0, *state)
         if self.steps % FLUSH_EVERY == 0:
             for array in self._state.values():
                 array[np.abs(array) < FLUSH_BELOW * np.finfo(array.dtype).tiny] = 0
@@ -96,7 +96,7 @@ class Optimizer:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
 
     def _cut(self) -> list[tuple[Any, ...]]:
-        """(theta, grad, decay, state) for each slice; cut anew where the parameters have moved to another buffer."""
+        """(theta, grad, decays, state) for each slice; cut anew where the parameters have moved to another buffer."""
         if self._slices and self._homes and all(pair.buffer is buffer for pair, buffer in self._homes):
             return self._slices
         stretches = self._stretches()
@@ -107,7 +107,7 @@ class Optimizer:
         self._homes = [(pair, pair.buffer) for pair in self.pairs if isinstance(pair, Parameter)] if ours else []
         self._slices = []
         start = 0
-        for theta, grad, decay in stretches:
+        for theta, grad, decays in stretches:
             state = [flat[start : start + theta.size].reshape(theta.shape) for flat in self._state.values()]
             start += theta.size
             if theta.ndim == 0:  # a single number of somebody's own; NumPy would make a copy of it in passing
@@ -115,18 +115,18 @@ class Optimizer:
             size = SLICE if theta.ndim == 1 else len(theta)
             for i in range(0, len(theta), size):
                 part = slice(i, i + size)
-                self._slices.append((theta[part], grad[part], decay, [s[part] for s in state]))
+                self._slices.append((theta[part], grad[part], decays, [s[part] for s in state]))
         return self._slices
 
     # The slices are views, and a copy or a pickle would make arrays of their own of them: it cuts anew.
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_slices": [], "_homes": []}
 
-    def _stretches(self) -> list[tuple[Array, Array, float]]:
-        """(theta, grad, decay): a whole net at once, or a parameter at a time where only some of them decay."""
-        if self.decay == "all" or not self.weight_decay:
-            return [(theta, grad, self.weight_decay) for theta, grad in runs(self.pairs)]
-        return [(value, grad, self.weight_decay if value.ndim > 1 else 0.0) for value, grad in self.pairs]
+    def _stretches(self) -> list[tuple[Array, Array, bool]]:
+        """(theta, grad, decays): a whole net at once, or a parameter at a time where only some of them decay."""
+        if self.decay == "all":
+            return [(theta, grad, True) for theta, grad in runs(self.pairs)]
+        return [(value, grad, value.ndim > 1) for value, grad in self.pairs]
 
 
 class SGD(Optimizer):
