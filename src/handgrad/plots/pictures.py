@@ -25,7 +25,7 @@ TILE = 0.8  # inches, at least
 GAP = 2  # pixels of an image between two of them
 
 
-def predictions_grid(  # noqa: PLR0913 - what is drawn takes four, and three have defaults
+def predictions_grid(
     images: Array,
     labels: Any,
     probabilities: Array,

@@ -30,7 +30,8 @@ def particle(word: str, pair: str) -> str:
     elif last.isdecimal() and last.isascii():
         closed, rieul = last in _DIGIT_ENDS, _DIGIT_ENDS.get(last) == "ㄹ"
     else:
-        return f"{after_consonant}({after_vowel})" if len(after_consonant) == 1 else f"({after_consonant[0]}){after_vowel}"
+        optional = len(after_consonant) > 1  # 으로/로: only the 으 comes and goes
+        return f"({after_consonant[0]}){after_vowel}" if optional else f"{after_consonant}({after_vowel})"
     if pair == "으로/로" and rieul:
         return after_vowel
     return after_consonant if closed else after_vowel
