@@ -46,10 +46,13 @@ def need_free(path: Path) -> None:
 def make(path: Path | None, name: str) -> Path:
     """The folder of a new run, made now; without a path one in runs/. Of two runs that start at once, one gets it."""
     base = Path("runs") / f"{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    is_there = path is not None and path.is_dir()
+    if path is not None:
+        need_free(path)  # once more: much may have happened since the call was looked at
     for n in itertools.count(1):
         folder = path or (base if n == 1 else base.with_name(f"{base.name}-{n}"))
         try:
-            folder.mkdir(parents=True, exist_ok=path is not None and path.is_dir())
+            folder.mkdir(parents=True, exist_ok=is_there)
         except FileExistsError:
             if path:
                 raise InputError("train.folder_taken", path=path) from None
