@@ -12,7 +12,7 @@ from handgrad.cli.output import console, put_json
 from handgrad.data import to_mnist
 from handgrad.errors import InputError
 from handgrad.train import Run, probabilities
-from handgrad.train.checkpoint import load_net
+from handgrad.train.checkpoint import corrupt, read_net
 from handgrad.train.run import MODEL
 from handgrad.words import say
 
@@ -26,13 +26,17 @@ TOP = 3
 def predict(run: Path, images: tuple[Path, ...], as_json: bool) -> None:
     """Say what is in some pictures."""
     Run.open(run)
-    net, shown = load_net(run / MODEL)
-    if list(shown.get("picture_shape") or []) != [28, 28]:
+    net, shown = read_net(run / MODEL)
+    classes, shape = shown.get("classes"), shown.get("picture_shape")
+    if shape != [28, 28]:
         raise InputError("predict_cli.not_mnist", path=run)
     digits = np.stack([to_mnist(path) for path in images])  # all are read before anything is said
+    likely = probabilities(net, digits)
+    if not isinstance(classes, list) or len(classes) != likely.shape[1]:
+        raise corrupt(run / MODEL, KeyError("classes"))
     results = []
-    for path, p in zip(images, probabilities(net, digits), strict=True):
-        top = [{"class": shown["classes"][k], "probability": float(p[k])} for k in np.argsort(-p)[:TOP]]
+    for path, p in zip(images, likely, strict=True):
+        top = [{"class": classes[k], "probability": float(p[k])} for k in np.argsort(-p)[:TOP]]
         results.append({"image": str(path), "top": top})
         line = ", ".join(f"{guess['class']} {guess['probability']:.1%}" for guess in top)
         console(as_json=as_json).print(f"{path}: {line}", markup=False)
