@@ -35,14 +35,16 @@ from handgrad.core.layers import (
     Tanh,
 )
 from handgrad.core.losses import MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss, SoftmaxCrossEntropy
-from handgrad.core.net import MLP, Sequential
+from handgrad.core.mlp import MLP
+from handgrad.core.net import Sequential
 from handgrad.core.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_by_norm
+from handgrad.core.params import learned
 from handgrad.core.schedules import constant, cosine, one_cycle, step_decay, warm_up
 from handgrad.errors import DataError, DivergedError, HandgradError, InputError, StateError
 
 if TYPE_CHECKING:
     from handgrad.data import load_data, to_mnist
-    from handgrad.train import Recipe, Run, Training, evaluate, fit, load_recipe, probabilities
+    from handgrad.train import Recipe, Run, Training, evaluate, fit, load_net, load_recipe, probabilities, save_net
 
 __version__ = "0.1.0"
 
@@ -50,6 +52,8 @@ __version__ = "0.1.0"
 _LATER = {
     "load_data": "handgrad.data",
     "to_mnist": "handgrad.data",
+    "load_net": "handgrad.train",
+    "save_net": "handgrad.train",
     "Recipe": "handgrad.train",
     "Run": "handgrad.train",
     "Training": "handgrad.train",
@@ -58,15 +62,24 @@ _LATER = {
     "load_recipe": "handgrad.train",
     "probabilities": "handgrad.train",
 }
+_ROOMS = ("audit", "data", "plots", "train")
 # What people look for under the name that it has elsewhere.
 _ELSEWHERE = {
     "CrossEntropyLoss": "SoftmaxCrossEntropy (takes logits, as PyTorch's does) or CrossEntropy (takes probabilities)",
     "NLLLoss": "SoftmaxCrossEntropy (takes logits)",
     "BCEWithLogitsLoss": "BinaryCrossEntropy",
+    "BCELoss": "BinaryCrossEntropy (takes logits)",
     "MSELoss": "MSE",
     "HuberLoss": "Huber",
     "Module": "Layer (one with forward and backward) or Sequential",
     "BatchNorm1d": "BatchNorm",
+    "save": "save_net",
+    "load": "load_net",
+    "no_grad": "net.eval() (nothing is kept for backward then)",
+    "nn": "handgrad itself: handgrad.Linear, handgrad.Sequential",
+    "optim": "handgrad itself: handgrad.SGD, handgrad.Adam",
+    "tensor": "numpy.array",
+    "softmax": "Softmax()(x)",
 }
 
 __all__ = [
@@ -112,13 +125,16 @@ __all__ = [
     "evaluate",
     "fit",
     "he",
+    "learned",
     "lecun",
     "load_data",
+    "load_net",
     "load_recipe",
     "normal",
     "one_cycle",
     "orthogonal",
     "probabilities",
+    "save_net",
     "step_decay",
     "to_mnist",
     "warm_up",
@@ -131,9 +147,11 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         value = globals()[name] = getattr(import_module(_LATER[name]), name)
         return value
+    if name in _ROOMS:
+        return import_module(f"handgrad.{name}")
     hint = f"; here it is called {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
     raise AttributeError(f"module 'handgrad' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, *_ROOMS, "__version__"]

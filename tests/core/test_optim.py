@@ -15,6 +15,7 @@ from handgrad import MLP, MSE, SGD, Adam, AdamW, Linear, RMSprop, Sequential, cl
 from handgrad.audit.optimizer_promises import OPTIMIZER_PROMISES, OptimizerTrial
 from handgrad.audit.verdict import Promise, examine
 from handgrad.core import optim
+from handgrad.core.params import Parameter
 from handgrad.errors import InputError
 
 
@@ -304,9 +305,11 @@ def test_config_builds_the_optimizer_again(kind: Any, options: dict[str, Any]) -
 
 
 def test_weight_decay_may_change_between_steps() -> None:
-    w, dw = np.array([[2.0]]), np.array([[0.0]])
-    optimizer = SGD([(w, dw)], lr=0.1)
-    optimizer.step()
+    parameter = Parameter("w", np.array([[2.0]]))
+    w = parameter.value
+    optimizer = SGD([parameter], lr=0.1)
+    with pytest.warns(UserWarning, match="All gradients are exactly 0"):
+        optimizer.step()
     assert w.item() == 2.0
     optimizer.weight_decay = 0.5
     optimizer.step()

@@ -10,7 +10,8 @@ import pytest
 
 from handgrad.core.layers import Linear
 from handgrad.core.losses import SoftmaxCrossEntropy
-from handgrad.core.net import MLP, Sequential
+from handgrad.core.mlp import MLP
+from handgrad.core.net import Sequential
 from handgrad.core.optim import SGD
 from handgrad.engines import NumpyEngine, StepResult
 from handgrad.engines.numpy_engine import count_right

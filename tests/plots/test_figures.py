@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from handgrad import plots
-from handgrad.core.net import MLP
+from handgrad.core.mlp import MLP
 from handgrad.records import EpochRecord
 from handgrad.train.evaluation import evaluate, probabilities
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from handgrad.core.layers import Flatten, Linear, ReLU
-from handgrad.core.net import MLP, Sequential
+from handgrad.core.mlp import MLP
+from handgrad.core.net import Sequential
 from handgrad.errors import InputError
 from handgrad.plots import first_layer_weights
 

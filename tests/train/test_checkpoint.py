@@ -18,10 +18,11 @@ import pytest
 from safetensors.numpy import save as encode
 
 from handgrad.core.layers import Linear, ReLU
-from handgrad.core.net import MLP, Sequential
+from handgrad.core.mlp import MLP
+from handgrad.core.net import Sequential
 from handgrad.errors import DataError, InputError
 from handgrad.train import checkpoint
-from handgrad.train.checkpoint import load, load_net, remove_parts, save, save_net, write_whole
+from handgrad.train.checkpoint import load, load_net, read_net, remove_parts, save, save_net, write_whole
 
 ARRAYS = {
     "a": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -210,7 +211,7 @@ def test_a_net_comes_back_with_its_architecture(tmp_path: Path) -> None:
     net = MLP(6, 5, 4, 3, activation="tanh", batch_norm=True, dropout=0.2, rng=0, dtype=np.float64)
     net(np.random.default_rng(0).random((9, 6)))  # moves the running statistics
     save_net(tmp_path / "x", net, {"classes": ["a", "b", "c"]})
-    back, values = load_net(tmp_path / "x")
+    back, values = read_net(tmp_path / "x")
     assert values["classes"] == ["a", "b", "c"]
     assert not back.training
     x = np.random.default_rng(1).random((4, 6))

@@ -11,7 +11,8 @@ import pytest
 from handgrad.core.arrays import Array
 from handgrad.core.layers import Dropout, Linear, Sigmoid
 from handgrad.core.losses import MSE, SoftmaxCrossEntropy
-from handgrad.core.net import MLP, Sequential
+from handgrad.core.mlp import MLP
+from handgrad.core.net import Sequential
 from handgrad.errors import DivergedError, InputError
 from handgrad.train.evaluation import Mistake, evaluate, probabilities
 

@@ -13,7 +13,8 @@ from guest_objects import OwnLoss, OwnNet, OwnOptimizer
 
 from handgrad.core.layers import BatchNorm, Dropout, Linear, ReLU
 from handgrad.core.losses import MSE, SoftmaxCrossEntropy, one_hot
-from handgrad.core.net import MLP, Sequential
+from handgrad.core.mlp import MLP
+from handgrad.core.net import Sequential
 from handgrad.core.optim import SGD, Adam, clip_by_norm
 from handgrad.core.schedules import cosine, one_cycle
 from handgrad.data import Dataset

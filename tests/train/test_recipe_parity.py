@@ -14,7 +14,7 @@ from published_reference import Outcome, clipped_sigmoid, modular, unrolled
 from handgrad.cli import main
 from handgrad.data.load import SHIPPED
 from handgrad.train import Run, load_recipe
-from handgrad.train.checkpoint import load_net
+from handgrad.train.checkpoint import read_net
 
 RELATIVE = 1e-9
 
@@ -142,7 +142,7 @@ def test_unrolled_prints_its_batches_and_epochs(
 def test_a_net_with_quirks_is_saved_as_the_plain_net_it_is(few_digits: Path, tmp_path: Path) -> None:
     run = run_recipe(tmp_path / "run", "modular", data=str(few_digits), epochs=1)
     trained = run.training().net
-    net, _ = load_net(tmp_path / "run" / "model.safetensors")
+    net, _ = read_net(tmp_path / "run" / "model.safetensors")
     assert [type(layer).__name__ for layer in trained.layers] == ["AveragingLinear", "ReLU", "AveragingLinear",
                                                                  "PassingSoftmax"]  # fmt: skip
     assert [type(layer).__name__ for layer in net.layers] == ["Linear", "ReLU", "Linear", "Softmax"]

@@ -6,6 +6,8 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from handgrad.errors import InputError
+
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -23,7 +25,12 @@ class RandomSource(Protocol):
 
 
 def random_source(rng: RandomSource | int | None) -> RandomSource:
-    """A generator as it is; an int becomes the seed of a new one; None a new one that no one can foretell."""
-    if rng is None or isinstance(rng, int):
+    """A generator as it is; a whole number becomes the seed of a new one; None a new one that no one can foretell.
+
+    InputError for anything else.
+    """
+    if rng is None or (isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0):
         return np.random.default_rng(rng)
-    return rng
+    if not (hasattr(rng, "standard_normal") or hasattr(rng, "random")):
+        raise InputError("core.rng", got=repr(rng))
+    return rng  # type: ignore[return-value]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
 from handgrad.core.arrays import Array, RandomSource
+from handgrad.core.checks import in_range
 from handgrad.errors import InputError
 
 Init: TypeAlias = Callable[[RandomSource, int, int], Array]
@@ -20,6 +21,7 @@ Init: TypeAlias = Callable[[RandomSource, int, int], Array]
 
 def normal(std: float) -> Init:
     """Normal numbers with standard deviation `std`, whatever the size of the layer."""
+    in_range(std, "std", 0, 1e6)
     return lambda rng, inputs, outputs: np.asarray(rng.standard_normal((inputs, outputs))) * std
 
 
@@ -66,7 +68,10 @@ _WITH_NUMBER: dict[str, Callable[[float], Init]] = {"normal": normal, "xavier": 
 
 def initializer(init: str | Init) -> Init:
     """The initialiser of a name: "he", "xavier", "lecun", "orthogonal", "zeros", "normal(0.01)", "xavier(4)"."""
-    if callable(init):
+    makers: dict[Any, Init] = {xavier: xavier(), orthogonal: orthogonal()}  # the maker, where what it makes is meant
+    if init in makers:
+        return makers[init]
+    if callable(init) and init is not cast(Any, normal):
         return init
     if init in _NAMED:
         return _NAMED[init]
@@ -77,4 +82,5 @@ def initializer(init: str | Init) -> Init:
     except ValueError:
         pass
     choices = ", ".join([*_NAMED, "normal(0.01)", "xavier(4)", "orthogonal(2)"])
-    raise InputError("core.choice", what="init", got=init, choices=choices)
+    got = getattr(init, "__name__", init)
+    raise InputError("core.choice", what="init", got=got, choices=choices)

@@ -101,6 +101,8 @@ class CrossEntropy(Loss):
     def forward(self, prediction: Array, target: Array) -> float:
         """p (B, classes), labels (B,) or (B, classes) -> mean of -sum_i t_i log p_i; the gradient is -t / p / B."""
         b = check_rows(self, prediction, target)
+        if prediction.min() < -0.1 or prediction.max() > 1.1:  # logits, by mistake
+            raise InputError("core.not_probabilities", low=prediction.min(), high=prediction.max())
         p = np.maximum(prediction, np.finfo(prediction.dtype).tiny)
         t = one_hot(target, p.shape[1], p.dtype) if target.ndim == 1 else target.astype(p.dtype, copy=False)
         self._dy = -t / p / b
@@ -116,6 +118,8 @@ class BinaryCrossEntropy(Loss):
     def forward(self, prediction: Array, target: Array) -> float:
         """logits z (B, ...), t of the same shape -> mean. The gradient: d/dz of log(1 + exp(z)) - z t is s - t."""
         z, t = same_shape(self, prediction, target)
+        if not (t.min() >= 0 and t.max() <= 1):
+            raise InputError("core.binary_target", low=t.min(), high=t.max())
         value = np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
         self._dy = (sigmoid(z) - t) / z.size
         return float(value.sum()) / z.size
@@ -175,6 +179,8 @@ def check_rows(loss: Loss, prediction: Array, target: Array) -> int:
             raise InputError("core.label_range", loss=name, low=target.min(), high=target.max(), classes=classes)
     elif target.shape != (b, classes):
         raise InputError("core.loss_target", loss=name, got=target.shape, dtype=target.dtype, b=b, classes=classes)
+    elif not (target.min() >= 0 and np.abs(target.sum(axis=1) - 1).max() < 1e-3):
+        raise InputError("core.target_rows", loss=name, low=target.min(), sum=target.sum(axis=1).max())
     return int(b)
 
 

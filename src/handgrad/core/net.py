@@ -1,7 +1,7 @@
 """Nets: layers in a row, with all their weights in one flat array and all their gradients in another.
 
 `Sequential` takes any layers, also somebody else's: an object with `forward`, `backward` and, if it learns,
-`parameters`. `MLP` is the network that most people write first.
+`parameters`. `MLP`, in a file of its own, is the network that most people write first.
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from handgrad.core.arrays import Array, RandomSource, random_source
-from handgrad.core.init import Init
-from handgrad.core.layers import ACTIVATIONS, LAYERS
-from handgrad.core.layers.base import Layer, as_float
-from handgrad.core.layers.dropout import Dropout
+from handgrad.core import architecture
+from handgrad.core.arrays import Array
+from handgrad.core.layers.base import Layer, as_float, is_layer, named_parameters_of, switch_mode
 from handgrad.core.layers.linear import Linear
-from handgrad.core.layers.norm import BatchNorm
-from handgrad.core.layers.softmax import Softmax
-from handgrad.core.params import GuestParameter, Parameter, gather
+from handgrad.core.losses import Loss
+from handgrad.core.params import Parameter, copy_into, gather
 from handgrad.errors import InputError, StateError
 
 _SHORT_NAMES = {"Linear": "fc", "Sequential": "block"}
@@ -29,13 +26,17 @@ _SHORT_NAMES = {"Linear": "fc", "Sequential": "block"}
 class Sequential(Layer):
     """Layers one after another: each one's output is the next one's input; backward runs the other way.
 
+    A layer can be had by position or name, `net[0]`, `net["fc1"]`, `net.fc1`, and a slice is a net that shares its
+    weights, `net[:-1]`.
+
     Args:
         layers: handgrad's layers, nets, or any objects with `forward(x)` and `backward(dy)`; those that learn have
             `parameters()`, giving (value, gradient) pairs. Layers without a name get one: fc1, relu1, fc2, ...
         name: of the whole, where it is itself a layer of another net.
 
     Attributes:
-        layers: the layers, in their order.
+        layers: the layers, in their order. They stay as they are: for other layers build another net.
+        names: their names.
         theta: all weights of handgrad's layers, one flat array; each parameter is a view into it.
         grad: all their gradients, likewise.
     """
@@ -43,7 +44,7 @@ class Sequential(Layer):
     def __init__(self, *layers: Any, name: str | None = None) -> None:
         if len(layers) == 1 and isinstance(layers[0], (list, tuple)):
             layers = tuple(layers[0])
-        self.layers: tuple[Any, ...] = layers
+        self._layers = layers
         self.name = name
         self._check_layers()
         self.names = self._name_layers()
@@ -52,13 +53,17 @@ class Sequential(Layer):
     # -- the mathematics
 
     def __call__(self, x: Any) -> Array:
-        """Forward, for anything that NumPy can make an array of."""
+        """Forward, for anything that NumPy can make an array of. InputError for pixels that nobody has scaled."""
+        if getattr(x, "dtype", None) == np.uint8:
+            raise InputError("core.raw_pixels")
         return self.forward(as_float(x).astype(self.dtype, copy=False))
 
     def forward(self, x: Array) -> Array:
         """x -> the last layer's output."""
-        for layer in self.layers:
+        for layer in self._layers:
             x = layer.forward(x)
+            if x is None:
+                raise StateError("core.returned_nothing", layer=_label(layer), method="forward")
         return x
 
     def backward(  # type: ignore[override]
@@ -72,10 +77,12 @@ class Sequential(Layer):
             input_gradient: False skips the gradient by the input (and returns None), a third of the work of an MLP.
         """
         before = [grad.copy() for _, grad in self.parameters()] if accumulate else []
-        dy = np.asarray(dy, self.dtype)
-        first, *others = self.layers
+        dy = as_float(dy).astype(self.dtype, copy=False)
+        first, *others = self._layers
         for layer in reversed(others):
             dy = layer.backward(dy)
+            if dy is None:
+                raise StateError("core.returned_nothing", layer=_label(layer), method="backward")
         if not input_gradient and isinstance(first, (Linear, Sequential)):
             dx = first.backward(dy, input_gradient=False)
         else:
@@ -88,27 +95,31 @@ class Sequential(Layer):
     # -- what it holds
 
     @property
+    def layers(self) -> tuple[Any, ...]:
+        """The layers, in their order."""
+        return self._layers
+
+    @layers.setter
+    def layers(self, layers: Any) -> None:
+        raise StateError("core.fixed_layers")
+
+    @property
     def theta(self) -> Array:
         """All weights as one flat array, in the order of `parameters()`; assigning copies into it."""
         return self._flat("theta")
 
     @theta.setter
     def theta(self, values: Array) -> None:
-        self._flat("theta")[...] = values
+        copy_into(self.theta, values, "theta")
 
     @property
     def grad(self) -> Array:
-        """All gradients as one flat array, in the order of `parameters()`."""
+        """All gradients as one flat array, in the order of `parameters()`; assigning copies into it."""
         return self._flat("grad")
 
     @grad.setter
     def grad(self, values: Array) -> None:
-        self._flat("grad")[...] = values
-
-    def zero_grad(self) -> None:
-        """Set all gradients to 0. Welcome, not needed: backward assigns gradients, it does not add to them."""
-        for _, grad in self.parameters():
-            grad[...] = 0
+        copy_into(self.grad, values, "grad")
 
     @property
     def dtype(self) -> Any:
@@ -120,13 +131,13 @@ class Sequential(Layer):
         """(name, parameter) for every learned array, in the order of the layers: fc1.weight, fc1.bias, ..."""
         return [
             (f"{name}.{key}", parameter)
-            for name, layer in zip(self.names, self.layers, strict=True)
-            for key, parameter in _named_parameters_of(layer)
+            for name, layer in zip(self.names, self._layers, strict=True)
+            for key, parameter in named_parameters_of(layer)
         ]
 
     def named_layers(self) -> Iterator[tuple[str, Any]]:
         """(name, layer), nested nets opened up: block1.fc1."""
-        for name, layer in zip(self.names, self.layers, strict=True):
+        for name, layer in zip(self.names, self._layers, strict=True):
             if isinstance(layer, Sequential):
                 yield from ((f"{name}.{inner}", found) for inner, found in layer.named_layers())
             else:
@@ -140,105 +151,71 @@ class Sequential(Layer):
             for key, array in (layer.buffers().items() if hasattr(layer, "buffers") else ())
         }
 
-    def state(self) -> dict[str, Array]:
-        """All arrays of the trained net by name, live: parameters, then running statistics."""
-        return {name: parameter.value for name, parameter in self.named_parameters()} | self.buffers()
-
-    def load_state(self, state: dict[str, Array]) -> None:
-        """Copy arrays that `state` gave into this net. InputError, and no change, where names or shapes differ."""
-        own = self.state()
-        for name in sorted(own.keys() | state.keys()):
-            has = state[name].shape if name in state else None
-            needs = own[name].shape if name in own else None
-            if has != needs:
-                raise InputError("core.other_net", name=name, got=has or "-", needs=needs or "-")
-        for name, array in own.items():
-            array[...] = state[name]
-
     def train(self, mode: bool = True) -> Self:
         """Training mode for every layer."""
         self.training = mode
-        for layer in self.layers:
-            switch = getattr(layer, "train" if mode else "eval", None)
-            if callable(switch):  # somebody else's layer may have none, or an attribute of that name
-                switch()
+        for layer in self._layers:
+            switch_mode(layer, mode)
         return self
 
     def config(self) -> dict[str, Any]:
         """The architecture as plain JSON values; `from_config` builds the net again, its weights apart."""
-        return {
-            "dtype": str(self.dtype),
-            "layers": [
-                {"name": name, "kind": _saved_as(layer)} | layer.config()
-                for name, layer in zip(self.names, self.layers, strict=True)
-            ],
-        }
+        return architecture.config_of(self)
 
     @staticmethod
     def from_config(config: dict[str, Any]) -> Sequential:
         """A net of the architecture that `config` gave, with all weights 0 until `load_state`."""
-        layers: list[Any] = []
-        dtype = np.dtype(config["dtype"])
-        for entry in config["layers"]:
-            settings = dict(entry)
-            name, kind = settings.pop("name"), settings.pop("kind")
-            if kind == "Sequential":
-                layer: Layer = Sequential.from_config(settings)
-            elif kind in LAYERS:
-                if kind in ("Linear", "BatchNorm", "LayerNorm"):
-                    settings["dtype"] = dtype
-                if kind == "Linear":
-                    settings["init"] = "zeros"
-                layer = LAYERS[kind](**settings)
-            else:
-                raise InputError("core.unknown_layer", layer=kind, known=", ".join(LAYERS))
-            layer.name = name
-            layers.append(layer)
-        return Sequential(*layers)
+        return Sequential(*architecture.layers_from(config, Sequential))
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._layers)
+
+    def __getitem__(self, which: int | str | slice) -> Any:
+        if isinstance(which, slice):
+            return Sequential(*self._layers[which])
+        return self._layers[self.names.index(which) if isinstance(which, str) else which]
+
+    def __getattr__(self, name: str) -> Any:
+        # Only what is no attribute comes here; while an object is being copied it has no names yet.
+        if name in self.__dict__.get("names", ()):
+            return self[name]
+        raise AttributeError(f"{type(self).__name__} has neither an attribute nor a layer {name!r}")
 
     def summary(self) -> list[tuple[str, str, int]]:
         """(name, layer, learned numbers) for each layer."""
-        return [
-            (name, _shown(layer), sum(p.size for _, p in _named_parameters_of(layer)))
-            for name, layer in self.named_layers()
-        ]
+        return architecture.summary(self)
 
     def __repr__(self) -> str:
-        rows = [(*row[:2], f"{row[2]:,}" if row[2] else "") for row in self.summary()]
-        widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
-        lines = [f"  {n:<{widths[0]}}  {layer:<{widths[1]}}  {c:>{widths[2]}}".rstrip() for n, layer, c in rows]
-        total = sum(p.size for p in self.parameters())
-        return "\n".join([f"{type(self).__name__}: {total:,} parameters, {self.dtype}", *lines])
+        return architecture.as_text(self)
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><td style='text-align:left'>{n}</td><td style='text-align:left'><code>{layer}</code></td>"
-            f"<td>{count:,}</td></tr>"
-            for n, layer, count in self.summary()
-        )
-        total = sum(p.size for p in self.parameters())
-        head = f"<b>{type(self).__name__}</b>: {total:,} parameters, {self.dtype}"
-        return f"{head}<table><tbody>{cells}</tbody></table>"
+        return architecture.as_html(self)
 
     # -- taking layers in
 
     def _check_layers(self) -> None:
-        if not self.layers:
+        if not self._layers:
             raise InputError("core.no_layers")
-        for layer in self.layers:
-            methods = [getattr(layer, method, None) for method in ("forward", "backward")]
-            if isinstance(layer, type) or not all(map(callable, methods)):
+        for layer in self._layers:
+            if isinstance(layer, type):
+                raise InputError("core.class_not_object", name=layer.__name__)
+            if isinstance(layer, Loss):
+                raise InputError("core.loss_in_net", loss=type(layer).__name__)
+            if not is_layer(layer):
                 raise InputError("core.not_a_layer", got=repr(layer))
-        flat = list(_opened(self.layers))
+        flat = list(_opened(self._layers))
         for i, layer in enumerate(flat):
             if any(layer is earlier for earlier in flat[:i]):
-                raise InputError("core.layer_twice", layer=getattr(layer, "label", type(layer).__name__))
+                raise InputError("core.layer_twice", layer=_label(layer))
 
     def _name_layers(self) -> list[str]:
         names: list[str] = []
         count: dict[str, int] = {}
-        taken = {layer.name for layer in self.layers if getattr(layer, "name", None)}
-        for layer in self.layers:
+        taken = {layer.name for layer in self._layers if getattr(layer, "name", None)}
+        for layer in self._layers:
             kind = "Sequential" if isinstance(layer, Sequential) else type(layer).__name__
             short = _SHORT_NAMES.get(kind, kind.lower())
             name = getattr(layer, "name", None)
@@ -278,77 +255,9 @@ class Sequential(Layer):
         return flat[first.start : last.stop]
 
 
-class MLP(Sequential):
-    """A multi-layer perceptron: `MLP(784, 256, 10)` is Linear 784-256, ReLU, Linear 256-10. It ends in logits.
-
-    Args:
-        sizes: numbers a row at the input, in each hidden layer, at the output; at least two.
-        activation: after each hidden layer: relu, sigmoid, tanh, leaky_relu, elu, gelu, silu, softplus.
-        output: None (logits), "softmax", or an activation's name.
-        batch_norm: True puts a BatchNorm before each hidden activation.
-        dropout: the probability with which each hidden activation is dropped in training.
-        init: see `Linear`; None takes He, or Xavier for sigmoid and tanh.
-        rng: a numpy Generator, or a seed; it draws the weights layer by layer, then serves the dropout.
-        dtype: float32 to train, float64 to check.
-    """
-
-    def __init__(
-        self,
-        *sizes: int,
-        activation: str = "relu",
-        output: str | None = None,
-        batch_norm: bool = False,
-        dropout: float = 0.0,
-        init: str | Init | None = None,
-        rng: RandomSource | int | None = None,
-        dtype: Any = np.float32,
-    ) -> None:
-        if len(sizes) < 2:
-            raise InputError("core.sizes", got=sizes)
-        rng = random_source(rng)
-        hidden = _activation(activation)
-        start = init or ("xavier" if activation in ("sigmoid", "tanh") else "he")
-        layers: list[Layer] = []
-        for i, (inputs, outputs) in enumerate(pairwise(sizes)):
-            layers.append(Linear(inputs, outputs, init=start, rng=rng, dtype=dtype))
-            if i < len(sizes) - 2:
-                layers += [BatchNorm(outputs, dtype=dtype)] if batch_norm else []
-                layers.append(hidden())
-                layers += [Dropout(dropout, rng=rng)] if dropout else []
-        if output:
-            layers.append(Softmax() if output == "softmax" else _activation(output)())
-        super().__init__(*layers)
-
-
-def _activation(name: str) -> type[Layer]:
-    if name not in ACTIVATIONS:
-        raise InputError("core.choice", what="activation", got=name, choices=", ".join(ACTIVATIONS))
-    return ACTIVATIONS[name]
-
-
-def _named_parameters_of(layer: Any) -> list[tuple[str, Any]]:
-    """A layer's parameters: ours as they are, those of somebody else's layer each behind a live look-up."""
-    if isinstance(layer, Layer):
-        return layer.named_parameters()
-    found = list(layer.parameters()) if hasattr(layer, "parameters") else []
-    return [
-        (str(i), pair if isinstance(pair, Parameter) else GuestParameter(str(i), layer, i))
-        for i, pair in enumerate(found)
-    ]
-
-
-def _shown(layer: Any) -> str:
-    """A layer as it shows itself; somebody else's, where it has nothing better than an address, by its class."""
-    text = repr(layer)
-    return type(layer).__name__ if " object at 0x" in text else text
-
-
-def _saved_as(layer: Any) -> str:
-    """The kind under which a layer is saved: its own, or the one that it says it computes the same as."""
-    kind = "Sequential" if isinstance(layer, Sequential) else getattr(layer, "saved_as", type(layer).__name__)
-    if not isinstance(layer, Layer) or kind not in {*LAYERS, "Sequential"}:
-        raise InputError("core.foreign_layer", layer=type(layer).__name__)
-    return kind
+def _label(layer: Any) -> str:
+    """A layer's kind and name, for messages."""
+    return str(getattr(layer, "label", type(layer).__name__))
 
 
 def _side_by_side(parameters: list[Parameter]) -> bool:

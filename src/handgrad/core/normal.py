@@ -25,9 +25,12 @@ _COEFFICIENTS = (
 )  # fmt: skip
 
 
+_FAR = 40.0  # where both tails are 0 in every dtype; beyond, a square could overflow
+
+
 def normal_cdf(x: Array) -> Array:
     """Phi(x), the probability that a standard normal number is at most x; relative error near that of the dtype."""
-    z = np.abs(x) * (0.5**0.5)
+    z = np.minimum(np.abs(x), _FAR) * (0.5**0.5)
     t = 2 / (2 + z)
     terms = 28 if x.dtype == np.float64 else 14
     upper = 0.5 * t * np.exp(_chebyshev(2 * t - 1, _COEFFICIENTS[:terms]) - z * z)  # 1 - Phi(|x|)
@@ -36,6 +39,7 @@ def normal_cdf(x: Array) -> Array:
 
 def normal_pdf(x: Array) -> Array:
     """exp(-x^2 / 2) / sqrt(2 pi)."""
+    x = np.minimum(np.abs(x), _FAR)
     return np.exp(-0.5 * x * x) * float(1 / np.sqrt(2 * np.pi))
 
 

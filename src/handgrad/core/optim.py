@@ -8,6 +8,7 @@ changes nothing but the time.
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from handgrad.core.arrays import Array
 from handgrad.core.checks import in_range
 from handgrad.core.params import Buffer, Pair, Parameter, as_pairs, runs
 from handgrad.errors import InputError
+from handgrad.words import say
 
 SLICE = 32_768  # numbers; 128 KB of float32, so that the four or five arrays of an update fit an L2 cache
 
@@ -52,7 +54,12 @@ class Optimizer:
         self._slices: list[tuple[Any, ...]] = []
 
     def step(self) -> None:
-        """Update every parameter once, in place, from its present gradient."""
+        """Update every parameter once, in place, from its present gradient.
+
+        Warns where the first step finds nothing to do: backward has not run, or has left its gradients elsewhere.
+        """
+        if not self.steps and not any(grad.any() for _, grad in runs(self.pairs)):
+            warnings.warn(say("core.no_gradients"), stacklevel=2)
         self.steps += 1
         for theta, grad, decays, state in self._cut():
             self.update(theta, grad, self.weight_decay if decays else 0.0, *state)
@@ -225,7 +232,10 @@ class Adam(Optimizer):
         decay: str = "all",
     ) -> None:
         super().__init__(parameters, lr, weight_decay=weight_decay, decay=decay)
-        b1, b2 = betas
+        try:
+            b1, b2 = betas
+        except (TypeError, ValueError):
+            raise InputError("core.betas", got=repr(betas)) from None
         self.betas = (in_range(b1, "beta1", 0, 1, open_top=True), in_range(b2, "beta2", 0, 1, open_top=True))
         self.eps = in_range(eps, "eps", 1e-30, 1)
 

@@ -38,18 +38,36 @@ class Parameter:
     same for life; when a net adopts its layer, the two views move into the net's buffer.
     """
 
-    __slots__ = ("buffer", "grad", "name", "shape", "start", "value")
+    __slots__ = ("_grad", "_value", "buffer", "name", "shape", "start")
 
     def __init__(self, name: str, value: Array) -> None:
         self.name = name
         self.shape: tuple[int, ...] = value.shape
         self._view(Buffer(value.size, value.dtype), 0)
-        self.value[...] = value
+        self._value[...] = value
 
     def _view(self, buffer: Buffer, start: int) -> None:
         self.buffer, self.start = buffer, start
-        self.value: Array = buffer.theta[start : self.stop].reshape(self.shape)
-        self.grad: Array = buffer.grad[start : self.stop].reshape(self.shape)
+        self._value: Array = buffer.theta[start : self.stop].reshape(self.shape)
+        self._grad: Array = buffer.grad[start : self.stop].reshape(self.shape)
+
+    @property
+    def value(self) -> Array:
+        """The live array; assigning copies into it."""
+        return self._value
+
+    @value.setter
+    def value(self, array: Any) -> None:
+        copy_into(self._value, array, self.name)
+
+    @property
+    def grad(self) -> Array:
+        """The gradient of the last backward, live; assigning copies into it."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, array: Any) -> None:
+        copy_into(self._grad, array, f"the gradient of {self.name}")
 
     @property
     def size(self) -> int:
@@ -62,10 +80,14 @@ class Parameter:
         return self.start + self.size
 
     def move(self, buffer: Buffer, start: int) -> None:
-        """Take value and gradient along into another buffer, from position `start` on."""
-        value, grad = self.value, self.grad
+        """Take value and gradient along into another buffer, from position `start` on.
+
+        The arrays that are left behind can no longer be written: whoever still holds one would change nothing.
+        """
+        value, grad = self._value, self._grad
         self._view(buffer, start)
-        self.value[...], self.grad[...] = value, grad
+        self._value[...], self._grad[...] = value, grad
+        value.flags.writeable = grad.flags.writeable = False
 
     def __iter__(self) -> Iterator[Array]:
         yield self.value
@@ -76,6 +98,9 @@ class Parameter:
 
     def __getitem__(self, index: int) -> Array:
         return (self.value, self.grad)[index]
+
+    def __setitem__(self, index: int, array: Any) -> None:
+        setattr(self, ("value", "grad")[index], array)
 
     def __repr__(self) -> str:
         return f"Parameter({self.name!r}, shape {self.shape}, {self.value.dtype})"
@@ -119,8 +144,12 @@ class GuestParameter:
 
     def __iter__(self) -> Iterator[Array]:
         value, grad = list(self.layer.parameters())[self.index]
+        grad = np.zeros_like(value) if grad is None else grad
+        if np.shape(grad) != np.shape(value):  # NumPy would spread one number over all weights without a word
+            owner = type(self.layer).__name__
+            raise InputError("core.guest_gradient", layer=owner, name=self.name, got=np.shape(grad), shape=value.shape)
         yield value
-        yield np.zeros_like(value) if grad is None else grad
+        yield grad
 
     def __len__(self) -> int:
         return 2
@@ -140,29 +169,36 @@ def learned(name: str) -> tuple[Any, Any]:
     """
 
     def value(layer: Any) -> Array:
-        return layer._parameters[name].value  # type: ignore[no-any-return]
+        return find(layer).value
 
     def grad(layer: Any) -> Array:
-        return layer._parameters[name].grad  # type: ignore[no-any-return]
+        return find(layer).grad
+
+    def find(layer: Any) -> Parameter:
+        try:
+            return layer._parameters[name]  # type: ignore[no-any-return]
+        except KeyError:
+            raise AttributeError(f"{layer.label} has no {name}") from None
 
     def set_value(layer: Any, array: Array) -> None:
-        if name not in layer._parameters:
-            layer._parameters[name] = Parameter(name, array)
+        if name in layer._parameters:
+            layer._parameters[name].value = array
         else:
-            _copy(array, layer._parameters[name].value, layer, name)
+            layer._parameters[name] = Parameter(name, array)
 
     def set_grad(layer: Any, array: Array) -> None:
-        _copy(array, layer._parameters[name].grad, layer, name)
+        find(layer).grad = array
 
     return property(value, set_value), property(grad, set_grad)
 
 
-def _copy(source: Array, into: Array, layer: Any, name: str) -> None:
-    if source is into:
+def copy_into(array: Array, source: Any, name: str) -> None:
+    """array[...] = source, for a source of the very same shape; InputError for another, which NumPy might broadcast."""
+    if source is array:
         return
-    if np.shape(source) != into.shape:
-        raise InputError("core.assign_shape", layer=layer.label, name=name, shape=into.shape, got=np.shape(source))
-    into[...] = source
+    if np.shape(source) != array.shape:
+        raise InputError("core.assign_shape", name=name, shape=array.shape, got=np.shape(source))
+    array[...] = source
 
 
 def gather(parameters: Sequence[Parameter]) -> Buffer:
@@ -182,17 +218,33 @@ def as_pairs(source: Any) -> list[Pair]:
     """The parameters of a net or layer, or of any iterable of (value, gradient) pairs, as a list."""
     try:
         pairs: list[Any] = list(source.parameters() if hasattr(source, "parameters") else source)
-        if hasattr(source, "parameters"):  # somebody else's model may re-bind its arrays: looked up afresh
-            ours = (Parameter, GuestParameter)
-            pairs = [p if isinstance(p, ours) else GuestParameter(str(i), source, i) for i, p in enumerate(pairs)]
-        for value, grad in pairs:
-            if np.shape(value) != np.shape(grad) or value.dtype.kind != "f" or isinstance(value, np.generic):
-                raise TypeError
-    except (TypeError, ValueError, AttributeError):
+    except TypeError:
         raise InputError("core.no_pairs", got=type(source).__name__) from None
+    if hasattr(source, "parameters"):  # somebody else's model may re-bind its arrays: looked up afresh
+        ours = (Parameter, GuestParameter)
+        pairs = [p if isinstance(p, ours) else GuestParameter(str(i), source, i) for i, p in enumerate(pairs)]
     if not pairs:
         raise InputError("core.no_parameters")
+    seen: set[int] = set()
+    for i, pair in enumerate(pairs):
+        try:
+            value, grad = pair
+            fits = isinstance(value, np.ndarray) and value.dtype.kind == "f" and np.shape(value) == np.shape(grad)
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise InputError("core.bad_pair", number=i + 1, got=_describe(pair))
+        if id(value) in seen:
+            raise InputError("core.pair_twice", number=i + 1)
+        seen.add(id(value))
     return pairs
+
+
+def _describe(pair: Any) -> str:
+    """What stands where a (value, gradient) pair should: its types, dtypes and shapes."""
+    items = list(pair) if isinstance(pair, (tuple, list, GuestParameter)) else [pair]
+    parts = [f"{i.dtype} {i.shape}" if isinstance(i, np.ndarray) else type(i).__name__ for i in items]
+    return f"({', '.join(parts)})" if len(parts) > 1 else parts[0] if parts else "()"
 
 
 def runs(pairs: Iterable[Pair]) -> list[tuple[Array, Array]]:

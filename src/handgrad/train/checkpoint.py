@@ -86,13 +86,19 @@ def remove_parts(folder: Path) -> None:
             part.unlink()
 
 
-def save_net(path: Path, net: Sequential, values: dict[str, Any] | None = None) -> None:
+def save_net(path: Path | str, net: Sequential, values: dict[str, Any] | None = None) -> None:
     """Write a trained net, architecture included, so that `load_net` needs nothing else."""
-    save(path, net.state(), {"architecture": net.config()} | (values or {}))
+    save(Path(path), net.state(), {"architecture": net.config()} | (values or {}))
 
 
-def load_net(path: Path) -> tuple[Sequential, dict[str, Any]]:
+def load_net(path: Path | str) -> Sequential:
+    """The net of a file that `save_net` wrote, in eval mode; `net.train()` makes it ready to learn on."""
+    return read_net(path)[0]
+
+
+def read_net(path: Path | str) -> tuple[Sequential, dict[str, Any]]:
     """The net of a file that `save_net` wrote, in eval mode, and the values stored with it."""
+    path = Path(path)
     arrays, values = load(path)
     if "architecture" not in values:
         raise DataError("train.no_architecture", path=path)

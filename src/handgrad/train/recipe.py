@@ -18,7 +18,8 @@ import numpy as np
 from handgrad.core.arrays import RandomSource
 from handgrad.core.checks import positive_int
 from handgrad.core.losses import Loss, SoftmaxCrossEntropy
-from handgrad.core.net import MLP, Sequential
+from handgrad.core.mlp import MLP
+from handgrad.core.net import Sequential
 from handgrad.core.optim import OPTIMIZERS, Optimizer
 from handgrad.core.schedules import Schedule, schedule
 from handgrad.errors import InputError
@@ -101,7 +102,8 @@ class Recipe:
             value, (types, kind) = getattr(self, setting.name), KINDS[str(setting.type)]
             if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
                 needs = say(f"train.{kind}")
-                raise InputError("train.setting_kind", recipe=self.name, setting=setting.name, got=value, needs=needs)
+                got = f"'{value}'" if isinstance(value, str) else value
+                raise InputError("train.setting_kind", recipe=self.name, setting=setting.name, got=got, needs=needs)
         self._check_lines()
         _one_of("dtype", self.dtype, ("float32", "float64"))
         _one_of("loss", self.loss, LOSSES)

@@ -154,7 +154,7 @@ class Run:
     def net(self) -> Sequential:
         """The trained net, in eval mode; of a run that did not end, the net of its last checkpoint."""
         if (self.path / MODEL).is_file():
-            return checkpoint.load_net(self.path / MODEL)[0]
+            return checkpoint.load_net(self.path / MODEL)
         arrays, _ = checkpoint.load(self.path / CHECKPOINT)
         net = self.recipe.net(self.data().features, len(self.data().classes), new_generator(0, "modern"))
         net.load_state({name[4:]: array for name, array in arrays.items() if name.startswith("net.")})

@@ -8,12 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
-import string
-import tomllib
-from pathlib import Path
 from typing import Any
-
-from handgrad.words.particles import PARTICLES, particle
 
 LANGUAGES = ("en", "ko")
 
@@ -30,23 +25,16 @@ def language() -> str:
 def say(key: str, lang: str | None = None, /, **values: Any) -> str:
     """The sentence `room.key` in a language (default: the reader's), its placeholders filled in."""
     room, _, line = key.partition(".")
-    return _FORMAT.vformat(sentences(lang or language(), room)[line], (), values)
+    from handgrad.words.formatting import fill  # what only a sentence needs is imported when the first one is said
+
+    return fill(sentences(lang or language(), room)[line], values)
 
 
 @functools.cache
 def sentences(lang: str, room: str) -> dict[str, str]:
     """All sentences of one room in one language, unfilled."""
+    import tomllib
+    from pathlib import Path
+
     text = (Path(__file__).parent / lang / f"{room}.toml").read_text(encoding="utf-8")
     return dict(tomllib.loads(text))
-
-
-class _Format(string.Formatter):
-    """`str.format` that also knows Korean particles: `{name:은/는}` ends in 은 or 는, as the name's sound asks."""
-
-    def format_field(self, value: Any, spec: str) -> str:
-        if spec in PARTICLES:
-            return f"{value}{particle(str(value), spec)}"
-        return str(super().format_field(value, spec))
-
-
-_FORMAT = _Format()

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from handgrad.core.arrays import Array
-from handgrad.core.params import Parameter
+from handgrad.core.params import GuestParameter, Parameter
 from handgrad.errors import InputError, StateError
 
 
@@ -33,17 +33,20 @@ class Layer:
         layer._parameters = {}
         return layer
 
+    def __init__(self) -> None:
+        """Nothing to set. (Written out so that ReLU(0.1) is an error and not a ReLU.)"""
+
     def __call__(self, x: Any) -> Array:
         """Forward, for anything that NumPy can make an array of."""
         return self.forward(as_float(x))
 
     def forward(self, x: Array) -> Array:
         """The layer's output for a batch x, one sample a row."""
-        raise NotImplementedError
+        raise StateError("core.not_written", layer=self.label, method="forward")
 
     def backward(self, dy: Array) -> Array:
         """The gradient by the input of the last forward, given the gradient dy by its output."""
-        raise NotImplementedError
+        raise StateError("core.not_written", layer=self.label, method="backward")
 
     def parameters(self) -> list[Any]:
         """The learned arrays, each with its gradient: `for w, dw in layer.parameters()`."""
@@ -55,14 +58,17 @@ class Layer:
         A layer of your own that is built from other layers (`self.fc1 = Linear(...)`) has theirs too, in the order in
         which they were assigned: fc1.weight, fc1.bias.
         """
+        for name, value in vars(self).items():
+            if _is_float(value) and _is_float(vars(self).get(f"d{name}")):
+                raise InputError("core.unlisted", layer=self.label, name=name)  # it would never be trained
         found: list[tuple[str, Any]] = list(self._parameters.items())
         for attribute, layer in self._inner():
-            found += [(f"{attribute}.{name}", parameter) for name, parameter in layer.named_parameters()]
+            found += [(f"{attribute}.{name}", parameter) for name, parameter in named_parameters_of(layer)]
         return found
 
-    def _inner(self) -> list[tuple[str, Layer]]:
+    def _inner(self) -> list[tuple[str, Any]]:
         """(name, layer) for the layers among this object's attributes, in lists and dictionaries too, each once."""
-        found: dict[int, tuple[str, Layer]] = {}
+        found: dict[int, tuple[str, Any]] = {}
         for attribute, value in vars(self).items():
             items: list[tuple[str, Any]] = [(attribute, value)]
             if isinstance(value, (list, tuple)):
@@ -70,7 +76,7 @@ class Layer:
             elif isinstance(value, dict):
                 items = [(f"{attribute}.{key}", item) for key, item in value.items()]
             for name, item in items:
-                if isinstance(item, Layer):  # often both an attribute and in a list: the first name counts
+                if is_layer(item):  # often both an attribute and in a list: the first name counts
                     found.setdefault(id(item), (name, item))
         return list(found.values())
 
@@ -79,8 +85,28 @@ class Layer:
         return {
             f"{attribute}.{name}": array
             for attribute, layer in self._inner()
-            for name, array in layer.buffers().items()
+            for name, array in (layer.buffers().items() if hasattr(layer, "buffers") else ())
         }
+
+    def state(self) -> dict[str, Array]:
+        """All arrays of the trained layer or net by name, live: parameters, then running statistics."""
+        return {name: parameter.value for name, parameter in self.named_parameters()} | self.buffers()
+
+    def load_state(self, state: dict[str, Array]) -> None:
+        """Copy in the arrays that `state` gave. InputError, and no change, where names or shapes differ."""
+        own = self.state()
+        for name in sorted(own.keys() | state.keys()):
+            has = state[name].shape if name in state else None
+            needs = own[name].shape if name in own else None
+            if has != needs:
+                raise InputError("core.other_net", name=name, got=has or "-", needs=needs or "-")
+        for name, array in own.items():
+            array[...] = state[name]
+
+    def zero_grad(self) -> None:
+        """Set all gradients to 0. Welcome, not needed: backward assigns gradients, it does not add to them."""
+        for _, grad in self.parameters():
+            grad[...] = 0
 
     def train(self, mode: bool = True) -> Self:
         """Training mode: keep what backward needs; Dropout drops, BatchNorm uses the batch's own statistics."""
@@ -88,7 +114,7 @@ class Layer:
         if not mode:
             self._kept = None
         for _, layer in self._inner():
-            layer.train(mode)
+            switch_mode(layer, mode)
         return self
 
     def eval(self) -> Self:
@@ -112,7 +138,8 @@ class Layer:
             raise StateError("core.backward_first" if self.training else "core.backward_in_eval", layer=self.label)
         shape, arrays = self._kept
         if getattr(dy, "shape", None) != shape:
-            raise InputError("core.dy_shape", layer=self.label, got=np.shape(dy), shape=shape)
+            key = "core.dy_shape" if np.shape(dy) else "core.dy_number"
+            raise InputError(key, layer=self.label, got=np.shape(dy), kind=type(dy).__name__, shape=shape)
         return arrays
 
     @property
@@ -125,10 +152,41 @@ class Layer:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
 
 
+def is_layer(thing: Any) -> bool:
+    """Whether it is a layer, ours or somebody else's: an object, not a class, with forward and backward."""
+    methods = [getattr(thing, method, None) for method in ("forward", "backward")]
+    return not isinstance(thing, type) and all(map(callable, methods))
+
+
+def named_parameters_of(layer: Any) -> list[tuple[str, Any]]:
+    """A layer's parameters: ours as they are, those that somebody else's `parameters()` gives behind a live look-up."""
+    if isinstance(layer, Layer) and type(layer).parameters is Layer.parameters:
+        return layer.named_parameters()
+    found = list(layer.parameters()) if hasattr(layer, "parameters") else []
+    return [
+        (str(i), pair if isinstance(pair, Parameter) else GuestParameter(str(i), layer, i))
+        for i, pair in enumerate(found)
+    ]
+
+
+def switch_mode(layer: Any, training: bool) -> None:
+    """`train()` or `eval()`; somebody else's layer may have none, or an attribute of that name."""
+    switch = getattr(layer, "train" if training else "eval", None)
+    if callable(switch):
+        switch()
+
+
 def as_float(x: Any) -> Array:
-    """x as an array of floats: float arrays as they are, lists and integers as float64."""
-    array = np.asarray(x)
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+    """x as an array of floats: float arrays as they are, lists and integers as float64. InputError for no numbers."""
+    try:
+        array = np.asarray(x)
+        return array if array.dtype.kind == "f" else array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise InputError("core.no_numbers", got=type(x).__name__) from None
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
 def need_columns(layer: Layer, x: Array, columns: int) -> None:

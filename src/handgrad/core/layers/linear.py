@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.core.arrays import Array, RandomSource, random_source
-from handgrad.core.checks import positive_int
+from handgrad.core.checks import float_dtype, positive_int
 from handgrad.core.init import Init, initializer
 from handgrad.core.layers.base import Layer, need_columns
 from handgrad.core.params import learned
@@ -48,6 +48,7 @@ class Linear(Layer):
         self.outputs = positive_int(outputs, "Linear outputs")
         self.has_bias = bias
         self.name = name
+        dtype = float_dtype(dtype)
         self.W = initializer(init)(random_source(rng), self.inputs, self.outputs).astype(dtype)
         if bias:
             self.b = np.zeros(self.outputs, dtype)
@@ -75,6 +76,7 @@ class Linear(Layer):
         1/B is inside dy. `input_gradient=False` leaves dx out (None): a first layer has nobody to pass it to.
         """
         (x,) = self.kept(dy)
+        dy = dy.astype(self.W.dtype, copy=False)
         np.matmul(x.T, dy, out=self.dW)  # (in, B) @ (B, out) -> (in, out)
         if self.has_bias:
             np.add.reduce(dy, axis=0, out=self.db)  # (B, out) -> (out,)

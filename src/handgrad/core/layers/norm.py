@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.core.arrays import Array
-from handgrad.core.checks import in_range, positive_int
+from handgrad.core.checks import float_dtype, in_range, positive_int
 from handgrad.core.layers.base import Layer, need_columns
 from handgrad.core.params import learned
 from handgrad.errors import InputError
@@ -63,6 +63,7 @@ class BatchNorm(Layer):
         self.momentum = in_range(momentum, "BatchNorm momentum", 0, 1)
         self.eps = in_range(eps, "BatchNorm eps", 0, 1)
         self.name = name
+        dtype = float_dtype(dtype)
         self.scale = np.ones(self.features, dtype)
         self.shift = np.zeros(self.features, dtype)
         self.running_mean = np.zeros(self.features, dtype)
@@ -122,6 +123,7 @@ class LayerNorm(Layer):
         self.features = positive_int(features, "LayerNorm features")
         self.eps = in_range(eps, "LayerNorm eps", 0, 1)
         self.name = name
+        dtype = float_dtype(dtype)
         self.scale = np.ones(self.features, dtype)
         self.shift = np.zeros(self.features, dtype)
 

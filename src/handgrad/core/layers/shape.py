@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from handgrad.core.arrays import Array
 from handgrad.core.layers.base import Layer
 
@@ -11,7 +13,7 @@ class Flatten(Layer):
 
     def forward(self, x: Array) -> Array:
         """x (B, ...) -> (B, n)."""
-        y = x.reshape(x.shape[0], -1)  # (B, 28, 28) -> (B, 784)
+        y = x.reshape(len(x), math.prod(x.shape[1:]))  # (B, 28, 28) -> (B, 784)
         self.keep(y, x.shape)
         return y
 
