@@ -308,9 +308,15 @@ def test_weight_decay_may_change_between_steps() -> None:
     parameter = Parameter("w", np.array([[2.0]]))
     w = parameter.value
     optimizer = SGD([parameter], lr=0.1)
-    with pytest.warns(UserWarning, match="All gradients are exactly 0"):
-        optimizer.step()
+    optimizer.step()
     assert w.item() == 2.0
     optimizer.weight_decay = 0.5
     optimizer.step()
     assert w.item() == pytest.approx(2.0 - 0.1 * 0.5 * 2.0)
+
+
+def test_a_first_step_that_can_move_nothing_warns() -> None:
+    optimizer = SGD([(np.ones(2), np.zeros(2))], lr=0.1)
+    with pytest.warns(UserWarning, match="All gradients are exactly 0"):
+        optimizer.step()
+    optimizer.step()  # once is enough

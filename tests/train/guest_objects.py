@@ -45,11 +45,11 @@ class _CallableNet(OwnNet):
 class OwnLoss:
     """Softmax and cross-entropy; it gives a NumPy number, as most losses by hand do."""
 
-    def __call__(self, prediction: Array, target: Array) -> np.floating[Any]:
+    def __call__(self, prediction: Array, target: Array) -> Any:
         e = np.exp(prediction - prediction.max(axis=1, keepdims=True))
         p = e / e.sum(axis=1, keepdims=True)
         rows = np.arange(len(target))
-        self.d = p.copy()
+        self.d: Array = p.copy()
         self.d[rows, target] -= 1
         self.d /= len(target)
         return np.mean(-np.log(p[rows, target])).astype(np.float64)

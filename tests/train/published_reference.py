@@ -50,7 +50,7 @@ def relu(x: Array) -> Array:
 
 
 def clipped_sigmoid(x: Array) -> Array:
-    return 1.0 / (1.0 + np.exp(-np.clip(x, -30, 30)))
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(x, -30, 30))))
 
 
 def plain_sigmoid(x: Array) -> Array:
@@ -59,7 +59,7 @@ def plain_sigmoid(x: Array) -> Array:
 
 def softmax(x: Array) -> Array:
     e = np.exp(x - x.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
 def modular(folder: Path, *, seed: int, epochs: int, sigmoid: bool = False) -> Outcome:

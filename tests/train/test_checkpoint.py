@@ -109,7 +109,7 @@ def test_a_full_disk_leaves_the_old_file(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(checkpoint.os, function, fail)
+    monkeypatch.setattr(f"os.{function}", fail)
     with pytest.raises(DataError, match="cannot be written") as caught:
         save(path, {"a": np.zeros(3)}, {"n": 2})
     monkeypatch.undo()
@@ -122,7 +122,7 @@ def test_a_full_disk_leaves_the_old_file(
 def test_a_write_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bytes really go to a device without room: the error comes out of write or flush, not out of a stand-in."""
     (tmp_path / "x").write_bytes(b"old")
-    monkeypatch.setattr(checkpoint.tempfile, "mkstemp", lambda **_: (os.open("/dev/full", os.O_WRONLY), "/nowhere/y"))
+    monkeypatch.setattr("tempfile.mkstemp", lambda **_: (os.open("/dev/full", os.O_WRONLY), "/nowhere/y"))
     with pytest.raises(DataError, match="No space left"):
         write_whole(tmp_path / "x", b"new" * 100_000)
     assert (tmp_path / "x").read_bytes() == b"old"
@@ -134,7 +134,7 @@ def test_an_interrupt_while_saving_leaves_the_old_file(tmp_path: Path, monkeypat
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint.os, "fsync", stop)
+    monkeypatch.setattr("os.fsync", stop)
     with pytest.raises(KeyboardInterrupt):
         write_whole(tmp_path / "x", b"new")
     assert (tmp_path / "x").read_bytes() == b"old"

@@ -99,7 +99,7 @@ def test_interrupted_at_every_record(few_digits: Path, tmp_path: Path, unbroken:
     while next(records := run.train(), None) is not None:
         seen += 1
         run.interrupt()
-        records.close()
+        del records
         run = Run.resume(tmp_path / "run")
     assert seen == RECORDS
     run.finish()
@@ -540,7 +540,7 @@ def test_a_disk_that_fills_up_leaves_the_last_good_checkpoint(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DataError, match="No space left"):
         list(records)
     monkeypatch.undo()

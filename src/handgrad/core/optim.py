@@ -56,9 +56,10 @@ class Optimizer:
     def step(self) -> None:
         """Update every parameter once, in place, from its present gradient.
 
-        Warns where the first step finds nothing to do: backward has not run, or has left its gradients elsewhere.
+        Warns where the first step finds nothing to do in plain pairs of arrays: backward has not run, or it made new
+        gradient arrays that the optimizer has never seen.
         """
-        if not self.steps and not any(grad.any() for _, grad in runs(self.pairs)):
+        if not self.steps and all(isinstance(pair, (tuple, list)) and not np.any(pair[1]) for pair in self.pairs):
             warnings.warn(say("core.no_gradients"), stacklevel=2)
         self.steps += 1
         for theta, grad, decays, state in self._cut():
