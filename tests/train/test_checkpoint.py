@@ -21,7 +21,6 @@ from handgrad.core.layers import Linear, ReLU
 from handgrad.core.mlp import MLP
 from handgrad.core.net import Sequential
 from handgrad.errors import DataError, InputError
-from handgrad.train import checkpoint
 from handgrad.train.checkpoint import load, load_net, read_net, remove_parts, save, save_net, write_whole
 
 ARRAYS = {

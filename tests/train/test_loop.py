@@ -120,7 +120,7 @@ class NotedOrders:
 
     def __call__(self, prediction: Array, target: Array) -> float:
         self.batches.append(target.tolist())
-        self.dy = np.zeros_like(prediction)
+        self.dy = np.full_like(prediction, 1e-3)
         return 0.0
 
     def backward(self) -> Array:
