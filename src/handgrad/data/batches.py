@@ -11,14 +11,20 @@ from typing import Any
 import numpy as np
 
 from handgrad.core.arrays import Array, RandomSource
+from handgrad.errors import InputError
 
 SHUFFLES = ("fresh", "compose", "none")
 
 
 def to_input(images: Array, dtype: Any = np.float32) -> Array:
-    """Images (n, ...) as rows (n, features) of floats: whole numbers 0..255 are divided by 255, floats stay."""
+    """Images (n, ...) as rows (n, features) of floats: whole numbers 0..255 are divided by 255, floats stay.
+
+    InputError for whole numbers beyond that, which are no pixels.
+    """
     rows = images.reshape(len(images), -1).astype(dtype)  # (n, 28, 28) -> (n, 784)
-    if images.dtype == np.uint8:
+    if images.dtype.kind in "iu":
+        if images.dtype != np.uint8 and images.size and not (images.min() >= 0 and images.max() <= 255):
+            raise InputError("data.whole_numbers", low=images.min(), high=images.max())
         rows *= 1 / 255
     return rows
 

@@ -6,6 +6,7 @@ Every way of loading ends here, and here is checked once what training relies on
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from math import prod
@@ -31,6 +32,11 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __iter__(self) -> Iterator[Array]:
+        """`images, labels = data.train`."""
+        yield self.images
+        yield self.labels
 
     def __repr__(self) -> str:
         return f"Split(images={self.images.dtype} {self.images.shape}, labels={self.labels.dtype} {self.labels.shape})"
