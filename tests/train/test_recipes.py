@@ -132,7 +132,7 @@ def test_a_recipe_file_that_will_not_do(text: str, told: str, tmp_path: Path) ->
         ({"hidden": ("x",)}, "hidden: got"),
         ({"hidden": (100_000, 100_000)}, "needs about"),
         ({"activation": "rellu"}, "activation: 'rellu'"),
-        ({"output": "probs"}, "activation: 'probs'"),
+        ({"output": "probs"}, "'probs' is not known"),
         ({"init": "hee"}, "hee"),
         ({"dropout": 1.0}, "Dropout p: got 1.0"),
         ({"dropout": float("nan")}, "Dropout p: got nan"),
