@@ -15,6 +15,7 @@ import handgrad
 from handgrad import words
 from handgrad.errors import InputError
 from handgrad.words import say
+from handgrad.words.formatting import fill
 from handgrad.words.particles import PARTICLES, particle
 
 SOURCE = Path(handgrad.__file__).parent
@@ -225,8 +226,8 @@ def test_particles(pair: str) -> None:
     for case in PARTICLE_CASES[pair].split(" "):
         word, right = case.split("+")
         assert particle(word, pair) == right, case
-        assert words._FORMAT.vformat("{word:" + pair + "}", (), {"word": word}) == word + right
+        assert fill("{word:" + pair + "}", {"word": word}) == word + right
 
 
 def test_other_formats_still_work() -> None:
-    assert words._FORMAT.vformat("{n:,} {x:.2f} {y:>4}", (), {"n": 60000, "x": 1 / 3, "y": 7}) == "60,000 0.33    7"
+    assert fill("{n:,} {x:.2f} {y:>4}", {"n": 60000, "x": 1 / 3, "y": 7}) == "60,000 0.33    7"

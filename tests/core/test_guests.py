@@ -363,6 +363,11 @@ def test_what_is_no_layer_is_refused() -> None:
         def forward(self, x: Any) -> Any:
             return x
 
-    for wrong in (NoBackward(), MySquash, 3, None, lambda x: x):
+    for wrong in (NoBackward(), 3, None, lambda x: x):
         with pytest.raises(InputError, match="forward and backward"):
             Sequential(Linear(5, 4), wrong)
+    for kind in (MySquash, ReLU):
+        with pytest.raises(InputError, match=rf"Write {kind.__name__}\(\)"):
+            Sequential(Linear(5, 4), kind)
+    with pytest.raises(InputError, match="called after the net"):
+        Sequential(Linear(5, 4), SoftmaxCrossEntropy())

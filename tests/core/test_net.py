@@ -179,9 +179,9 @@ def test_the_input_gradient_may_be_left_out(net: Sequential) -> None:
 
 def test_integers_and_lists_come_in_and_the_dtype_of_the_net_goes_out() -> None:
     net = MLP(2, 3, 2, rng=0)
-    pixels = np.array([[0, 255], [7, 8]], np.uint8)
-    assert net(pixels).dtype == net([[0, 255], [7, 8]]).dtype == np.float32
-    np.testing.assert_array_equal(net(pixels), net(pixels.astype(np.float64)))
+    numbers = np.array([[0, 255], [7, 8]])
+    assert net(numbers).dtype == net([[0, 255], [7, 8]]).dtype == np.float32
+    np.testing.assert_array_equal(net(numbers), net(numbers.astype(np.float64)))
     assert net.backward(np.ones((2, 2))).dtype == np.float32  # type: ignore[union-attr]
 
 

@@ -73,9 +73,10 @@ def initializer(init: str | Init) -> Init:
         return makers[init]
     if callable(init) and init is not cast(Any, normal):
         return init
-    if init in _NAMED:
-        return _NAMED[init]
-    call = re.fullmatch(r"(\w+)\(([0-9.eE+-]+)\)", str(init))
+    name = str(init).lower()
+    if name in _NAMED:
+        return _NAMED[name]
+    call = re.fullmatch(r"(\w+)\(([0-9.e+-]+)\)", name)
     try:
         if call and call[1] in _WITH_NUMBER and 0 < float(call[2]) < np.inf:
             return _WITH_NUMBER[call[1]](float(call[2]))

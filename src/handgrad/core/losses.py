@@ -79,7 +79,9 @@ class SoftmaxCrossEntropy(Loss):
         else:
             t = one_hot(target, classes, z.dtype) if target.ndim == 1 else target.astype(z.dtype, copy=False)
             t = (1 - s) * t.T + s / classes  # (classes, B)
-            loss = float((t * (np.log(total) - z)).sum()) / b
+            surprise = np.log(total) - z
+            surprise[t == 0] = 0  # a logit of -inf where nothing is expected costs nothing, and 0 * inf is no number
+            loss = float((t * surprise).sum()) / b
             dz *= t.sum(axis=0)
             dz -= t
         dz /= b
@@ -177,7 +179,7 @@ def check_rows(loss: Loss, prediction: Array, target: Array) -> int:
         # A negative number, seen without its sign, is a huge one: one pass finds both ends.
         if target.view(target.dtype.str.replace("i", "u")).max() >= classes:
             raise InputError("core.label_range", loss=name, low=target.min(), high=target.max(), classes=classes)
-    elif target.shape != (b, classes):
+    elif target.shape != (b, classes) or target.dtype.kind not in "biuf":
         raise InputError("core.loss_target", loss=name, got=target.shape, dtype=target.dtype, b=b, classes=classes)
     elif not (target.min() >= 0 and np.abs(target.sum(axis=1) - 1).max() < 1e-3):
         raise InputError("core.target_rows", loss=name, low=target.min(), sum=target.sum(axis=1).max())
@@ -188,7 +190,7 @@ def same_shape(loss: Loss, prediction: Array, target: Array) -> tuple[Array, Arr
     """Both as floats of the prediction's dtype, if the shapes agree; NumPy would broadcast (B, 1) against (B,)."""
     if prediction.shape != target.shape or not prediction.size:
         raise InputError("core.same_shape", loss=type(loss).__name__, got=target.shape, shape=prediction.shape)
-    return prediction, target.astype(prediction.dtype, copy=False)
+    return prediction, as_float(target).astype(prediction.dtype, copy=False)
 
 
 LOSSES: dict[str, type[Loss]] = {

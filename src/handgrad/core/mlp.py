@@ -48,7 +48,7 @@ class MLP(Sequential):
         if len(sizes) < 2:
             raise InputError("core.sizes", got=sizes)
         rng = random_source(rng)
-        hidden, last = _activation(activation), _activation(output)
+        hidden, last = _activation("activation", activation), _activation("output", output)
         start = init or ("xavier" if hidden in (Sigmoid, Tanh) else "he")
         layers: list[Layer] = []
         for i, (inputs, outputs) in enumerate(pairwise(sizes)):
@@ -60,13 +60,13 @@ class MLP(Sequential):
         super().__init__(*layers, *([last()] if last else []))
 
 
-def _activation(which: str | type[Layer] | None) -> type[Layer] | None:
-    """A layer's class from its name, in any case, or from the class itself."""
-    if which is None or isinstance(which, type):
+def _activation(what: str, which: str | type[Layer] | None) -> type[Layer] | None:
+    """A layer's class from its name, in any case, or from the class itself; `what` is for the message."""
+    if which is None or (isinstance(which, type) and hasattr(which, "forward") and hasattr(which, "backward")):
         return which
     known = ACTIVATIONS | {"softmax": Softmax}
     plain = {name.replace("_", ""): kind for name, kind in known.items()}
     kind = plain.get(str(which).lower().replace("_", "").replace("-", ""))
     if kind is None:
-        raise InputError("core.choice", what="activation", got=which, choices=", ".join(known))
+        raise InputError("core.choice", what=what, got=which, choices=", ".join(known))
     return kind

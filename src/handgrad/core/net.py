@@ -14,7 +14,7 @@ import numpy as np
 
 from handgrad.core import architecture
 from handgrad.core.arrays import Array
-from handgrad.core.layers.base import Layer, as_float, is_layer, named_parameters_of, switch_mode
+from handgrad.core.layers.base import Layer, as_float, is_layer, label_of, named_parameters_of, switch_mode
 from handgrad.core.layers.linear import Linear
 from handgrad.core.losses import Loss
 from handgrad.core.params import Parameter, copy_into, gather
@@ -41,6 +41,8 @@ class Sequential(Layer):
         grad: all their gradients, likewise.
     """
 
+    _looked = False  # whether a first backward has shown which gradients there are
+
     def __init__(self, *layers: Any, name: str | None = None) -> None:
         if len(layers) == 1 and isinstance(layers[0], (list, tuple)):
             layers = tuple(layers[0])
@@ -63,7 +65,7 @@ class Sequential(Layer):
         for layer in self._layers:
             x = layer.forward(x)
             if x is None:
-                raise StateError("core.returned_nothing", layer=_label(layer), method="forward")
+                raise StateError("core.returned_nothing", layer=label_of(layer), method="forward")
         return x
 
     def backward(  # type: ignore[override]
@@ -82,7 +84,7 @@ class Sequential(Layer):
         for layer in reversed(others):
             dy = layer.backward(dy)
             if dy is None:
-                raise StateError("core.returned_nothing", layer=_label(layer), method="backward")
+                raise StateError("core.returned_nothing", layer=label_of(layer), method="backward")
         if not input_gradient and isinstance(first, (Linear, Sequential)):
             dx = first.backward(dy, input_gradient=False)
         else:
@@ -90,6 +92,9 @@ class Sequential(Layer):
         if accumulate:
             for (_, grad), old in zip(self.parameters(), before, strict=True):
                 grad += old
+        if not self._looked:  # a gradient that only backward made shows now that its weight is on no list
+            self.named_parameters()
+            self._looked = True
         return dx if input_gradient else None
 
     # -- what it holds
@@ -175,14 +180,32 @@ class Sequential(Layer):
 
     def __getitem__(self, which: int | str | slice) -> Any:
         if isinstance(which, slice):
-            return Sequential(*self._layers[which])
+            if which.step is not None and which.step < 0:
+                raise InputError("core.other_owner")  # in the other order they would tear this net
+            part = Sequential(*self._layers[which])
+            part.training = self.training
+            return part
+        if isinstance(which, str) and which not in self.names:
+            raise InputError("core.choice", what="layer", got=which, choices=", ".join(self.names))
         return self._layers[self.names.index(which) if isinstance(which, str) else which]
 
     def __getattr__(self, name: str) -> Any:
         # Only what is no attribute comes here; while an object is being copied it has no names yet.
         if name in self.__dict__.get("names", ()):
             return self[name]
+        if name in ("_layers", "_ours", "names"):
+            raise StateError("core.no_super", net=type(self).__name__)
         raise AttributeError(f"{type(self).__name__} has neither an attribute nor a layer {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        names = self.__dict__.get("names", ())  # none before it is built
+        ours = not names or not is_layer(value) or any(value is layer for layer in _opened(self._layers))
+        if not ours or (name in names and not hasattr(type(self), name)):
+            raise StateError("core.fixed_layers")  # it would hide a layer, or not be trained
+        super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.__dict__.get("names", ())]
 
     def summary(self) -> list[tuple[str, str, int]]:
         """(name, layer, learned numbers) for each layer."""
@@ -209,7 +232,7 @@ class Sequential(Layer):
         flat = list(_opened(self._layers))
         for i, layer in enumerate(flat):
             if any(layer is earlier for earlier in flat[:i]):
-                raise InputError("core.layer_twice", layer=_label(layer))
+                raise InputError("core.layer_twice", layer=label_of(layer))
 
     def _name_layers(self) -> list[str]:
         names: list[str] = []
@@ -253,11 +276,6 @@ class Sequential(Layer):
         first, last = self._ours[0], self._ours[-1]
         flat: Array = getattr(first.buffer, which)
         return flat[first.start : last.stop]
-
-
-def _label(layer: Any) -> str:
-    """A layer's kind and name, for messages."""
-    return str(getattr(layer, "label", type(layer).__name__))
 
 
 def _side_by_side(parameters: list[Parameter]) -> bool:

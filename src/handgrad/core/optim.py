@@ -59,7 +59,8 @@ class Optimizer:
         Warns where the first step finds nothing to do in plain pairs of arrays: backward has not run, or it made new
         gradient arrays that the optimizer has never seen.
         """
-        if not self.steps and all(isinstance(pair, (tuple, list)) and not np.any(pair[1]) for pair in self.pairs):
+        idle = not self.steps and not self.weight_decay  # a decay moves weights without a gradient
+        if idle and all(isinstance(pair, (tuple, list)) and not np.any(pair[1]) for pair in self.pairs):
             warnings.warn(say("core.no_gradients"), stacklevel=2)
         self.steps += 1
         for theta, grad, decays, state in self._cut():

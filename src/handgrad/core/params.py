@@ -40,7 +40,10 @@ class Parameter:
 
     __slots__ = ("_grad", "_value", "buffer", "name", "shape", "start")
 
-    def __init__(self, name: str, value: Array) -> None:
+    def __init__(self, name: str, value: Any) -> None:
+        value = np.asarray(value)
+        if value.dtype.kind != "f":  # a list of whole numbers, written in a hurry, can still learn
+            value = value.astype(np.float64)
         self.name = name
         self.shape: tuple[int, ...] = value.shape
         self._view(Buffer(value.size, value.dtype), 0)
@@ -67,7 +70,7 @@ class Parameter:
 
     @grad.setter
     def grad(self, array: Any) -> None:
-        copy_into(self._grad, array, f"the gradient of {self.name}")
+        copy_into(self._grad, array, f"{self.name}.grad")
 
     @property
     def size(self) -> int:
@@ -178,7 +181,7 @@ def learned(name: str) -> tuple[Any, Any]:
         try:
             return layer._parameters[name]  # type: ignore[no-any-return]
         except KeyError:
-            raise AttributeError(f"{layer.label} has no {name}") from None
+            raise AttributeError(f"{layer.label} was made without a {name}: nothing was assigned to it") from None
 
     def set_value(layer: Any, array: Array) -> None:
         if name in layer._parameters:
@@ -225,7 +228,7 @@ def as_pairs(source: Any) -> list[Pair]:
         pairs = [p if isinstance(p, ours) else GuestParameter(str(i), source, i) for i, p in enumerate(pairs)]
     if not pairs:
         raise InputError("core.no_parameters")
-    seen: set[int] = set()
+    seen: dict[int, Any] = {}  # with the arrays themselves: the id of one that is gone would be given again
     for i, pair in enumerate(pairs):
         try:
             value, grad = pair
@@ -236,7 +239,7 @@ def as_pairs(source: Any) -> list[Pair]:
             raise InputError("core.bad_pair", number=i + 1, got=_describe(pair))
         if id(value) in seen:
             raise InputError("core.pair_twice", number=i + 1)
-        seen.add(id(value))
+        seen[id(value)] = value
     return pairs
 
 

@@ -24,7 +24,7 @@ COUNTERPARTS: dict[str, Any] = {
     "SoftmaxCrossEntropy": F.cross_entropy,
     "SoftmaxCrossEntropy one-hot": F.cross_entropy,
     "SoftmaxCrossEntropy soft rows": F.cross_entropy,
-    "SoftmaxCrossEntropy weighted rows": F.cross_entropy,
+    "SoftmaxCrossEntropy rounded rows": F.cross_entropy,
     "SoftmaxCrossEntropy smoothed": lambda z, t: F.cross_entropy(z, t, label_smoothing=0.1),
     "SoftmaxCrossEntropy smoothed one-hot": lambda z, t: F.cross_entropy(z, t, label_smoothing=0.2),
     "CrossEntropy": probabilities,

@@ -145,6 +145,7 @@ class GELU(Layer):
     """
 
     _ROOT, _CUBIC = float(np.sqrt(2 / np.pi)), 0.044715
+    _FAR = 10.0  # where tanh(u) is 1 in every dtype; beyond, a cube could overflow
 
     def __init__(self, approximate: str = "none") -> None:
         if approximate not in ("none", "tanh"):
@@ -154,7 +155,8 @@ class GELU(Layer):
     def forward(self, x: Array) -> Array:
         """x -> y, of one shape."""
         if self.approximate == "tanh":
-            phi = 0.5 * (1 + np.tanh(self._ROOT * (x + self._CUBIC * x * x * x)))
+            near = np.clip(x, -self._FAR, self._FAR)
+            phi = 0.5 * (1 + np.tanh(self._ROOT * (near + self._CUBIC * near * near * near)))
         else:
             phi = normal_cdf(x)
         y: Array = x * phi
@@ -169,7 +171,8 @@ class GELU(Layer):
         """
         x, phi = self.kept(dy)
         if self.approximate == "tanh":
-            slope = 2 * phi * (1 - phi) * self._ROOT * (1 + 3 * self._CUBIC * x * x)
+            near = np.clip(x, -self._FAR, self._FAR)
+            slope = 2 * phi * (1 - phi) * self._ROOT * (1 + 3 * self._CUBIC * near * near)
         else:
             slope = normal_pdf(x)
         return dy * (phi + x * slope)  # type: ignore[no-any-return]

@@ -58,9 +58,8 @@ class Layer:
         A layer of your own that is built from other layers (`self.fc1 = Linear(...)`) has theirs too, in the order in
         which they were assigned: fc1.weight, fc1.bias.
         """
-        for name, value in vars(self).items():
-            if _is_float(value) and _is_float(vars(self).get(f"d{name}")):
-                raise InputError("core.unlisted", layer=self.label, name=name)  # it would never be trained
+        if type(self).parameters is Layer.parameters:
+            _refuse_unlisted(self)
         found: list[tuple[str, Any]] = list(self._parameters.items())
         for attribute, layer in self._inner():
             found += [(f"{attribute}.{name}", parameter) for name, parameter in named_parameters_of(layer)]
@@ -90,7 +89,7 @@ class Layer:
 
     def state(self) -> dict[str, Array]:
         """All arrays of the trained layer or net by name, live: parameters, then running statistics."""
-        return {name: parameter.value for name, parameter in self.named_parameters()} | self.buffers()
+        return {name: parameter.value for name, parameter in named_parameters_of(self)} | self.buffers()
 
     def load_state(self, state: dict[str, Array]) -> None:
         """Copy in the arrays that `state` gave. InputError, and no change, where names or shapes differ."""
@@ -138,6 +137,8 @@ class Layer:
             raise StateError("core.backward_first" if self.training else "core.backward_in_eval", layer=self.label)
         shape, arrays = self._kept
         if getattr(dy, "shape", None) != shape:
+            if isinstance(dy, (list, tuple)):
+                raise InputError("core.dy_list", layer=self.label, kind=type(dy).__name__, shape=shape)
             key = "core.dy_shape" if np.shape(dy) else "core.dy_number"
             raise InputError(key, layer=self.label, got=np.shape(dy), kind=type(dy).__name__, shape=shape)
         return arrays
@@ -162,7 +163,10 @@ def named_parameters_of(layer: Any) -> list[tuple[str, Any]]:
     """A layer's parameters: ours as they are, those that somebody else's `parameters()` gives behind a live look-up."""
     if isinstance(layer, Layer) and type(layer).parameters is Layer.parameters:
         return layer.named_parameters()
-    found = list(layer.parameters()) if hasattr(layer, "parameters") else []
+    if not hasattr(layer, "parameters"):
+        _refuse_unlisted(layer)
+        return []
+    found = list(layer.parameters())
     return [
         (str(i), pair if isinstance(pair, Parameter) else GuestParameter(str(i), layer, i))
         for i, pair in enumerate(found)
@@ -180,9 +184,26 @@ def as_float(x: Any) -> Array:
     """x as an array of floats: float arrays as they are, lists and integers as float64. InputError for no numbers."""
     try:
         array = np.asarray(x)
+        if x is None or array.dtype.kind == "c":
+            raise TypeError
         return array if array.dtype.kind == "f" else array.astype(np.float64)
     except (TypeError, ValueError):
-        raise InputError("core.no_numbers", got=type(x).__name__) from None
+        got = f"ndarray[{x.dtype}]" if isinstance(x, np.ndarray) else type(x).__name__
+        raise InputError("core.no_numbers", got=got) from None
+
+
+def label_of(layer: Any) -> str:
+    """A layer's kind and name, for messages; somebody else's has a kind only."""
+    return str(getattr(layer, "label", type(layer).__name__))
+
+
+def _refuse_unlisted(layer: Any) -> None:
+    """InputError where a layer has a weight W with a gradient dW and nothing says so: it would never be trained."""
+    attributes = getattr(layer, "__dict__", {})
+    for name, value in attributes.items():
+        gradient = attributes.get(f"d{name}", 0)  # None before the first backward
+        if _is_float(value) and (gradient is None or _is_float(gradient)):
+            raise InputError("core.unlisted", layer=label_of(layer), name=name)
 
 
 def _is_float(value: Any) -> bool:

@@ -15,7 +15,8 @@ from handgrad.core.layers.base import Layer
 class Dropout(Layer):
     """y = x * mask / (1 - p), mask being 0 with probability p and 1 otherwise; in eval mode y = x.
 
-    Srivastava et al. 2014, in the inverted form. Args:
+    Where nothing is dropped, in eval mode or with p = 0, y is x itself and not a copy. Srivastava et al. 2014, in the
+    inverted form. Args:
         p: the probability that a number is dropped, from 0 up to (not including) 1.
         rng: a numpy Generator, or a seed; None: a fresh one.
     """
