@@ -1,0 +1,31 @@
+"""A reading: one way to understand a file as a network, with what was taken for what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from handgrad.audit.subject import Subject
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A subject, and how it was found in somebody's namespace.
+
+    Attributes:
+        subject: the network, through the calls of `Subject`.
+        dialect: which way of writing it is: "glue", "modules", "unrolled", ...
+        facts: what was taken for what, for people: {"parameters": "W1, b1", "forward": "Net.forward", ...}; keys are
+            parameters, forward, loss, backward, update, labels.
+        functions: the functions and classes that take part, for finding lines: {"backward": Net.backward, ...}.
+    """
+
+    subject: Subject
+    dialect: str
+    facts: dict[str, str]
+    functions: dict[str, Any] = field(default_factory=dict)
+
+
+# A reader looks through a file's names and yields each reading that makes sense, the likeliest first.
+Reader: TypeAlias = Callable[[dict[str, Any]], Iterator[Reading]]

@@ -1,0 +1,78 @@
+"""Measuring: what the subject's step really does with a gradient, and by which factor it is another one.
+
+A factor says much: 1/B is an average taken twice, B a sum, 0 a parameter that nobody updates. It is only a factor if what
+it leaves over is rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from handgrad.audit.subject import Subject
+from handgrad.core.arrays import Array
+
+EXACT = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 2e-3}  # relative: what rounding may leave over
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """One parameter's gradient as a multiple of another.
+
+    Attributes:
+        factor: the k that brings k * reference nearest to the gradient.
+        residual: |gradient - k * reference| / |gradient|; 0 for a gradient of zeros.
+        exact: whether that is no more than rounding in the subject's precision.
+    """
+
+    factor: float
+    residual: float
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """What one call adds, freed of what earlier calls have left behind.
+
+    Attributes:
+        gradient: by parameter.
+        carry: the share of the call before that is in each call: 0 for a gradient that is assigned, 1 for one that is
+            never reset, in between for momentum.
+    """
+
+    gradient: dict[str, Array]
+    carry: float
+
+
+def tolerance(subject: Subject) -> float:
+    """What rounding may leave over, relative, in the subject's own precision."""
+    return max(EXACT.get(np.asarray(v).dtype, EXACT[np.dtype(np.float32)]) for v in subject.parameters().values())
+
+
+def fit(gradient: Array, reference: Array, exact: float) -> Fit:
+    """The factor between a gradient and a reference of the same shape, and what it leaves over."""
+    size, norm = float(np.vdot(reference, reference)), float(np.linalg.norm(gradient))
+    factor = float(np.vdot(gradient, reference)) / size if size else 0.0
+    residual = float(np.linalg.norm(gradient - factor * reference)) / norm if norm else 0.0
+    return Fit(factor, residual, residual <= exact)
+
+
+def fits(gradients: Mapping[str, Array], references: Mapping[str, Array], exact: float) -> dict[str, Fit]:
+    """A fit for each parameter."""
+    return {name: fit(gradients[name], references[name], exact) for name in references}
+
+
+def steady(subject: Subject, x: Array, y: Array, lr: float) -> Steady:
+    """The gradient of a batch, from three calls at one point.
+
+    If each call gives v_n = c v_(n-1) + g, then v_3 - v_2 = c (v_2 - v_1), which yields the carry c, and g = v_2 - c v_1.
+    """
+    v1, v2, v3 = (subject.gradient(x, y, lr) for _ in range(3))
+    first, second = (np.concatenate([(b[n] - a[n]).ravel() for n in a]) for a, b in ((v1, v2), (v2, v3)))
+    size = np.sqrt(sum(float(np.vdot(v, v)) for v in v2.values()))
+    if np.linalg.norm(first) <= 1e-9 * size:
+        return Steady(v1, 0.0)
+    carry = float(np.vdot(second, first) / np.vdot(first, first))
+    return Steady({name: v2[name] - carry * v1[name] for name in v1}, carry)
