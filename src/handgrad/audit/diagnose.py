@@ -96,7 +96,7 @@ def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
         early = _updated_too_early(subject, *batches[0])
         found = [steady(subject, x, y, GENTLE if early else USUAL) for x, y in batches]
         evidence = [
-            _evidence(identity, subject.snapshot(), x, y, one.gradient, max(exact, 1e-4 if early else 0.0))
+            _evidence(Case(identity, subject.snapshot(), x, y), one.gradient, max(exact, 1e-4 if early else 0.0))
             for (x, y), one in zip(batches, found, strict=True)
         ]
     finally:
@@ -113,10 +113,7 @@ def _batch(subject: Subject, rows: int, rng: np.random.Generator) -> tuple[Array
     return rng.random((rows, subject.features)), rng.permutation(rows) % subject.classes
 
 
-def _evidence(
-    identity: Identity, parameters: dict[str, Array], x: Array, y: Array, gradient: dict[str, Array], exact: float
-) -> _Evidence:
-    case = Case(identity, parameters, x, y)
+def _evidence(case: Case, gradient: dict[str, Array], exact: float) -> _Evidence:
     true = true_gradient(case)
     return _Evidence(case, gradient, true, fits(gradient, true, exact))
 

@@ -1,7 +1,7 @@
 """Measuring: what the subject's step really does with a gradient, and by which factor it is another one.
 
-A factor says much: 1/B is an average taken twice, B a sum, 0 a parameter that nobody updates. It is only a factor if what
-it leaves over is rounding.
+A factor says much: 1/B is an average taken twice, B a sum, 0 a parameter that nobody updates. It is only a factor if
+what it leaves over is rounding.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def fits(gradients: Mapping[str, Array], references: Mapping[str, Array], exact:
 def steady(subject: Subject, x: Array, y: Array, lr: float) -> Steady:
     """The gradient of a batch, from three calls at one point.
 
-    If each call gives v_n = c v_(n-1) + g, then v_3 - v_2 = c (v_2 - v_1), which yields the carry c, and g = v_2 - c v_1.
+    If each call gives v_n = c v_(n-1) + g, then v_3 - v_2 = c (v_2 - v_1), which yields the carry c; g = v_2 - c v_1.
     """
     v1, v2, v3 = (subject.gradient(x, y, lr) for _ in range(3))
     first, second = (np.concatenate([(b[n] - a[n]).ravel() for n in a]) for a, b in ((v1, v2), (v2, v3)))

@@ -112,8 +112,8 @@ def derivative_fed_input(case: Case) -> dict[str, Array]:
 
     def backward(layer: Layer, dy: Array, z: Array, y: Array) -> Array:
         if isinstance(layer, Sigmoid):
-            return dy * (z * (1 - z))
-        return dy * (1 - z * z) if isinstance(layer, Tanh) else layer.backward(dy)
+            return np.multiply(dy, z * (1 - z))
+        return np.multiply(dy, 1 - z * z) if isinstance(layer, Tanh) else layer.backward(dy)
 
     return _hidden(case, backward)
 
@@ -129,7 +129,7 @@ def weights_not_transposed(case: Case) -> dict[str, Array]:
     def backward(layer: Layer, dy: Array, z: Array, y: Array) -> Array:
         dx = layer.backward(dy)
         square = isinstance(layer, Linear) and layer.inputs == layer.outputs
-        return dy @ layer.W if square else dx  # type: ignore[attr-defined, no-any-return]
+        return dy @ layer.W if square else dx  # type: ignore[attr-defined]
 
     w = walk(case)
     return _collect(case, w, _by_output(case, w), backward)

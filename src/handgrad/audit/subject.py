@@ -57,7 +57,7 @@ class Subject:
         return {name: (before[name] - after[name]) / lr for name in before}
 
     def gradient(self, x: Array, y: Array, lr: float = 0.125) -> dict[str, Array]:
-        """The gradient that the code gives for a batch: its own, or else that of its step. (lr: a power of 2, exact.)"""
+        """The gradient that the code gives for a batch: its own, or else that of its step with this learning rate."""
         if self.gradients is None:
             return self.effective_gradient(x, y, lr)
         return {name: np.array(value) for name, value in self.gradients(x, y).items()}
