@@ -6,6 +6,10 @@ import json
 import subprocess
 import sys
 
+import pytest
+
+import handgrad
+
 SCRIPT = """
 import json, sys
 import numpy
@@ -41,3 +45,18 @@ def test_importing_prints_and_warns_nothing() -> None:
 def test_heavy_modules_of_the_standard_library_wait() -> None:
     """Each of these takes longer to import than handgrad itself."""
     assert not {"asyncio", "sqlite3", "xml", "email", "unittest", "multiprocessing"} & set(_new_modules(SCRIPT))
+
+
+def test_every_public_name_is_there() -> None:
+    assert [name for name in handgrad.__all__ if not hasattr(handgrad, name)] == []
+    assert sorted(handgrad.__all__) == sorted(set(handgrad.__all__))
+    assert {"learned", "save_net", "load_net", "fit", "load_data"} <= set(handgrad.__all__)
+    assert set(handgrad.__all__) <= set(dir(handgrad))
+
+
+def test_a_name_from_elsewhere_is_told_the_one_from_here() -> None:
+    for theirs, ours in {"CrossEntropyLoss": "SoftmaxCrossEntropy", "save": "save_net", "Module": "Layer"}.items():
+        with pytest.raises(AttributeError, match=rf"{theirs}.*here it is called {ours}"):
+            getattr(handgrad, theirs)
+    with pytest.raises(AttributeError, match=r"no attribute 'Conv2d'$"):
+        _ = handgrad.Conv2d

@@ -358,6 +358,48 @@ def test_an_optimizer_of_ones_own() -> None:
     assert values[-1] < values[0] / 3
 
 
+@pytest.mark.parametrize("axis", [None, 1])
+def test_a_gradient_of_another_shape_is_refused(axis: Any) -> None:
+    """NumPy would spread the sum over all numbers, or over the wrong axis, without a word."""
+
+    class Wrong(MyLinear):
+        def backward(self, dout: Any) -> Any:
+            super().backward(dout)
+            self.db = dout.sum(axis=axis)
+            return dout @ self.W.T
+
+    net = Sequential(Wrong(5, 4))
+    criterion, optimizer = SoftmaxCrossEntropy(), SGD(net, lr=0.1)
+    criterion(net(X), Y)
+    net.backward(criterion.backward())
+    with pytest.raises(InputError, match=r"Wrong: the gradient of its parameter 1 .*\(1, 4\).*axis=0"):
+        optimizer.step()
+    with pytest.raises(InputError, match="axis=0"):
+        clip_by_norm(net, 1.0)
+
+
+def test_parameters_that_are_slices_of_one_array() -> None:
+    """New view objects at every look: an id that is given a second time is no parameter that is there twice."""
+
+    class Flat:
+        def __init__(self, n: int) -> None:
+            self.theta, self.grad = np.zeros(2 * n), np.ones(2 * n)
+
+        def parameters(self) -> Any:
+            return [(self.theta[i : i + 2], self.grad[i : i + 2]) for i in range(0, len(self.theta), 2)]
+
+    for n in range(1, 40):
+        model = Flat(n)
+        SGD(model, lr=0.5).step()
+        np.testing.assert_array_equal(model.theta, -0.5)
+
+
+def test_a_parameter_that_is_there_twice_is_refused() -> None:
+    w, dw = np.zeros(3), np.zeros(3)
+    with pytest.raises(InputError, match="number 2 is there twice"):
+        SGD([(w, dw), (w, dw)])
+
+
 def test_what_is_no_layer_is_refused() -> None:
     class NoBackward:
         def forward(self, x: Any) -> Any:

@@ -53,11 +53,11 @@ def test_zeros() -> None:
     ("name", "same"),
     [("he", he), ("lecun", lecun), ("xavier", xavier()), ("zeros", zeros), ("orthogonal", orthogonal()),
      ("normal(0.01)", normal(0.01)), ("xavier(4)", xavier(4)), ("orthogonal(2)", orthogonal(2)),
-     ("normal(1e-3)", normal(0.001))],
+     ("normal(1e-3)", normal(0.001)), ("Xavier", xavier()), ("HE", he), ("Normal(1E-3)", normal(0.001))],
 )  # fmt: skip
 def test_names(name: str, same: Init) -> None:
-    draw = [init(np.random.default_rng(1), 4, 3) for init in (initializer(name), same)]
-    np.testing.assert_array_equal(*draw)
+    named, itself = (init(np.random.default_rng(1), 4, 3) for init in (initializer(name), same))
+    np.testing.assert_array_equal(named, itself)
 
 
 @pytest.mark.parametrize(

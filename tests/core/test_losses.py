@@ -54,7 +54,7 @@ def test_cross_entropy() -> None:
     loss = CrossEntropy()
     p = np.array([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]])
     assert loss(p, np.array([1, 2])) == pytest.approx((math.log(4) + math.log(10 / 7)) / 2)
-    np.testing.assert_allclose(loss.backward(), [[0, -2, 0], [0, 0, -1 / 1.4]])
+    np.testing.assert_allclose(loss.backward(), [[0.0, -2, 0], [0, 0, -1 / 1.4]])
 
 
 def test_binary_cross_entropy() -> None:
@@ -137,6 +137,17 @@ def test_the_target_may_be_a_list() -> None:
         (SoftmaxCrossEntropy(), np.zeros((2, 3)), np.zeros((2, 4)), "core.loss_target"),
         (SoftmaxCrossEntropy(), np.zeros(3), np.array([0]), "core.loss_prediction"),
         (CrossEntropy(), np.zeros((0, 3)), np.zeros(0, int), "core.loss_prediction"),
+        (SoftmaxCrossEntropy(), np.zeros((2, 2)), np.array(["a", "b"]), "core.loss_target"),
+        (CrossEntropy(), np.ones((2, 2)), np.array([["a", "b"]] * 2), "core.loss_target"),
+        (SoftmaxCrossEntropy(), np.zeros((2, 2)), np.ones((2, 2)), "core.target_rows"),
+        (SoftmaxCrossEntropy(), np.zeros((2, 2)), np.array([[2.0, -1.0], [1, 0]]), "core.target_rows"),
+        (CrossEntropy(), np.ones((2, 2)), np.full((2, 2), 0.4), "core.target_rows"),
+        (CrossEntropy(), np.ones((2, 2)), np.array([[np.nan, 1], [1, 0]]), "core.target_rows"),
+        (CrossEntropy(), np.array([[3.0, 0.5], [0, 1]]), np.array([0, 1]), "core.not_probabilities"),
+        (CrossEntropy(), np.array([[0.9, 0.1], [0.2, -0.5]]), np.array([0, 1]), "core.not_probabilities"),
+        (BinaryCrossEntropy(), np.zeros(2), np.array([0, 2]), "core.binary_target"),
+        (BinaryCrossEntropy(), np.zeros(2), np.array([-1.0, 1]), "core.binary_target"),
+        (BinaryCrossEntropy(), np.zeros(2), np.array([np.nan, 1]), "core.binary_target"),
         (MSE(), np.zeros((2, 1)), np.zeros(2), "core.same_shape"),
         (BinaryCrossEntropy(), np.zeros((2, 1)), np.zeros(2), "core.same_shape"),
         (Huber(), np.zeros((0, 1)), np.zeros((0, 1)), "core.same_shape"),
@@ -148,6 +159,39 @@ def test_what_does_not_fit_is_refused(loss: Any, prediction: Any, target: Any, k
     assert caught.value.key == key
     assert type(loss).__name__ in str(caught.value)
     assert type(loss).__name__ in caught.value.text("ko")
+
+
+@pytest.mark.parametrize("loss", [MSE(), BinaryCrossEntropy(), Huber()])
+def test_words_for_a_target_are_refused(loss: Any) -> None:
+    with pytest.raises(InputError, match="Numbers are needed"):
+        loss([0.0, 1.0], ["a", "b"])
+
+
+def test_probabilities_that_a_numeric_check_has_nudged_are_still_taken() -> None:
+    assert CrossEntropy()(np.array([[1 + 1e-4, -1e-4]]), [0]) == pytest.approx(-1e-4, rel=1e-3)
+
+
+@pytest.mark.parametrize("value", [-1, 0, float("nan"), float("inf"), "wide", None])
+def test_huber_says_what_it_needs(value: Any) -> None:
+    with pytest.raises(InputError, match=r"Huber delta: got .*1e-12 or more"):
+        Huber(value)
+
+
+@pytest.mark.parametrize("target", [np.array([0, 1]), np.array([[1.0, 0, 0], [0, 1, 0]]), np.eye(3, dtype=bool)[:2]])
+def test_a_class_that_is_ruled_out_costs_nothing(target: Any) -> None:
+    """A logit of -inf masks a class, probability 0. Where it is not the label, value and gradient are numbers."""
+    loss, without = SoftmaxCrossEntropy(), SoftmaxCrossEntropy()
+    logits = np.array([[1.0, 2.0, -np.inf], [0.5, -1.0, -np.inf]])
+    assert loss(logits, target) == pytest.approx(without(logits[:, :2], np.array([0, 1])))
+    np.testing.assert_allclose(loss.backward()[:, :2], without.backward())
+    np.testing.assert_array_equal(loss.backward()[:, 2], 0)
+
+
+@pytest.mark.parametrize("target", [np.array([2]), np.array([[0, 0, 1.0]])])
+def test_a_label_that_is_ruled_out_costs_infinitely_much(target: Any) -> None:
+    loss = SoftmaxCrossEntropy()
+    assert loss(np.array([[1.0, 2.0, -np.inf]]), target) == math.inf
+    assert np.isfinite(loss.backward()).all()
 
 
 def test_backward_before_the_loss() -> None:

@@ -23,7 +23,6 @@ from handgrad import (
     Linear,
     ReLU,
     Sequential,
-    Sigmoid,
     Softmax,
     SoftmaxCrossEntropy,
     Tanh,
@@ -239,38 +238,16 @@ def test_batch_norm_cannot_train_on_one() -> None:
     assert layer.eval()(batch(1)).shape == (1, 5)
 
 
-# -- what MLP builds
-
-
-def test_mlp() -> None:
-    net = MLP(784, 256, 10)
-    assert [type(layer) for layer in net.layers] == [Linear, ReLU, Linear]
-    assert net.theta.size == 784 * 256 + 256 + 2560 + 10
-    assert net.dtype == np.float32
-    net = MLP(3, 4, 2, activation="gelu", output="softmax", batch_norm=True, dropout=0.2)
-    assert [type(layer) for layer in net.layers] == [Linear, BatchNorm, GELU, Dropout, Linear, Softmax]
-    assert [type(layer) for layer in MLP(3, 2, output="sigmoid").layers] == [Linear, Sigmoid]
-
-
-def test_mlp_draws_layer_by_layer() -> None:
-    net, rng = MLP(5, 4, 3, rng=7, dtype=np.float64), np.random.default_rng(7)
-    np.testing.assert_array_equal(net.layers[0].W, rng.standard_normal((5, 4)) * np.sqrt(2 / 5))
-    np.testing.assert_array_equal(net.layers[2].W, rng.standard_normal((4, 3)) * np.sqrt(2 / 4))
-    np.testing.assert_array_equal(MLP(5, 4, 3, rng=7).theta, net.theta.astype(np.float32))
-
-
-def test_mlp_starts_each_activation_rightly() -> None:
-    relu, tanh = MLP(5, 4, rng=0, dtype=np.float64), MLP(5, 4, 3, activation="tanh", rng=0, dtype=np.float64)
-    np.testing.assert_allclose(relu.layers[0].W / np.sqrt(2 / 5), tanh.layers[0].W / np.sqrt(2 / 9))
-    np.testing.assert_allclose(MLP(5, 4, init="normal(0.01)", rng=0, dtype=np.float64).layers[0].W,
-                               relu.layers[0].W / np.sqrt(2 / 5) * 0.01)  # fmt: skip
+# -- what cannot be built
 
 
 @pytest.mark.parametrize(
     "build",
     [
-        MLP, lambda: MLP(784), lambda: MLP(784, 0, 10), lambda: MLP(784, 1_000_000, 10), lambda: MLP(784, 2.5, 10),
-        lambda: MLP(784, True, 10), lambda: MLP(784, "256", 10), lambda: MLP(3, 4, 2, activation="rely"),
+        MLP, lambda: MLP(784), lambda: MLP(784, 0, 10), lambda: MLP(784, 1_000_000, 10),
+        lambda: MLP(784, 2.5, 10),  # type: ignore[arg-type]
+        lambda: MLP(784, "256", 10),  # type: ignore[arg-type]
+        lambda: MLP(784, True, 10), lambda: MLP(3, 4, 2, activation="rely"),
         lambda: MLP(3, 2, output="max"), lambda: MLP(3, 4, 2, dropout=1.0), lambda: MLP(3, 4, 2, dropout=float("nan")),
         Sequential, lambda: Sequential(ReLU), lambda: Sequential(5), lambda: Linear(0, 3), lambda: BatchNorm(-1),
         lambda: LeakyReLU(2), lambda: ELU(-1), lambda: GELU("erf"), lambda: Huber(0), lambda: LayerNorm(5, eps=-1),
@@ -285,9 +262,9 @@ def test_what_cannot_be_built_says_why(build: Any) -> None:
 
 def test_one_layer_in_two_places_is_refused() -> None:
     layer = Linear(3, 3)
-    for build in (lambda: Sequential(layer, ReLU(), layer), lambda: Sequential(layer, Sequential(ReLU(), layer))):
+    for build in ((layer, ReLU(), layer), (layer, Sequential(ReLU(), layer))):
         with pytest.raises(InputError, match="twice"):
-            build()
+            Sequential(*build)
 
 
 def test_a_list_of_layers_will_do() -> None:

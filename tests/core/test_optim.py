@@ -270,6 +270,7 @@ def test_clip_by_norm_of_large_gradients_in_single_precision() -> None:
         (SGD, {"lr": float("nan")}), (SGD, {"lr": -1}), (SGD, {"lr": "fast"}), (SGD, {"momentum": 1.0}),
         (SGD, {"nesterov": True}), (SGD, {"weight_decay": -0.1}), (SGD, {"decay": "none"}), (RMSprop, {"alpha": 1}),
         (Adam, {"betas": (0.9, 1.0)}), (Adam, {"eps": 0}),
+        (Adam, {"betas": 0.9}), (Adam, {"betas": (0.9,)}), (AdamW, {"betas": "ab"}), (Adam, {"betas": None}),
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(kind: Any, options: dict[str, Any]) -> None:
@@ -321,3 +322,18 @@ def test_a_first_step_that_can_move_nothing_warns() -> None:
     with pytest.warns(UserWarning, match="All gradients are exactly 0"):
         optimizer.step()
     optimizer.step()  # once is enough
+
+
+def test_a_step_that_weight_decay_can_move_does_not_warn() -> None:
+    w = np.ones(2)
+    SGD([(w, np.zeros(2))], lr=0.1, weight_decay=0.5).step()
+    np.testing.assert_allclose(w, 0.95)
+    net = MLP(3, 2)  # its gradients are where backward puts them, so zeros may be right
+    SGD(net.parameters(), lr=0.1).step()
+
+
+def test_betas_say_what_they_need() -> None:
+    with pytest.raises(InputError, match=r"two numbers.*\(0\.9, 0\.999\)"):
+        Adam(MLP(3, 2), betas=0.9)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="beta2"):
+        Adam(MLP(3, 2), betas=(0.9, 1.0))

@@ -68,6 +68,30 @@ def test_assigning_writes_into_the_array() -> None:
     np.testing.assert_array_equal(theta[:6], -1)
 
 
+def test_assigning_to_a_parameter_or_to_the_flat_arrays_copies() -> None:
+    net: Any = MLP(3, 2, rng=0)
+    parameter, theta, grad = net.parameters()[0], net.theta, net.grad
+    value, gradient = parameter
+    parameter.value, parameter.grad = np.ones((3, 2)), [[2, 2]] * 3
+    assert parameter.value is value
+    assert parameter.grad is gradient
+    np.testing.assert_array_equal(theta[:6], 1)
+    np.testing.assert_array_equal(grad[:6], 2)
+    parameter[0], parameter[1] = np.full((3, 2), 3), np.full((3, 2), 4)
+    np.testing.assert_array_equal(theta[:6], 3)
+    np.testing.assert_array_equal(grad[:6], 4)
+    net.theta, net.grad = np.arange(8), np.arange(8) + 10
+    np.testing.assert_array_equal(net[0].W, np.arange(6).reshape(3, 2))
+    np.testing.assert_array_equal(net[0].db, [16, 17])
+    for wrong in (np.zeros(7), 0.0, np.zeros((8, 1))):
+        with pytest.raises(InputError, match=r"'theta' has shape \(8,\)"):
+            net.theta = wrong
+        with pytest.raises(InputError, match=r"'grad' has shape \(8,\)"):
+            net.grad = wrong
+        with pytest.raises(InputError, match=r"'fc1\.weight' has shape"):
+            parameter.value = wrong
+
+
 @pytest.mark.parametrize("wrong", [np.ones((2, 3)), np.ones(6), np.ones((1, 2)), 1.0])
 def test_assigning_another_shape_is_refused(wrong: Any) -> None:
     net = MLP(3, 2, rng=0)

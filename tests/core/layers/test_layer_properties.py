@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from handgrad import MLP, BatchNorm, CrossEntropy, Flatten, LayerNorm, Linear, SoftmaxCrossEntropy
 from handgrad.audit.promises import run
+from handgrad.core.layers import ACTIVATIONS
 
 CASES = LAYER_CASES | NET_CASES
 quick = settings(max_examples=15, deadline=None, derandomize=True)
+ALONE = set(ACTIVATIONS.values())  # layers that work on each number alone
 EXTREMES = np.array([0.0, -0.0, 1e-30, -1e-30, 80, -80, 88.8, -88.8, 1e4, -1e4, 1.0, -1.0], np.float32)
 
 
@@ -66,12 +68,12 @@ def test_a_batch_of_one_in_eval(case: LayerCase) -> None:
 )  # fmt: skip
 @quick
 def test_any_size(batch: int, inputs: int, outputs: int, kind: str, seed: int) -> None:
-    makers = {
+    makers: dict[str, Any] = {
         "Linear": lambda: Linear(inputs, outputs, rng=seed), "BatchNorm": lambda: BatchNorm(inputs),
         "LayerNorm": lambda: LayerNorm(inputs), "MLP": lambda: MLP(inputs, 3, outputs, rng=seed),
     }  # fmt: skip
     x = np.random.default_rng(seed).standard_normal((batch, inputs)).astype(np.float32)
-    layer: Any = makers[kind]()
+    layer = makers[kind]()
     y = layer(x)
     assert y.shape == (batch, outputs if kind in ("Linear", "MLP") else inputs)
     assert layer.backward(np.ones_like(y)).shape == x.shape
@@ -97,6 +99,17 @@ def test_extreme_numbers_in_single_precision(name: str) -> None:
     assert np.isfinite(y).all()
     assert np.isfinite(dx).all()
     assert y.dtype == dx.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", [name for name, case in LAYER_CASES.items() if type(case.make("f4")) in ALONE])
+def test_the_largest_numbers_of_single_precision(name: str) -> None:
+    """Where x is +-3e38, its square or cube is no number of float32; and y there is 0, a bound, or a share of x."""
+    layer = LAYER_CASES[name].make(np.float32)
+    y = layer.forward(np.array([[-3e38, -1e20, 1e20, 3e38]], np.float32))
+    dx = layer.backward(np.ones_like(y))
+    assert np.isfinite(y).all()
+    assert (np.abs(dx) <= 1).all()
+    assert (dx[0, 2:] == dx[0, 3]).all()
 
 
 @pytest.mark.parametrize("name", ["Linear", "BatchNorm", "LayerNorm"])

@@ -150,11 +150,11 @@ def test_a_deep_net_in_single_precision_is_as_near_to_the_truth_as_torch() -> No
     net(x)
     dx = net.backward(dy)
     errors = []
-    truth = dy.astype(np.float64)
+    truth: Any = dy.astype(np.float64)
     single = torch.from_numpy(dy)
     for layer in reversed(net.layers):
         truth = truth @ layer.W.T.astype(np.float64)
         single = single @ torch.from_numpy(layer.W.copy()).T
     for found in (dx, single.numpy()):
-        errors.append(np.linalg.norm(found - truth) / np.linalg.norm(truth))
+        errors.append(float(np.linalg.norm(found - truth) / np.linalg.norm(truth)))
     assert errors[0] < max(3 * errors[1], 1e-6)
