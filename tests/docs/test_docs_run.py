@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
 ENGLISH = [page for page in PAGES if not page.name.endswith(".ko.md")]
-ENGLISH_ONLY = {ROOT / "docs/architecture.md"}  # for those who work on the source, which is in English itself
+ENGLISH_ONLY: set[Path] = set()
 
 FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
