@@ -23,6 +23,7 @@ import handgrad
 from handgrad.cli.app import COMMANDS
 from handgrad.cli.rerun import compare
 from handgrad.data import load_data, write_idx
+from handgrad.records import EpochRecord
 from handgrad.train import Run, evaluate
 from handgrad.train.checkpoint import read_net
 
@@ -51,6 +52,32 @@ def last(said: Said) -> dict[str, Any]:
 def small(home: Path, out: Path, *more: Any) -> list[Any]:
     return ["train", "--data", home / "digits", "--hidden", 16, "--epochs", 1, "--batch-size", 100, "--threads", 1,
             "--out", out, *more]  # fmt: skip
+
+
+def test_python_m_handgrad() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "handgrad", "--version"], capture_output=True, encoding="utf-8", check=True
+    )
+    assert done.stdout == f"handgrad {handgrad.__version__}\n"
+    wrong = subprocess.run(
+        [sys.executable, "-m", "handgrad", "nothing", "--lang", "en"],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("handgrad: There is no such command.")
+
+
+@pytest.mark.parametrize("name", ["digits [bold] :smile:", "[red]digits[b]"])
+def test_brackets_in_a_folders_name_survive(home: Path, tmp_path: Path, call: Call, name: str) -> None:
+    folder = tmp_path / name
+    folder.parent.mkdir(exist_ok=True)
+    said = call("data", "fetch", "mnist", "--to", folder)
+    assert said.status == 0
+    assert name in " ".join(said.out.split())
+    said = call("data", "show", folder)
+    assert name in said.out
 
 
 # -- train
@@ -122,6 +149,22 @@ def test_early_stopping_is_told(home: Path, tmp_path: Path, call: Call) -> None:
     assert said.status == 0
     assert "no better validation loss for 1 epoch(s). The best weights are back in place." in said.out
     assert "validation accuracy" in said.out
+
+
+def test_best_weights_from_before_the_last_epoch_are_told(home: Path, tmp_path: Path, call: Call) -> None:
+    """The learning rate climbs until the last epoch is worse than the ones before."""
+    (tmp_path / "climb.toml").write_text(
+        "epochs = 3\nbatch_size = 100\nvalidation = 0.2\npatience = 9\n"
+        '[optimizer]\nname = "sgd"\nlr = 30\n[schedule]\nname = "warm-up"\nwarm = 100\n'
+    )
+    said = call("train", "--recipe", tmp_path / "climb.toml", "--data", home / "digits", "--threads", 1, "--out",
+                tmp_path / "new", "--no-plots")  # fmt: skip
+    assert said.status == 0
+    losses = [record.val_loss for record in Run.open(tmp_path / "new").history() if isinstance(record, EpochRecord)]
+    best = int(np.argmin(np.array(losses, float))) + 1
+    assert len(losses) == 3
+    assert best < 3
+    assert f"Epoch {best} had the best validation loss. Its weights are back in place." in said.out
 
 
 def test_a_training_that_diverges_exits_1(home: Path, tmp_path: Path, call: Call) -> None:

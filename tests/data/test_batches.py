@@ -17,12 +17,21 @@ def test_whole_numbers_are_pixels(dtype: type) -> None:
     np.testing.assert_allclose(rows, [[0, 0.2, 0.4, 1]], rtol=1e-15)
 
 
-def test_floats_stay_and_the_source_is_left_alone() -> None:
-    images = np.array([[0.5, 200.0]], np.float32)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32, np.float64])
+def test_the_source_is_left_alone(dtype: type) -> None:
+    images = np.array([[[5, 200]], [[0, 7]]], dtype)
+    images.flags.writeable = False
     rows = to_input(images)
-    rows += 1
-    np.testing.assert_array_equal(images, [[0.5, 200.0]])
-    np.testing.assert_array_equal(rows, [[1.5, 201.0]])
+    np.testing.assert_allclose(rows, images.reshape(2, 2) / (255 if images.dtype.kind in "iu" else 1), rtol=1e-6)
+    for part in in_parts(images, 1):
+        part += 1  # these are copies
+    np.testing.assert_array_equal(images, [[[5, 200]], [[0, 7]]])
+
+
+def test_floats_of_the_dtype_are_not_copied() -> None:
+    images = np.array([[0.5, 200.0]], np.float32)
+    assert np.shares_memory(to_input(images), images)
+    assert not np.shares_memory(to_input(images, np.float64), images)
 
 
 @pytest.mark.parametrize("wrong", [256, -1])

@@ -67,3 +67,42 @@ class OwnOptimizer:
     def step(self) -> None:
         for w, dw in self.net.parameters():
             w -= self.rate * dw
+
+
+class Block:
+    """Layers of handgrad's in a list, held by an object that knows no modes."""
+
+    def __init__(self, *layers: Any) -> None:
+        self.layers = list(layers)
+        self.owner: Any = None
+
+    def forward(self, x: Array) -> Array:
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        for layer in reversed(self.layers):
+            dy = layer.backward(dy)
+        return dy
+
+    def parameters(self) -> list[Any]:
+        return [pair for layer in self.layers for pair in layer.parameters()]
+
+
+class ModelessNet(Block):
+    """A net of one's own with a block inside, which knows its owner, and an output of its own."""
+
+    def __init__(self, *layers: Any, out: Any) -> None:
+        super().__init__(Block(*layers))
+        self.out = out
+        self.layers[0].owner = self
+
+    def forward(self, x: Array) -> Array:
+        return np.asarray(self.out.forward(super().forward(x)))
+
+    def backward(self, dy: Array) -> Array:
+        return super().backward(self.out.backward(dy))
+
+    def parameters(self) -> list[Any]:
+        return [*super().parameters(), *self.out.parameters()]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Self
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from guest_objects import ModelessNet, OwnNet
 
 from handgrad.core.arrays import Array
-from handgrad.core.layers import Dropout, Linear, Sigmoid
+from handgrad.core.layers import BatchNorm, Dropout, Linear, Sigmoid
 from handgrad.core.losses import MSE, SoftmaxCrossEntropy
 from handgrad.core.mlp import MLP
 from handgrad.core.net import Sequential
@@ -142,6 +144,85 @@ def test_mode_is_restored_layer_by_layer() -> None:
     net.eval()
     probabilities(net, ROWS)
     assert not net.training
+
+
+def test_layers_inside_a_net_without_modes_are_switched_and_restored() -> None:
+    frozen, dropout, norm = Dropout(0.5, rng=0), Dropout(0.5, rng=0), BatchNorm(3)
+    net = ModelessNet(Linear(3, 3, rng=0), norm, frozen, dropout, out=Linear(3, 3, rng=1))
+    frozen.eval()
+    mean = norm.running_mean.copy()
+    first = probabilities(net, ROWS)
+    assert (frozen.training, dropout.training, norm.training) == (False, True, True)
+    assert probabilities(net, ROWS[:1]).tolist() == first[:1].tolist()  # no drops, and no batch of its own
+    np.testing.assert_array_equal(norm.running_mean, mean)
+
+
+def test_a_layer_that_freezes_itself_stays_as_it_wants() -> None:
+    class Frozen(Sequential):
+        def train(self, mode: bool = True) -> Self:
+            super().train(mode)
+            self["dropout1"].eval()
+            return self
+
+    net = Frozen(Linear(3, 3, rng=0), Dropout(0.5, rng=0)).train()
+    evaluate(net, ROWS, LABELS)
+    assert (net.training, net["dropout1"].training) == (True, False)
+
+
+def test_what_a_net_writes_into_its_input_does_not_reach_the_images() -> None:
+    class Centring(Echo):
+        def __call__(self, x: Array) -> Array:
+            x -= x.mean()
+            return x
+
+    before = ROWS.copy()
+    evaluate(Centring(), ROWS, LABELS)
+    np.testing.assert_array_equal(ROWS, before)
+
+
+def test_lists_will_do() -> None:
+    one, two = evaluate(Echo(), ROWS.tolist(), LABELS.tolist()), evaluate(Echo(), ROWS, LABELS)
+    assert one.to_json() == two.to_json()
+    np.testing.assert_array_equal(probabilities(Echo(), [[51, 0]]), probabilities(Echo(), np.array([[0.2, 0.0]])))
+
+
+@pytest.mark.parametrize(
+    ("net", "images", "criterion", "told"),
+    [
+        (Echo, ROWS, None, "net: Echo is a class"),
+        (None, ROWS, None, "net: got None"),
+        (Echo(), [[1.0], [1.0, 2.0]], None, "Numbers are needed here, and list"),
+        (Echo(), None, None, "Numbers are needed here, and NoneType"),
+        (Echo(), ROWS, SoftmaxCrossEntropy, "criterion: SoftmaxCrossEntropy is a class"),
+        (Echo(), ROWS, "mse", "criterion: got 'mse'"),
+    ],
+)
+def test_what_stands_where_it_cannot(net: Any, images: Any, criterion: Any, told: str) -> None:
+    with pytest.raises(InputError) as caught:
+        evaluate(net, images, LABELS, criterion)
+    assert told in str(caught.value)
+
+
+def test_a_net_that_is_not_called_but_forwarded() -> None:
+    net = OwnNet(3, 4, 3)
+    p = probabilities(net, ROWS)
+    assert p.shape == (6, 3)
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+
+
+def test_a_notebook_shows_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    html = evaluate(Echo(), ROWS, LABELS)._repr_html_()
+    root = ElementTree.fromstring(html)
+    rows = [["".join(cell.itertext()) for cell in row] for row in root.iter("tr")]
+    assert rows == [
+        ["class", "precision", "recall", "F1", "images"],
+        ["0", "33.33%", "50.00%", "40.00%", "2"],
+        ["1", "66.67%", "100.00%", "80.00%", "2"],
+        ["2", "0.00%", "0.00%", "0.00%", "2"],
+    ]
+    assert "accuracy 50.00%" in html
+    monkeypatch.setenv("HANDGRAD_LANG", "ko")
+    assert "정밀도" in evaluate(Echo(), ROWS, LABELS)._repr_html_()
 
 
 def test_mode_is_restored_after_an_error() -> None:

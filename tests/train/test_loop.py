@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 from guest_objects import OwnLoss, OwnNet, OwnOptimizer
 
-from handgrad.core.layers import BatchNorm, Dropout, Linear, ReLU
+from handgrad.core.layers import Dropout, Linear, ReLU
 from handgrad.core.losses import MSE, SoftmaxCrossEntropy, one_hot
 from handgrad.core.mlp import MLP
 from handgrad.core.net import Sequential
 from handgrad.core.optim import SGD, Adam, clip_by_norm
 from handgrad.core.schedules import cosine, one_cycle
-from handgrad.data import Dataset
+from handgrad.data import Dataset, Split
 from handgrad.errors import DivergedError, InputError
 from handgrad.records import EpochRecord, StepRecord, from_json, to_json
 from handgrad.train import Training, fit
 from handgrad.train.loop import measure
+from handgrad.train.samples import split_off
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -95,6 +96,26 @@ def test_nothing_happens_until_records_are_asked_for(images: Array, labels: Arra
     assert isinstance(first, StepRecord)
     assert (first.step, first.epoch) == (1, 1)
     assert (net.theta != before).any()
+
+
+def test_a_training_says_where_it_stands(images: Array, labels: Array, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = net_of()
+    training = Training(net, images, labels, SoftmaxCrossEntropy(), SGD(net), epochs=2)
+    assert repr(training) == (
+        "Training(MLP, images=200, epochs=2, batch_size=64: not started; "
+        "`for record in training.records(): ...` trains it)"
+    )
+    next(training.records())
+    assert repr(training) == "Training(MLP, images=200, epochs=2, batch_size=64: step 1 of 8 is done)"
+    monkeypatch.setenv("HANDGRAD_LANG", "ko")
+    assert "8스텝 가운데 1스텝 완료" in repr(training)
+
+
+@pytest.mark.parametrize(("rows", "size"), [(200, 64), (64, 64), (63, 63), (1, 1)])
+def test_the_batch_size_where_none_is_given(images: Array, labels: Array, rows: int, size: int) -> None:
+    net = net_of()
+    steps = steps_of(fit(net, images[:rows], labels[:rows], SoftmaxCrossEntropy(), SGD(net)))
+    assert steps[0].samples == size
 
 
 def test_float_images_are_taken_as_they_are() -> None:
@@ -303,6 +324,47 @@ def test_no_stop_while_it_gets_better(images: Array, labels: Array) -> None:
     assert not training.stopped
 
 
+def test_the_best_weights_come_back_also_where_the_epochs_end_first(images: Array, labels: Array) -> None:
+    net = net_of()
+    criterion = Scripted(net, [3.0, 1.0, 2.0, 2.0])
+    training = Training(net, images, labels, criterion, SGD(net, lr=0.1), epochs=4, rng=0, patience=9,
+                        validation=(images, labels))  # fmt: skip
+    states = [net.theta.copy() for record in training.records() if isinstance(record, EpochRecord)]
+    assert not training.stopped
+    np.testing.assert_array_equal(net.theta, states[1])
+    assert (states[1] != states[2]).any()
+    np.testing.assert_array_equal(states[3], states[1])  # the last record is seen when that is done
+
+
+def test_without_patience_the_last_weights_stay(images: Array, labels: Array) -> None:
+    one, two = net_of(), net_of()
+    list(fit(one, images, labels, Scripted(one, [1.0, 2.0]), SGD(one, lr=0.1), epochs=2, rng=0,
+             validation=(images, labels)))  # fmt: skip
+    list(fit(two, images, labels, SoftmaxCrossEntropy(), SGD(two, lr=0.1), epochs=2, rng=0))
+    np.testing.assert_array_equal(one.theta, two.theta)
+
+
+@pytest.mark.parametrize("share", [0.25, 50, np.float32(0.25), np.int64(50)])
+def test_a_share_of_the_samples_is_set_apart(images: Array, labels: Array, share: Any) -> None:
+    one, two = net_of(), net_of()
+    training = Training(one, images, labels, SoftmaxCrossEntropy(), SGD(one, lr=0.1), epochs=2, rng=7, validation=share)
+    kept, apart = split_off(Split(images, labels), 0.25, 7)  # as a recipe of that seed sets them apart
+    assert apart is not None
+    assert len(training.images) == 150
+    by_hand = fit(two, kept.images, kept.labels, SoftmaxCrossEntropy(), SGD(two, lr=0.1), epochs=2, rng=7,
+                  validation=(apart.images, apart.labels))  # fmt: skip
+    assert list(timeless(training.records())) == list(timeless(by_hand))
+    np.testing.assert_array_equal(one.theta, two.theta)
+
+
+def test_a_split_is_a_pair(mnist: Dataset, images: Array, labels: Array) -> None:
+    net = net_of()
+    held = Split(mnist.test.images[:20], mnist.test.labels[:20])
+    records = list(fit(net, images, labels, SoftmaxCrossEntropy(), SGD(net), validation=held))
+    assert isinstance(records[-1], EpochRecord)
+    assert records[-1].val_loss is not None
+
+
 # -- divergence
 
 
@@ -341,7 +403,64 @@ def test_a_loss_that_is_not_finite_stops_with_step_layer_and_gradient(
     np.testing.assert_array_equal(net.theta, theta)  # the step that showed it changes nothing
     assert caught.value.exit_status == 1
     assert "step 3" in str(caught.value)
+    assert "--" not in str(caught.value)  # options and files are the command line's
     assert largest in str(caught.value)
+
+
+def floats_of(images: Array) -> Array:
+    return np.asarray(images.reshape(len(images), -1) / 255)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_an_image_that_is_not_finite_is_named_and_not_the_rate(
+    images: Array, labels: Array, value: float, accumulate: int
+) -> None:
+    net, x = net_of(), floats_of(images)
+    x[137, 300] = value
+    place = np.random.default_rng(3).permutation(200).tolist().index(137)
+    records = fit(net, x, labels, SoftmaxCrossEntropy(), SGD(net, lr=0.1), batch_size=32, rng=3, accumulate=accumulate)
+    for _ in range(place // 32):
+        next(records)
+    with pytest.raises(InputError) as caught:
+        next(records)
+    assert caught.value.values == {
+        "step": place // 32 + 1,
+        "where": "images[137]",
+        "value": pytest.approx(value, nan_ok=True),
+    }
+    assert f"images[137] holds {value}" in str(caught.value)
+
+
+@pytest.mark.parametrize("row", [0, 77, 199])
+def test_a_row_is_named_as_the_caller_counts_it_where_some_are_set_apart(
+    images: Array, labels: Array, row: int
+) -> None:
+    net, x = net_of(), floats_of(images)
+    x[row, 5] = math.nan
+    with pytest.raises(InputError) as caught:
+        list(fit(net, x, labels, SoftmaxCrossEntropy(), SGD(net), rng=0, validation=0.5))
+    assert caught.value.values["where"] == f"images[{row}]"
+
+
+def test_other_numbers_that_are_not_finite_are_named(images: Array, labels: Array) -> None:
+    net, held = net_of(), floats_of(images[:10])
+    held[4, 0] = math.nan
+    with pytest.raises(InputError, match=r"In step 4 .* validation\[0\]\[4\] holds nan"):
+        list(fit(net, images, labels, SoftmaxCrossEntropy(), SGD(net), validation=(held, labels[:10])))
+    targets = np.zeros((200, 10))
+    targets[9, 9] = math.inf
+    net = net_of()
+    with pytest.raises(InputError, match=r"labels\[9\] holds inf"):
+        list(fit(net, images, targets, MSE(), SGD(net), rng=0))
+
+
+def test_a_first_loss_that_is_not_finite_blames_neither_rate_nor_gradient(images: Array, labels: Array) -> None:
+    net = net_of()
+    with pytest.raises(DivergedError) as caught:
+        list(fit(net, images, labels, Breaking(1, math.nan), SGD(net), rng=0))
+    assert caught.value.key == "train.never_finite"
+    assert "rate" not in str(caught.value)
 
 
 def test_a_net_that_blows_up_says_so_without_warnings(images: Array, labels: Array) -> None:
@@ -592,17 +711,21 @@ def test_a_state_of_another_training_is_refused(images: Array, labels: Array) ->
         ({"images": np.zeros((0, 784))}, "The data set is empty"),
         ({"validation": (np.zeros((0, 784)), np.zeros(0, int))}, "The data set is empty"),
         ({"validation": (np.zeros((3, 784)), np.zeros(2, int))}, "There are 3 images and 2 labels"),
+        ({"validation": 200}, "validation: got 200.0"),
+        ({"validation": math.nan}, "validation: got nan"),
+        ({"validation": 0, "patience": 2}, "needs a validation split"),
+        ({"validation": True}, "validation: got bool; it must be a share such as 0.1"),
+        ({"validation": np.zeros((2, 784))}, "validation: got ndarray"),
+        ({"validation": (np.zeros((3, 784)),)}, "validation: got tuple"),
+        ({"validation": (np.zeros(9, int), np.zeros((9, 28, 28)))}, "shape () each, and those to train on (28, 28)"),
+        ({"images": [[1.0, 2.0], [3.0]]}, "Numbers are needed here, and list does not give them"),
+        ({"labels": ["three"] * 200}, "Numbers are needed here, and list"),
+        ({"images": None}, "Numbers are needed here, and NoneType"),
     ],
 )  # fmt: skip
 def test_settings_that_do_not_fit(images: Array, labels: Array, settings: dict[str, Any], told: str) -> None:
     net = net_of()
     arguments = {"images": images, "labels": labels} | settings
-    with pytest.raises(InputError) as caught:
-        Training(net, criterion=SoftmaxCrossEntropy(), optimizer=SGD(net), **arguments)
+    with pytest.raises(InputError) as caught:  # at the call: no record has been asked for
+        fit(net, criterion=SoftmaxCrossEntropy(), optimizer=SGD(net), **arguments)
     assert told in str(caught.value)
-
-
-def test_batch_norm_on_a_last_batch_of_one_says_what_to_do(images: Array, labels: Array) -> None:
-    net = Sequential(Linear(784, 4, rng=0), BatchNorm(4), Linear(4, 10, rng=0))
-    with pytest.raises(InputError, match="drop the last partial batch"):
-        list(fit(net, images, labels, SoftmaxCrossEntropy(), SGD(net), batch_size=199, rng=0))

@@ -25,9 +25,7 @@ def test_these_ship() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "floor"), [("default", 0.979), ("modular-mended", 0.975), ("unrolled-mended", 0.95)]
-)
+@pytest.mark.parametrize(("name", "floor"), [("default", 0.979), ("modular-mended", 0.975), ("unrolled-mended", 0.95)])
 def test_what_a_recipe_reaches(name: str, floor: float, tmp_path: Path) -> None:
     run = Run.start(tmp_path / "run", load_recipe(name), thread_count=1)
     for _ in run.train():

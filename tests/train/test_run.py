@@ -26,7 +26,8 @@ from handgrad.errors import DataError, DivergedError, HandgradError, InputError
 from handgrad.records import EpochRecord, Record, StepRecord, from_json, to_json
 from handgrad.train import Run, checkpoint, load_recipe
 from handgrad.train.recipe import Recipe
-from handgrad.train.run import CHECKPOINT, HISTORY, MANIFEST, MODEL, split_off
+from handgrad.train.run import CHECKPOINT, HISTORY, MANIFEST, MODEL
+from handgrad.train.samples import split_off
 
 # 300 images, 60 of them held back: 240 / 50 are 5 steps, the last one short; 3 epochs, so 15 steps and 18 records.
 SETTINGS: dict[str, Any] = {
@@ -345,9 +346,7 @@ def tree(folder: Path) -> dict[str, bytes | None]:
      {"label_smoothing": 1.5}, {"optimizer": {"name": "adam", "lr": -1}}, {"schedule": {"name": "none-such"}},
      {"shuffle": "sometimes"}, {"activation": "rely"}],
 )  # fmt: skip
-def test_settings_that_will_not_do_leave_no_folder(
-    few_digits: Path, tmp_path: Path, changes: dict[str, Any]
-) -> None:
+def test_settings_that_will_not_do_leave_no_folder(few_digits: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(HandgradError) as caught:
         Run.start(tmp_path / "run", recipe_of(few_digits).change(**changes), thread_count=1)
     assert caught.value.exit_status == 2

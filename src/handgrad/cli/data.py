@@ -6,7 +6,6 @@ Everything that it prints with --json is one JSON object, on the last line.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +14,10 @@ from typing import Any, Literal
 import click
 import numpy as np
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from handgrad.cli.app import Group
+from handgrad.cli.output import console, put_json
 from handgrad.core.arrays import Array
 from handgrad.data import DATASETS, Dataset, Source, load_data
 from handgrad.data.download import cache_folder
@@ -47,7 +46,7 @@ def data() -> None:
 def list_command(as_json: bool) -> None:
     """Print what data sets there are."""
     if as_json:
-        click.echo(json.dumps({"datasets": [_facts(source) for source in DATASETS.values()]}, ensure_ascii=False))
+        put_json({"datasets": [_facts(source) for source in DATASETS.values()]})
         return
     table = Table(title=say("data.list_title"), title_justify="left", box=box.SIMPLE, pad_edge=False)
     for heading, justify in _LIST_COLUMNS:
@@ -57,9 +56,9 @@ def list_command(as_json: bool) -> None:
             source.name, say(source.about), f"{source.train:,}", f"{source.test:,}", str(len(source.classes)),
             say(f"data.where_{_where(source)}"),
         )  # fmt: skip
-    console = Console()
-    console.print(table)
-    console.print(say("data.list_hint"), markup=False, highlight=False)
+    out = console()
+    out.print(table, soft_wrap=False)
+    out.print(say("data.list_hint"))
 
 
 @data.command("fetch", help=say("data.help_fetch"))
@@ -71,7 +70,7 @@ def fetch_command(name: str, folder: Path, as_json: bool) -> None:
     files = fetch_files(name, folder)
     if as_json:
         told = [{"file": f.path.name, "bytes": f.size, "sha256": _sha256(f.path), "written": f.written} for f in files]
-        click.echo(json.dumps({"name": name, "folder": str(folder), "files": told}, ensure_ascii=False))
+        put_json({"name": name, "folder": str(folder), "files": told})
         return
     table = Table(title=say("data.fetch_title", name=name, folder=folder), title_justify="left")
     table.add_column(say("data.fetch_file"))
@@ -80,7 +79,7 @@ def fetch_command(name: str, folder: Path, as_json: bool) -> None:
     for file in files:
         state = say("data.fetch_written" if file.written else "data.fetch_kept")
         table.add_row(file.path.name, f"{file.size:,}", state)
-    Console().print(table)
+    console().print(table, soft_wrap=False)
 
 
 @data.command("show", help=say("data.help_show"))
@@ -98,22 +97,22 @@ def show_command(name_or_path: str, as_json: bool) -> None:
             "dtype": str(dataset.train.images.dtype), "minimum": low, "maximum": high, "classes": dataset.classes,
             "train_counts": train.tolist(), "test_counts": test.tolist(), "sums": dataset.sums(), "note": dataset.note,
         }  # fmt: skip
-        click.echo(json.dumps(told, ensure_ascii=False))
+        put_json(told)
         return
-    console = Console()
+    out = console()
     about = Table(show_header=False, box=None)
     for key, value in _about(dataset, low, high):
         about.add_row(say(f"data.{key}"), value)
-    console.print(about)
+    out.print(about, soft_wrap=False)
     counts = Table(say("data.show_class"))
     counts.add_column(say("data.show_train"), justify="right")
     counts.add_column(say("data.show_test"), justify="right")
     for name, in_train, in_test in zip(dataset.classes, train, test, strict=True):
         counts.add_row(name, f"{in_train:,}", f"{in_test:,}")
-    console.print(counts)
-    if dataset.picture_shape and console.encoding.lower().startswith("utf"):
-        for line in picture_lines(dataset, console.width):
-            click.echo(line)
+    out.print(counts, soft_wrap=False)
+    if dataset.picture_shape and out.encoding.lower().startswith("utf"):
+        for line in picture_lines(dataset, out.width):
+            out.print(line)
 
 
 def picture_lines(dataset: Dataset, width: int) -> Iterator[str]:

@@ -20,7 +20,7 @@ from handgrad.cli.app import Command
 from handgrad.cli.output import console, put_json
 from handgrad.errors import HandgradError, InputError
 from handgrad.records import EpochRecord, StepRecord
-from handgrad.train import Recipe, Run, load_recipe
+from handgrad.train import Recipe, Run, Training, load_recipe
 from handgrad.train.evaluation import Evaluation
 from handgrad.words import say
 
@@ -203,7 +203,8 @@ def _watch(out: Console, run: Run, *, verbose: bool) -> bool:
         task = bar.add_task("", total=total, completed=training.step, epoch=epoch, epochs=recipe.epochs, state="")
         for record in run.train():
             if isinstance(record, EpochRecord):
-                _report_epoch(bar.console, record, recipe, patience_ended=training.stopped)
+                _report_epoch(bar.console, record, recipe)
+                _report_best(bar.console, record, training)
             else:
                 if verbose and recipe.step_line:
                     _report_step(bar.console, record, recipe, training.steps_per_epoch)
@@ -217,7 +218,7 @@ def _watch(out: Console, run: Run, *, verbose: bool) -> bool:
     return True
 
 
-def _report_epoch(out: Console, record: EpochRecord, recipe: Recipe, *, patience_ended: bool) -> None:
+def _report_epoch(out: Console, record: EpochRecord, recipe: Recipe) -> None:
     loss = record.last_loss if recipe.report == "last" else record.loss
     if recipe.report_line:
         every = max(1, recipe.epochs // recipe.report_times) if recipe.report_times else 1
@@ -240,8 +241,14 @@ def _report_epoch(out: Console, record: EpochRecord, recipe: Recipe, *, patience
             seconds=f"{record.seconds:.2f}",
         )
     )
-    if patience_ended:
-        out.print(say("train_cli.early_stop", epoch=record.epoch, patience=recipe.patience))
+
+
+def _report_best(out: Console, record: EpochRecord, training: Training) -> None:
+    """Where the training ends with weights other than the last epoch's: which those are."""
+    if training.stopped:
+        out.print(say("train_cli.early_stop", epoch=record.epoch, patience=training.patience))
+    elif training.patience and record.epoch == training.epochs and training.best_epoch < record.epoch:
+        out.print(say("train_cli.best_kept", best=training.best_epoch))
 
 
 def _report_step(out: Console, record: StepRecord, recipe: Recipe, steps_per_epoch: int) -> None:

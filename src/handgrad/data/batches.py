@@ -19,9 +19,10 @@ SHUFFLES = ("fresh", "compose", "none")
 def to_input(images: Array, dtype: Any = np.float32) -> Array:
     """Images (n, ...) as rows (n, features) of floats: whole numbers 0..255 are divided by 255, floats stay.
 
-    InputError for whole numbers beyond that, which are no pixels.
+    Floats of that dtype come as a view: who wants to write into the rows takes a copy. InputError for whole numbers
+    beyond 255 or below 0, which are no pixels.
     """
-    rows = images.reshape(len(images), -1).astype(dtype)  # (n, 28, 28) -> (n, 784)
+    rows = images.reshape(len(images), -1).astype(dtype, copy=False)  # (n, 28, 28) -> (n, 784)
     if images.dtype.kind in "iu":
         if images.dtype != np.uint8 and images.size and not (images.min() >= 0 and images.max() <= 255):
             raise InputError("data.whole_numbers", low=images.min(), high=images.max())
@@ -30,9 +31,12 @@ def to_input(images: Array, dtype: Any = np.float32) -> Array:
 
 
 def in_parts(images: Array, size: int = 1000, dtype: Any = np.float32) -> Iterator[Array]:
-    """All images in their order, as inputs of `size` rows at a time, so that memory stays small."""
+    """All images in their order, as inputs of `size` rows at a time, so that memory stays small.
+
+    They are copies: what somebody's net writes into its input must not reach the images.
+    """
     for start in range(0, len(images), size):
-        yield to_input(images[start : start + size], dtype)
+        yield to_input(images[start : start + size].copy(), dtype)
 
 
 def next_order(order: Array, shuffle: str, rng: RandomSource) -> Array:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,10 @@ from handgrad.core.layers.softmax import softmax
 from handgrad.core.losses import MSE, BinaryCrossEntropy, Huber, one_hot
 from handgrad.data.batches import in_parts
 from handgrad.errors import DivergedError, InputError
+from handgrad.train.checks import need_criterion, need_predictor
+from handgrad.train.guests import evaluating
+from handgrad.train.samples import as_numbers
+from handgrad.words import say
 
 BINS = 15  # of the calibration error, as many as in Guo et al. 2017
 
@@ -85,6 +88,20 @@ class Evaluation:
             f"calibration_error={self.calibration_error:.4f}, classes={len(self.support)})"
         )
 
+    def _repr_html_(self) -> str:
+        caption = say(
+            "evaluate_cli.result", n=f"{self.n:,}", accuracy=f"{self.accuracy:.2%}", loss=f"{self.loss:.4f}",
+            calibration=f"{self.calibration_error:.2%}",
+        )  # fmt: skip
+        names = ("class", "precision", "recall", "f1", "support")
+        head = "".join(f"<th>{escape(say(f'evaluate_cli.{name}'))}</th>" for name in names)
+        shares = zip(self.precision, self.recall, self.f1, self.support, strict=True)
+        rows = "".join(
+            f"<tr><th>{i}</th>{''.join(f'<td>{share:.2%}</td>' for share in row)}<td>{int(count):,}</td></tr>"
+            for i, (*row, count) in enumerate(shares)
+        )
+        return f"<table><caption>{escape(caption)}</caption><tr>{head}</tr>{rows}</table>"
+
 
 def probabilities(net: Any, images: Array, *, batch_size: int = 1000) -> Array:
     """The probability of each class for each image, the net in evaluation mode; its mode is restored afterwards.
@@ -102,7 +119,7 @@ def probabilities(net: Any, images: Array, *, batch_size: int = 1000) -> Array:
         InputError: for no images, or a net that does not give a row of two numbers or more for each image.
         DivergedError: where the net's output is not finite.
     """
-    return _as_probabilities(net, _outputs(net, images, batch_size))
+    return _as_probabilities(net, _outputs(net, as_numbers(images), batch_size))
 
 
 def evaluate(
@@ -123,13 +140,16 @@ def evaluate(
         InputError: for labels that do not fit, and as `probabilities`.
         DivergedError: where the net's output is not finite.
     """
+    if criterion is not None:
+        need_criterion(criterion)
+    images = as_numbers(images)
     labels = _labels(labels, images)
     outputs = _outputs(net, images, batch_size)
     n, classes = outputs.shape
     if labels.min() < 0 or labels.max() >= classes:
         raise InputError("evaluate.label_range", low=labels.min(), high=labels.max(), classes=classes)
     p = _as_probabilities(net, outputs)
-    loss = _mean_loss(criterion, outputs, labels, batch_size) if criterion else _surprise(p, labels)
+    loss = _mean_loss(criterion, outputs, labels, batch_size) if criterion is not None else _surprise(p, labels)
 
     predicted = p.argmax(axis=1)  # (n, classes) -> (n,)
     confidence = p[np.arange(n), predicted].astype(np.float64)
@@ -155,31 +175,15 @@ def _outputs(net: Any, images: Array, batch_size: int) -> Array:
     batch_size = positive_int(batch_size, "batch_size", 1_000_000)
     if len(images) == 0:
         raise InputError("evaluate.empty")
-    with _eval_mode(net), np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # looked for below
-        parts = [np.asarray(net(x)) for x in in_parts(images, batch_size, getattr(net, "dtype", np.float32))]
+    predict = need_predictor(net)
+    with evaluating(net), np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # looked for below
+        parts = [np.asarray(predict(x)) for x in in_parts(images, batch_size, getattr(net, "dtype", np.float32))]
     outputs = np.concatenate(parts)
     if outputs.ndim != 2 or len(outputs) != len(images) or outputs.shape[1] < 2:
         raise InputError("evaluate.outputs", got=outputs.shape, n=len(images))
     if not np.isfinite(outputs).all():
         raise DivergedError("evaluate.not_finite", rows=int((~np.isfinite(outputs)).any(axis=1).sum()), n=len(images))
     return outputs
-
-
-@contextmanager
-def _eval_mode(net: Any) -> Iterator[None]:
-    """The net in evaluation mode, and afterwards each layer in the mode that it had."""
-    was_training = getattr(net, "training", False)
-    layers = [layer for _, layer in net.named_layers()] if hasattr(net, "named_layers") else []
-    frozen = [layer for layer in layers if not getattr(layer, "training", True)]
-    if hasattr(net, "eval"):
-        net.eval()
-    try:
-        yield
-    finally:
-        if was_training:
-            net.train()
-            for layer in frozen:
-                layer.eval()
 
 
 def _as_probabilities(net: Any, outputs: Array) -> Array:
@@ -190,7 +194,7 @@ def _as_probabilities(net: Any, outputs: Array) -> Array:
 
 
 def _labels(labels: Any, images: Array) -> Array:
-    array = np.asarray(labels)
+    array = as_numbers(labels)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise InputError("evaluate.labels", got=array.shape, dtype=array.dtype)
     if len(array) != len(images):

@@ -6,19 +6,34 @@ Ours know their mode, their arrays and their layers; of a guest only what its pa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from handgrad.core.arrays import Array
-from handgrad.core.layers.base import Layer
+from handgrad.core.layers.base import Layer, switch_mode
 
 
 def set_mode(net: Any, *, training: bool) -> None:
-    """Training or evaluation mode, where the net has the two."""
-    if callable(getattr(net, "train", None)) and callable(getattr(net, "eval", None)):
-        net.train() if training else net.eval()
+    """Training or evaluation mode of the net, or of the layers inside it where it does not know the two itself."""
+    for part in parts_of(net, whole=_has_modes):
+        if _has_modes(part):
+            switch_mode(part, training)
+
+
+@contextmanager
+def evaluating(net: Any) -> Iterator[None]:
+    """The net in evaluation mode, and afterwards each part of it in the mode that it had, if it says which."""
+    modes = [(part, part.training) for part in parts_of(net) if isinstance(getattr(part, "training", None), bool)]
+    set_mode(net, training=False)
+    try:
+        yield
+    finally:
+        for part, training in modes:  # from the outside in: an outer one takes its inner ones along
+            if part.training is not training:
+                switch_mode(part, training)
 
 
 def arrays_of(net: Any) -> dict[str, Array]:
@@ -52,16 +67,28 @@ def largest_gradient(net: Any) -> tuple[str, float]:
 
 def generators_of(net: Any) -> list[Any]:
     """The random number generators of the net's layers, such as Dropout's, in the order of the layers."""
-    found = [getattr(layer, "rng", None) for layer in _layers(net)]
+    found = [getattr(part, "rng", None) for part in parts_of(net)]
     return [rng for rng in found if isinstance(rng, (np.random.Generator, np.random.RandomState))]
 
 
-def _layers(net: Any) -> Iterator[Any]:
-    if hasattr(net, "named_layers"):
-        for _, layer in net.named_layers():
-            yield from _layers(layer)
-        return
-    yield net
-    if isinstance(net, Layer):
-        for _, layer in net._inner():
-            yield from _layers(layer)
+def parts_of(net: Any, *, whole: Callable[[Any], bool] = lambda part: False) -> list[Any]:
+    """The net and all layers inside it, outer ones first, each once; also those that somebody else's object holds.
+
+    Where `whole` says so, a part is not looked into.
+    """
+    found: dict[int, Any] = {}
+
+    def look(part: Any) -> None:
+        if id(part) in found:  # a layer that knows the net that it stands in
+            return
+        found[id(part)] = part
+        if hasattr(part, "__dict__") and not whole(part):
+            for _, inner in Layer._inner(part):
+                look(inner)
+
+    look(net)
+    return list(found.values())
+
+
+def _has_modes(part: Any) -> bool:
+    return callable(getattr(part, "train", None)) and callable(getattr(part, "eval", None))

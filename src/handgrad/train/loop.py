@@ -22,12 +22,22 @@ from handgrad.engines import NumpyEngine
 from handgrad.engines.numpy_engine import count_right
 from handgrad.errors import DivergedError, InputError
 from handgrad.records import EpochRecord, Record, StepRecord
-from handgrad.train import randomness
-from handgrad.train.guests import arrays_of, generators_of, is_finite, largest_gradient, put_arrays, set_mode
+from handgrad.train import checks, randomness
+from handgrad.train.guests import (
+    arrays_of,
+    evaluating,
+    generators_of,
+    is_finite,
+    largest_gradient,
+    put_arrays,
+    set_mode,
+)
+from handgrad.train.samples import Samples, gather_samples
+from handgrad.words import say
 
 
 def fit(net: Any, images: Array, labels: Array, criterion: Any, optimizer: Any, **settings: Any) -> Iterator[Record]:
-    """Train a net, yielding a record a step and a record an epoch. Nothing happens until they are asked for.
+    """Train a net, yielding a record a step and a record an epoch. Nothing is trained until they are asked for.
 
         for record in fit(net, images, labels, SoftmaxCrossEntropy(), SGD(net, lr=0.1), epochs=3, rng=0):
             print(record)
@@ -40,9 +50,9 @@ def fit(net: Any, images: Array, labels: Array, criterion: Any, optimizer: Any, 
                 net.backward(criterion.backward())
                 optimizer.step()
 
-    The arguments are those of `Training`.
+    The arguments are those of `Training`, and what is wrong with them is told at the call.
     """
-    yield from Training(net, images, labels, criterion, optimizer, **settings).records()
+    return Training(net, images, labels, criterion, optimizer, **settings).records()
 
 
 class Training:
@@ -55,18 +65,20 @@ class Training:
         criterion: a loss of ours, or any object called with (prediction, target) that has `backward()`.
         optimizer: one of ours, or any object with `step()`.
         epochs: passes over the data.
-        batch_size: rows an update.
+        batch_size: rows an update; None: 64, or all where there are fewer.
         schedule: factor of the optimizer's learning rate by step (see `handgrad.core.schedules`); None: constant.
         rng: numpy Generator or seed for the order of the rows.
         shuffle: "fresh" (a new order each epoch), "compose" (re-order the last order) or "none".
         drop_last: leave out a last batch that is not full.
-        validation: (images, labels) to look at after each epoch.
-        patience: stop after so many epochs without a better validation loss, and go back to the best weights.
+        validation: (images, labels) to look at after each epoch; or a share of the samples below 1, or a number of
+            them, to set apart for that: drawn at random by the seed `rng`, or by 0 where that is no seed.
+        patience: stop after so many epochs without a better validation loss. At the end, stopped or not, the weights
+            are those with the best one.
         accumulate: work through each batch in so many parts, for batches that do not fit.
         clip_norm: the largest norm that the whole gradient may have.
 
     Raises:
-        InputError: for settings that do not fit together.
+        InputError: for settings that do not fit together; from `records`, for samples that are not finite numbers.
         DivergedError: from `records`, when the loss stops being a finite number.
     """
 
@@ -79,21 +91,22 @@ class Training:
         optimizer: Any,
         *,
         epochs: int = 1,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         schedule: Schedule | None = None,
         rng: RandomSource | int | None = None,
         shuffle: str = "fresh",
         drop_last: bool = False,
-        validation: tuple[Array, Array] | None = None,
+        validation: tuple[Array, Array] | float | None = None,
         patience: int | None = None,
         accumulate: int = 1,
         clip_norm: float | None = None,
     ) -> None:
+        checks.need_parts(net, criterion, optimizer)
         self.net, self.criterion, self.optimizer = net, criterion, optimizer
-        self.images, self.labels = _samples(images, labels)
-        self.validation = None if validation is None else _samples(*validation)
+        self.samples, self.validation = gather_samples(images, labels, validation, rng)
+        self.images, self.labels = self.samples.images, self.samples.labels
         self.epochs = positive_int(epochs, "epochs", 1_000_000)
-        self.batch_size = _batch_size(batch_size, len(self.images))
+        self.batch_size = checks.batch_size_of(batch_size, len(self.images))
         self.schedule, self.shuffle, self.drop_last, self.patience = schedule, shuffle, drop_last, patience
         self.rng = random_source(rng)
         self.base_lr: float | None = getattr(optimizer, "lr", None)
@@ -143,7 +156,9 @@ class Training:
         rows = self.order[done * self.batch_size :]
         for result in self.engine.epoch(self.images, self.labels, rows, self.batch_size, rates):
             if not math.isfinite(result.loss):
-                self._diverged(self.step + 1)
+                start = self.step % self.steps_per_epoch * self.batch_size
+                batch = self.order[start : start + self.batch_size]
+                self._diverged(self.step + 1, self.samples, np.concatenate([batch, self.order]))
             self.step += 1
             self.sums.add(result.loss, result.correct, result.samples, time.perf_counter() - began)
             accuracy = None if result.correct is None else result.correct / result.samples
@@ -213,30 +228,38 @@ class Training:
 
     def _validate(self, epoch: int) -> tuple[float | None, float | None]:
         if not is_finite(self.net):
-            self._diverged(self.step)
+            self._diverged(self.step, self.samples, self.order)
         if self.validation is None:
             return None, None
+        images, labels = self.validation.images, self.validation.labels
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            loss, accuracy = measure(self.net, *self.validation, self.criterion)
+            loss, accuracy = measure(self.net, images, labels, self.criterion)
         if not math.isfinite(loss):
-            self._diverged(self.step)
+            self._diverged(self.step, self.validation, np.arange(len(images)))
         if loss < self.best_loss:
             self.best_loss, self.best_epoch = loss, epoch
             if self.patience:
                 self.best = {name: array.copy() for name, array in arrays_of(self.net).items()}
-        elif self.patience and epoch - self.best_epoch >= self.patience:
-            self.stopped = True
-            for name, array in arrays_of(self.net).items():
-                array[...] = self.best[name]
+        elif self.patience:
+            self.stopped = epoch - self.best_epoch >= self.patience
+            if self.stopped or epoch == self.epochs:
+                for name, array in arrays_of(self.net).items():
+                    array[...] = self.best[name]
         return loss, accuracy
 
-    def _diverged(self, step: int) -> None:
+    def _diverged(self, step: int, samples: Samples, rows: Array) -> None:
+        """Say why the loss is not finite: samples that are not, or else the largest gradient that there was."""
+        bad = samples.not_finite(rows)
+        if bad:
+            raise InputError("train.not_finite", step=step, where=bad[0], value=bad[1])
         name, size = largest_gradient(self.net)
+        if name == "-" or size == 0:
+            raise DivergedError("train.never_finite", step=step)
         raise DivergedError("train.diverged", step=step, layer=name, gradient=f"{size:.3g}")
 
     def _check(self, accumulate: int, clip_norm: float | None) -> None:
-        if self.schedule is not None and self.base_lr is None:
-            raise InputError("train.no_lr", optimizer=type(self.optimizer).__name__)
+        if self.schedule is not None:
+            checks.need_schedule(self.schedule, self.optimizer)
         if self.shuffle not in SHUFFLES:
             raise InputError("core.choice", what="shuffle", got=self.shuffle, choices=", ".join(SHUFFLES))
         positive_int(accumulate, "accumulate", self.batch_size)
@@ -246,14 +269,25 @@ class Training:
             positive_int(self.patience, "patience", 1_000_000)
             if self.validation is None:
                 raise InputError("train.patience")
+        checks.need_optimizer_of(self.net, self.optimizer)
+        checks.need_one_softmax(self.net, self.criterion)
+        checks.need_batches_for_norm(
+            self.net, len(self.images), self.batch_size, accumulate=accumulate, drop_last=self.drop_last
+        )
+
+    def __repr__(self) -> str:
+        total = self.steps_per_epoch * self.epochs
+        state = say("train.standing", step=self.step, total=total) if self.step else say("train.not_started")
+        return (
+            f"Training({type(self.net).__name__}, images={len(self.images)}, epochs={self.epochs}, "
+            f"batch_size={self.batch_size}: {state})"
+        )
 
 
 class _Sums:
     """Running sums of one epoch."""
 
-    def __init__(
-        self, loss: float = 0.0, correct: int | None = 0, samples: int = 0, seconds: float = 0.0
-    ) -> None:
+    def __init__(self, loss: float = 0.0, correct: int | None = 0, samples: int = 0, seconds: float = 0.0) -> None:
         self.loss, self.correct, self.samples, self.seconds = loss, correct, samples, seconds
 
     def add(self, loss: float, correct: int | None, samples: int, seconds: float) -> None:
@@ -272,38 +306,20 @@ class _Sums:
 
 def measure(net: Any, images: Array, labels: Array, criterion: Any) -> tuple[float, float | None]:
     """(mean loss, accuracy or None) of a net in evaluation mode, a thousand rows at a time; its mode is restored."""
-    was_training = getattr(net, "training", False)
     predict = net if callable(net) else net.forward
-    set_mode(net, training=False)
     loss, correct, start = 0.0, 0, 0
     has_classes = True
-    for x in in_parts(images, dtype=getattr(net, "dtype", np.float64)):
-        y = labels[start : start + len(x)]
-        prediction = predict(x)
-        loss += float(criterion(prediction, y)) * len(x)
-        right = count_right(prediction, y)
-        has_classes = has_classes and right is not None
-        correct += right or 0
-        start += len(x)
-    set_mode(net, training=was_training)
+    with evaluating(net):
+        for x in in_parts(images, dtype=getattr(net, "dtype", np.float64)):
+            y = labels[start : start + len(x)]
+            prediction = predict(x)
+            loss += float(criterion(prediction, y)) * len(x)
+            right = count_right(prediction, y)
+            has_classes = has_classes and right is not None
+            correct += right or 0
+            start += len(x)
     return loss / start, correct / start if has_classes else None
 
 
 def _part(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:
     return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
-
-
-def _samples(images: Any, labels: Any) -> tuple[Array, Array]:
-    """Both as arrays, if there is a label for each image, and an image at all."""
-    images, labels = np.asarray(images), np.asarray(labels)
-    if len(images) == 0:
-        raise InputError("train.empty")
-    if len(labels) != len(images):
-        raise InputError("train.counts", images=len(images), labels=len(labels))
-    return images, labels
-
-
-def _batch_size(value: Any, samples: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 1 <= value <= samples:
-        raise InputError("train.batch_size", got=value, samples=samples)
-    return int(value)

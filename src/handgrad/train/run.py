@@ -23,7 +23,7 @@ import numpy as np
 
 import handgrad
 from handgrad.core.net import Sequential
-from handgrad.data import Dataset, Split, load_data
+from handgrad.data import Dataset, load_data
 from handgrad.errors import DataError, InputError
 from handgrad.records import EpochRecord, Record, StepRecord, from_json, to_json
 from handgrad.train import checkpoint, folder, threads
@@ -31,6 +31,7 @@ from handgrad.train.evaluation import Evaluation, evaluate
 from handgrad.train.loop import Training
 from handgrad.train.randomness import new_generator
 from handgrad.train.recipe import Recipe
+from handgrad.train.samples import split_off
 
 MANIFEST, HISTORY, CHECKPOINT, MODEL = "run.json", "history.jsonl", "checkpoint.safetensors", "model.safetensors"
 STEPS_KEPT = 100  # step records an epoch in the history file; all of them are yielded
@@ -284,21 +285,3 @@ class Run:
             for key, value in rows.items()
         )
         return f"<b>Run</b> <code>{escape(os.fspath(self.path))}</code><table><tbody>{cells}</tbody></table>"
-
-
-def split_off(split: Split, share: float, seed: int) -> tuple[Split, Split | None]:
-    """(training, validation): a share below 1, or a number of rows, drawn at random and taken out of a split.
-
-    The draw has a generator of its own, so that weights and orders are the same with validation and without.
-    """
-    total = len(split.labels)
-    if not 0 <= share < total or (share > 1 and share != int(share)):
-        raise InputError("train.validation", got=share, samples=total)
-    count = round(share * total) if share < 1 else int(share)
-    if share > 0 and not 0 < count < total:
-        raise InputError("train.validation", got=share, samples=total)
-    if count == 0:
-        return split, None
-    order = np.random.default_rng([seed, 1]).permutation(total)
-    kept, apart = np.sort(order[count:]), np.sort(order[:count])
-    return Split(split.images[kept], split.labels[kept]), Split(split.images[apart], split.labels[apart])
