@@ -93,7 +93,7 @@ def test_images_stay_as_they_are(dtype: type) -> None:
             return dy
 
     net = Sequential(Centring(), Linear(16, 3, rng=0, dtype=np.float64))
-    images = IMAGES.astype(dtype)
+    images: Any = IMAGES.astype(dtype)
     NumpyEngine(net, SoftmaxCrossEntropy(), SGD(net)).step(images, LABELS, np.arange(20))
     np.testing.assert_array_equal(images, IMAGES)
 

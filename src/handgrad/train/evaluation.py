@@ -103,7 +103,7 @@ class Evaluation:
         return f"<table><caption>{escape(caption)}</caption><tr>{head}</tr>{rows}</table>"
 
 
-def probabilities(net: Any, images: Array, *, batch_size: int = 1000) -> Array:
+def probabilities(net: Any, images: Any, *, batch_size: int = 1000) -> Array:
     """The probability of each class for each image, the net in evaluation mode; its mode is restored afterwards.
 
     Args:
@@ -123,7 +123,7 @@ def probabilities(net: Any, images: Array, *, batch_size: int = 1000) -> Array:
 
 
 def evaluate(
-    net: Any, images: Array, labels: Any, criterion: Any = None, *, batch_size: int = 1000, worst: int = 25
+    net: Any, images: Any, labels: Any, criterion: Any = None, *, batch_size: int = 1000, worst: int = 25
 ) -> Evaluation:
     """Count what a net gets right and wrong on labelled images, and how far its confidence can be trusted.
 

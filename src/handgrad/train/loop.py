@@ -36,7 +36,7 @@ from handgrad.train.samples import Samples, gather_samples
 from handgrad.words import say
 
 
-def fit(net: Any, images: Array, labels: Array, criterion: Any, optimizer: Any, **settings: Any) -> Iterator[Record]:
+def fit(net: Any, images: Any, labels: Any, criterion: Any, optimizer: Any, **settings: Any) -> Iterator[Record]:
     """Train a net, yielding a record a step and a record an epoch. Nothing is trained until they are asked for.
 
         for record in fit(net, images, labels, SoftmaxCrossEntropy(), SGD(net, lr=0.1), epochs=3, rng=0):
@@ -85,8 +85,8 @@ class Training:
     def __init__(
         self,
         net: Any,
-        images: Array,
-        labels: Array,
+        images: Any,
+        labels: Any,
         criterion: Any,
         optimizer: Any,
         *,
@@ -96,7 +96,7 @@ class Training:
         rng: RandomSource | int | None = None,
         shuffle: str = "fresh",
         drop_last: bool = False,
-        validation: tuple[Array, Array] | float | None = None,
+        validation: Any = None,
         patience: int | None = None,
         accumulate: int = 1,
         clip_norm: float | None = None,
