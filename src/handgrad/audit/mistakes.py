@@ -111,9 +111,10 @@ def derivative_fed_input(case: Case) -> dict[str, Array]:
     """z (1 - z), or 1 - z^2: a derivative that expects the output is fed the input."""
 
     def backward(layer: Layer, dy: Array, z: Array, y: Array) -> Array:
-        if isinstance(layer, Sigmoid):
-            return np.multiply(dy, z * (1 - z))
-        return np.multiply(dy, 1 - z * z) if isinstance(layer, Tanh) else layer.backward(dy)
+        if isinstance(layer, (Sigmoid, Tanh)):
+            slope: Array = z * (1 - z) if isinstance(layer, Sigmoid) else 1 - z * z
+            return dy * slope
+        return layer.backward(dy)
 
     return _hidden(case, backward)
 

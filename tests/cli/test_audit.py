@@ -1,0 +1,129 @@
+"""`handgrad audit`: from a stranger's file to a named mistake, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RIGHT = """
+import numpy as np
+
+rng = np.random.default_rng(1)
+W1, b1 = rng.standard_normal((20, 12)) * 0.3, np.zeros(12)
+W2, b2 = rng.standard_normal((12, 5)) * 0.3, np.zeros(5)
+
+
+def forward(x):
+    h = np.tanh(x @ W1 + b1)
+    z = h @ W2 + b2
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return h, e / e.sum(axis=1, keepdims=True)
+
+
+def parameters():
+    return {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
+
+
+def loss(x, y):
+    return -np.log(forward(x)[1][np.arange(len(y)), y]).mean()
+
+
+def step(x, y, lr):
+    h, p = forward(x)
+    d = p.copy()
+    d[np.arange(len(y)), y] -= 1
+    d /= len(y)
+    dh = d @ W2.T * (1 - h * h)
+    for w, dw in ((W2, h.T @ d), (b2, d.sum(axis=0)), (W1, x.T @ dh), (b1, dh.sum(axis=0))):
+        w -= lr * dw
+"""
+MISTAKES = {
+    "averaged-twice": ("w -= lr * dw", "w -= lr * dw / len(y)"),
+    "summed": ("    d /= len(y)\n", ""),
+    "sign-flipped": ("w -= lr * dw", "w += lr * dw"),
+    "activation-derivative-missing": (" * (1 - h * h)", ""),
+    "derivative-at-output": ("(1 - h * h)", "(1 - np.tanh(h) ** 2)"),
+    "sigmoid-derivative-everywhere": ("(1 - h * h)", "h * (1 - h)"),
+    "never-updated": ("(b2, d.sum(axis=0)), ", ""),
+}
+
+
+def audit(path: Path, *options: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "handgrad", "audit", str(path), *options], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def report(path: Path) -> tuple[int, dict[str, Any]]:
+    status, out, _ = audit(path, "--json")
+    return status, json.loads(out.splitlines()[-1])
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Path:
+    path = tmp_path / "my_net.py"
+    path.write_text(RIGHT)
+    return path
+
+
+def test_a_right_network_is_right(net: Path) -> None:
+    status, found = report(net)
+    assert status == 0
+    assert found["ok"]
+    assert found["findings"] == []
+    assert found["subject"]["sizes"] == [20, 12, 5]
+    assert (found["subject"]["hidden"], found["subject"]["loss"]) == ("tanh", "cross-entropy")
+    assert found["checks"] > 50
+    assert net.read_text() == RIGHT
+    assert [path.name for path in net.parent.iterdir()] == ["my_net.py"]
+
+
+@pytest.mark.parametrize("code", MISTAKES)
+def test_a_mistake_has_its_name_and_status(code: str, net: Path) -> None:
+    old, new = MISTAKES[code]
+    assert RIGHT.count(old) == 1
+    net.write_text(RIGHT.replace(old, new))
+    status, found = report(net)
+    assert [finding["code"] for finding in found["findings"]] == [code]
+    finding = found["findings"][0]
+    assert status == (0 if finding["severity"] == "note" else 1)
+    assert finding["file"] == str(net)
+    assert finding["line"] == RIGHT.splitlines().index("def step(x, y, lr):") + 1
+    assert set(finding) == {
+        "code", "severity", "file", "line", "where", "measured", "expected", "cause", "remedy", "patch"
+    }  # fmt: skip
+
+
+def test_both_languages(net: Path) -> None:
+    net.write_text(RIGHT.replace("w -= lr * dw", "w -= lr * dw / len(y)"))
+    assert "divided by the batch size twice" in audit(net, "--lang", "en")[1]
+    assert "배치 크기로 두 번" in audit(net, "--lang", "ko")[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        ("def f(:\n", "line 1"),
+        ("x = 1\n", "no network"),
+        (RIGHT.replace("np.tanh(x @ W1", "np.tanh(x @ W2"), "running it failed"),
+    ],
+)
+def test_what_cannot_be_audited_gets_one_sentence(content: str, word: str, net: Path) -> None:
+    net.write_text(content)
+    status, out, err = audit(net)
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert word in err
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    status, out, err = audit(tmp_path / "none.py")
+    assert (status, out) == (2, "")
+    assert "none.py" in err
