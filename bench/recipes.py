@@ -1,7 +1,7 @@
 """Test accuracy of every recipe that ships over several seeds: the figures of the README's table.
 
-    python bench/recipes.py                     # ten seeds each
-    python bench/recipes.py --seeds 3 modular
+python bench/recipes.py                     # ten seeds each
+python bench/recipes.py --seeds 3 modular
 """
 
 from __future__ import annotations
