@@ -489,4 +489,4 @@ HELD = {
     "scalars": {"ypred", "loss", "k"},
     "script": {"digits", "X_digits", "l1", "l2_delta", "name", "j"},
 }
-MISSING = {"dictionaries": ["dataset"], "columns": ["mnist_loader"], "nnfs": ["nnfs"]}
+MISSING = {"dictionaries": ["dataset"], "columns": ["mnist_loader"]}

@@ -271,6 +271,8 @@ RUN = {
     "def init_params():\n    return {i: 0 for i in range(2)}\nx = init_params()": {0: 0, 1: 0},
     "import scipy_nosuch.special as s\nx = 1": 1,
     "import sys\nx = len(sys.argv)": 1,
+    "from collections import Hashable\nx = isinstance(3, Hashable)": True,
+    "import nnfs\nnnfs.init()\nimport numpy as np\nx = np.dot.__module__": "numpy",
 }
 
 
@@ -309,6 +311,7 @@ HELD_BACK = {
     "raise SystemExit": "check",
     "x = 1 / 0": "failed",
     "import subprocess\nx = subprocess.run(['true'])": "failed",
+    "import os\nx = os.chdir('/')": "failed",
     "import pathlib\nx = pathlib.Path(__file__).read_text()": "data",
     "import pathlib\nx = pathlib.Path('a').write_text('b')": "failed",
     "import socket\nx = socket.create_connection(('127.0.0.1', 9))": "failed",
@@ -337,6 +340,24 @@ def test_what_uses_a_name_that_is_not_set_is_held_back_too(write: Write) -> None
     assert reasons(done) == {1: "data", 2: "unset", 5: "unset"}
     assert done.namespace["z"] == [1]
     assert done.namespace["d"] == []
+
+
+def test_names_may_be_given_for_data_that_is_not_loaded(write: Write) -> None:
+    text = (
+        "import numpy as np\nx, y = load_data()\nx = x / 255\nn = x.shape[1]\nW = np.zeros((n, 10))\n"
+        "known = 1\nother = load_data()\nz = other + 1\n"
+    )
+    done = read_program(write(text)).execute({"x": np.full((2, 5), 255.0), "known": 2})
+    assert done.namespace["W"].shape == (5, 10)
+    assert done.namespace["x"].max() == 1
+    assert done.namespace["known"] == 1
+    assert not {"y", "other", "z"} & set(done.namespace)
+    assert reasons(done) == {2: "data", 7: "data", 8: "unset"}
+
+
+def test_an_import_that_may_fail_is_no_fault(write: Write) -> None:
+    done = run(write("try:\n    import nosuchmodule\nexcept ImportError:\n    nosuchmodule = None\n"))
+    assert (done.missing, done.skipped, done.namespace["nosuchmodule"]) == ([], [], None)
 
 
 def test_a_file_without_a_network(write: Write) -> None:

@@ -10,7 +10,7 @@ import __future__
 import ast
 import builtins
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -79,7 +79,7 @@ class Execution:
         return {name: value for name, value in self.namespace.items() if not name.startswith("__")}
 
 
-def execute(program: Program) -> Execution:
+def execute(program: Program, given: Mapping[str, Any] | None = None) -> Execution:
     """Run what the program defines and builds, within `ALL_SECONDS`; see `Program.execute`."""
     forget()
     home = home_of(program)
@@ -89,7 +89,7 @@ def execute(program: Program) -> Execution:
     vars(module).update(setup)
     sys.modules[home.module] = module
     with _guarded(program, done):
-        _Runner(program, done, perf_counter() + ALL_SECONDS, main=True).run(program.tree.body)
+        _Runner(program, done, perf_counter() + ALL_SECONDS, main=True, given=given).run(program.tree.body)
     done.skipped.sort(key=lambda skipped: skipped.line)
     return done
 
@@ -118,8 +118,10 @@ def _guarded(program: Program, done: Execution) -> Iterator[None]:
 class _Runner:
     """Runs the statements of one program in its namespace."""
 
-    def __init__(self, program: Program, done: Execution, deadline: float, *, main: bool) -> None:
-        self.program, self.done, self.deadline, self.main = program, done, deadline, main
+    def __init__(
+        self, program: Program, done: Execution, deadline: float, *, main: bool, given: Mapping[str, Any] | None = None
+    ) -> None:
+        self.program, self.done, self.deadline, self.main, self.given = program, done, deadline, main, given or {}
         self.namespace = done.namespace
         self.judge = Judge(program.tree, done.namespace)
         self.flags = 0  # of `from __future__ import ...`, which every later statement is compiled with
@@ -149,7 +151,9 @@ class _Runner:
 
     def hold(self, node: ast.stmt, objection: Objection) -> Exception:
         """Note that a statement does not run. A name that it would have set anew keeps its old value."""
-        self.judge.unset |= {name for name in stored_names(node) if name not in self.namespace}
+        new = [name for name in stored_names(node) if name not in self.namespace]
+        self.namespace.update({name: self.given[name] for name in new if name in self.given})
+        self.judge.unset |= {name for name in new if name not in self.given}
         self.done.skipped.append(Skipped(node.lineno, Reason(*objection)))
         return BlockedError(objection[1])
 
@@ -186,9 +190,10 @@ class _Runner:
                 else ast.ImportFrom(node.module, [alias], node.level)
             )
             error = self.go(ast.copy_location(single, node))
-            if error is not None and HONEST not in self.namespace:
-                self.done.skipped.pop()  # it is told in `missing`
-                self.absent(alias, _absent_module(node, alias, error))
+            if error is not None:
+                self.done.skipped.pop()  # it is told in `missing`, or the `try` around it is there for that
+                if HONEST not in self.namespace:
+                    self.absent(alias, _absent_module(node, alias, error))
             problem = problem or error
         return problem
 

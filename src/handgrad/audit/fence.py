@@ -6,6 +6,8 @@ Python's own audit events see every way to do the first three, C extensions' inc
 from __future__ import annotations
 
 import builtins
+import collections
+import collections.abc
 import os
 import random
 import signal
@@ -27,7 +29,7 @@ from handgrad.words import say
 
 _PROCESSES = (
     "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.startfile", "os.kill",
-    "pty.spawn",
+    "pty.spawn", "os.chdir", "os.fchdir",
 )  # fmt: skip
 _NETWORK = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostby", "socket.send", "webbrowser.")
 # Events whose first argument is a path that changes; those of two paths change both.
@@ -44,7 +46,7 @@ INSTALLED = tuple(
         str(Path(__file__).parents[1]), str(Path(np.__file__).parent),
     }
 )  # fmt: skip
-# Names that NumPy had when much of this code was written.
+# Names that NumPy had when much of this code was written; `collections` gets back its own below.
 _OLD_NUMPY = {
     "float": float, "int": int, "complex": complex, "object": object, "str": str, "float_": np.float64,
     "complex_": np.complex128, "unicode_": np.str_, "Inf": np.inf, "Infinity": np.inf, "infty": np.inf, "NaN": np.nan,
@@ -90,7 +92,7 @@ class Fence:
                 return
         else:
             return
-        raise BlockedError(f"{event}({', '.join(str(value) for value in values[:1])})")
+        raise BlockedError(f"{event}({', '.join(str(value) for value in values[:1])[:100]})")
 
     def _may_open(self, path: str, flags: int) -> bool:
         if path == os.devnull:
@@ -156,6 +158,8 @@ def _replacements() -> Iterator[tuple[Any, str, Any]]:
     yield from ((os, "_exit", _leave), (os, "abort", _leave), (builtins, "exit", _leave), (builtins, "quit", _leave))
     yield np.random, "default_rng", _seeded(np.random.default_rng)
     yield from ((np, name, value) for name, value in _OLD_NUMPY.items() if name not in vars(np))
+    old = {name: getattr(collections.abc, name) for name in collections.abc.__all__}
+    yield from ((collections, name, value) for name, value in old.items() if name not in vars(collections))
 
 
 @contextmanager

@@ -11,10 +11,11 @@ import linecache
 import tokenize
 import warnings
 from bisect import bisect_right
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from handgrad.audit.notebook import code_cells, defines_something, plain_python
 from handgrad.errors import DataError
@@ -59,11 +60,16 @@ class Program:
         cell = max(1, bisect_right(self.cells, line))
         return self.filename, line - self.cells[cell - 1] + 1, cell
 
-    def execute(self) -> Execution:
-        """Run imports, definitions and what builds; see `handgrad.audit.execution`. Raises nothing of the file's."""
+    def execute(self, given: Mapping[str, Any] | None = None) -> Execution:
+        """Run imports, definitions and what builds; see `handgrad.audit.execution`. Raises nothing of the file's.
+
+        Args:
+            given: values for names whose own statements are held back or fail, such as data to stand in for what the
+                file would load. `MLP(x_train.shape[1], 10)` then runs.
+        """
         from handgrad.audit.execution import execute
 
-        return execute(self)
+        return execute(self, given)
 
     def guarded(self) -> AbstractContextManager[None]:
         """While this lasts, the file's functions can be called: its imports resolve, and nothing prints, reads a

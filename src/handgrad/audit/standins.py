@@ -14,12 +14,13 @@ from typing import Any
 from handgrad.audit.fence import no_limit
 from handgrad.words import say
 
-# Replaced even where they are installed: an audit draws nothing, and some of them take seconds to import.
+# Replaced even where they are installed: an audit draws nothing, some of them take seconds to import, and nnfs.init()
+# makes all of NumPy float32.
 UNWANTED = {
     "IPython", "alive_progress", "bokeh", "google", "ipywidgets", "jax", "kaggle", "kagglehub", "keras", "matplotlib",
-    "mlflow", "mpl_toolkits", "mxnet", "numba", "plotly", "progressbar", "pygame", "pylab", "pyqtgraph", "requests",
-    "seaborn", "tensorboard", "tensorboardX", "tensorflow", "tensorflow_datasets", "tkinter", "torch", "torchaudio",
-    "torchsummary", "torchvision", "tqdm", "turtle", "visdom", "wandb", "webbrowser",
+    "mlflow", "mpl_toolkits", "mxnet", "nnfs", "numba", "plotly", "progressbar", "pygame", "pylab", "pyqtgraph",
+    "requests", "seaborn", "tensorboard", "tensorboardX", "tensorflow", "tensorflow_datasets", "tkinter", "torch",
+    "torchaudio", "torchsummary", "torchvision", "tqdm", "turtle", "visdom", "wandb", "webbrowser",
 }  # fmt: skip
 # Imported only when something of them is called, which at top level is for data alone: they take a second to import.
 DEFERRED = {
