@@ -8,10 +8,12 @@ from typing import Any
 
 from handgrad.audit.diagnose import Diagnosis, Finding, diagnose
 from handgrad.audit.dialects import READERS, Reading
+from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.source import Program, read_program
 from handgrad.errors import DataError, HandgradError
 from handgrad.words import say
 
+READING_SECONDS = 3.0  # for one way to understand the file
 # Which of a reading's functions a finding is about, the likeliest first.
 _ROLES = {
     "never-updated": ("update", "step", "backward", "gradients"),
@@ -29,7 +31,8 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
     began = time.perf_counter()
     program = read_program(request["path"])
     execution = program.execute()
-    reading, diagnosis = _judged(program, execution.namespace)
+    with program.guarded():
+        reading, diagnosis = _judged(program, execution.namespace)
     return {
         "ok": diagnosis.ok,
         "subject": _subject(program, reading, diagnosis),
@@ -45,8 +48,9 @@ def _judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagn
     reason = ""
     for reading in _readings(namespace):
         try:
-            diagnosis = diagnose(reading.subject)
-        except Exception as error:  # a reading that makes no sense fails in whatever way the code happens to
+            with time_limit(READING_SECONDS):
+                diagnosis = diagnose(reading.subject)
+        except (Exception, SystemExit, OutOfTime) as error:  # a reading that makes no sense fails in any way it likes
             reason = reason or (str(error) if isinstance(error, HandgradError) else f"{type(error).__name__}: {error}")
             continue
         if diagnosis.identity is not None:
