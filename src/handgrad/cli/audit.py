@@ -38,7 +38,8 @@ def _show(out: Console, report: dict[str, Any]) -> None:
     else:
         out.print(say("audit.not_identified", **_names(subject)), markup=False)
     for what, found in subject["found"].items():
-        out.print(f"  {say('audit.fact_' + what)}: {found}", style="dim", markup=False)
+        name = say(f"audit.fact_{what}")
+        out.print(f"  {name}: {found}", style="dim", markup=False)
     for finding in findings:
         place = f"{Path(finding['file']).name}:{finding['line']}" if finding["line"] else Path(finding["file"]).name
         head = f"{say('audit.' + finding['severity'])} [{finding['code']}] {place}"
