@@ -1,0 +1,243 @@
+"""Columns: lists of weights and biases, one sample a column, backprop(x, y) -> nabla_b, nabla_w, as Nielsen writes it.
+
+Mini-batches are lists of pairs (x, y). The loss is that of a cost class, or the one whose derivative is written down.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects import calling, silent
+from handgrad.audit.dialects.dictionaries import objects
+from handgrad.audit.dialects.forms import EACH, Form
+from handgrad.audit.dialects.places import Place, arrays, values, widen
+from handgrad.audit.dialects.reading import Reading
+from handgrad.audit.dialects.roles import CALLED, fill
+from handgrad.audit.dialects.sizes import aside, ends
+from handgrad.audit.dialects.turns import batch, number, put_aside
+from handgrad.audit.dialects.world import World, copies
+from handgrad.audit.subject import Subject
+from handgrad.core.arrays import Array
+
+_PAIRS = ("mini_batch", "minibatch", "batch", "pairs", "samples", "training_data", "data", "batch_data", "xy")
+_BACKWARD = ("backprop", "back_prop", "backpropagation", "backpropagate", "backward", "gradient", "compute_gradients")
+
+
+class Columns:
+    """An object with lists of matrices, driven sample by sample.
+
+    Args:
+        namespace: the file's names.
+        name: under which the object stands.
+        value: the object.
+        places: where its parameters are.
+        form: how one sample is handed over.
+        sizes: features and classes.
+    """
+
+    def __init__(
+        self, namespace: dict[str, Any], name: str, value: Any, places: list[Place], form: Form, sizes: tuple[int, int]
+    ) -> None:
+        self.namespace, self.name, self.places, self.form = namespace, name, places, form
+        self.features, self.classes = sizes
+        self.state = copies({name: value})
+        widen(self.state, places)
+        self.kind = type(value)
+        self.forward = self._method(CALLED["forward"])
+        self.backward = next((n for n in _BACKWARD if callable(getattr(value, n, None))), "")
+        self.update = self._pair_update()
+
+    @property
+    def net(self) -> Any:
+        """The object, as it is now."""
+        return self.state[self.name]
+
+    def _method(self, pattern: Any) -> str:
+        names = [n for base in reversed(self.kind.__mro__[:-1]) for n in vars(base)]
+        return next((n for n in names if pattern.search(n.lower()) and callable(getattr(self.kind, n))), "")
+
+    def _pair_update(self) -> str:
+        """The method that takes a mini-batch of pairs and a learning rate."""
+        for name in dir(self.kind):
+            call = getattr(self.kind, name)
+            if inspect.isfunction(call) and not name.startswith("__"):
+                wanted = list(inspect.signature(call).parameters)[1:]
+                if len(wanted) >= 2 and wanted[0] in _PAIRS and calling.roles(wanted[1])[:1] == ["lr"]:
+                    return name
+        return ""
+
+    def parameters(self) -> dict[str, Array]:
+        """Name to live array."""
+        return values(self.places, self.state)
+
+    def samples(self, x: Array, y: Array) -> list[tuple[Any, Any]]:
+        """The batch as pairs."""
+        return [(self.form.data(x[i : i + 1]), self.form.target(y[i : i + 1], self.classes)) for i in range(len(x))]
+
+    def output(self, x: Array, y: Array | None = None) -> Array:
+        """Outputs (B, C) of the network's own forward."""
+        del y
+        with World(self.namespace, self.state).laid({}):
+            rows = [np.asarray(getattr(self.net, self.forward)(self.form.data(x[i : i + 1]))) for i in range(len(x))]
+        return np.array([row.reshape(-1) for row in rows], np.float64)
+
+    def cost(self, x: Array, y: Array) -> float:
+        """The mean over samples of what the cost class, or a function of the file, says."""
+        fn = self._cost()
+        if fn is None:
+            raise TypeError("no cost")
+        with World(self.namespace, self.state).laid({}):
+            each = [number(fn(getattr(self.net, self.forward)(a), t)) for a, t in self.samples(x, y)]
+        return float(np.mean([one for one in each if one is not None]))
+
+    def _cost(self) -> Callable[..., Any] | None:
+        """fn(a, y) of a cost class that the network holds, or a method of two arguments called cost or loss."""
+        for held in vars(self.net).values():
+            for name in ("fn", "cost", "loss", "f", "forward", "value"):
+                call = getattr(held, name, None)
+                if callable(call) and (isinstance(held, type) or hasattr(held, "__dict__")):
+                    return call  # type: ignore[no-any-return]
+        for owner in (self.net, None):
+            names = dir(self.kind) if owner is not None else list(self.namespace)
+            for name in names:
+                call = getattr(owner, name) if owner is not None else self.namespace[name]
+                if (
+                    CALLED["loss"].search(name.lower())
+                    and "deriv" not in name
+                    and "prime" not in name
+                    and callable(call)
+                ):
+                    wanted = _needed(call)
+                    if wanted is not None and len(wanted) == 2 and calling.roles(wanted[0])[:1] != ["x"]:
+                        return call  # type: ignore[no-any-return]
+        return None
+
+    def written(self) -> str:
+        """The loss whose derivative by the output a method such as cost_derivative(output, y) gives, "" without any."""
+        name = next(
+            (n for n in dir(self.kind) if "cost" in n.lower() and ("deriv" in n or "prime" in n or "grad" in n)), ""
+        )
+        if not name:
+            return ""
+        a, t = np.linspace(0.2, 0.7, self.classes).reshape(-1, 1), np.eye(self.classes)[:, :1]
+        try:
+            found = np.asarray(getattr(self.net, name)(a, t))
+        except Exception:  # it wants something else
+            return ""
+        for loss, slope in (("squared error", a - t), ("binary cross-entropy", (a - t) / (a * (1 - a)))):
+            if found.shape == slope.shape and abs(_cosine(found, slope)) > 1 - 1e-9:
+                return loss
+        return ""
+
+    def step(self, x: Array, y: Array, lr: float) -> None:
+        """The file's own update of one mini-batch."""
+        put_aside(self.state, lr)
+        call = getattr(self.net, self.update)
+        wanted = list(inspect.signature(call).parameters.values())
+        given: dict[str, Any] = {wanted[0].name: self.samples(x, y), wanted[1].name: lr}
+        for one in wanted[2:]:
+            if aside(one.name) is not None:
+                given[one.name] = aside(one.name)
+            elif one.default is one.empty:
+                given[one.name] = len(x)
+        with World(self.namespace, self.state).laid({}):
+            call(**given)
+
+    def gradients(self, x: Array, y: Array) -> dict[str, Array]:
+        """The mean over samples of what backprop(x, y) returns."""
+        live = self.parameters()
+        total = {name: np.zeros_like(value) for name, value in live.items()}
+        with World(self.namespace, self.state).laid({}):
+            for one, t in self.samples(x, y):
+                call = getattr(self.net, self.backward)
+                arguments = fill(call, {}, {"x": one, "y": t, "rows": 1, "zero": 0.0})
+                flat = _flat(call(**(arguments or {})))
+                for name, value in live.items():
+                    index = next(i for i, a in enumerate(flat) if a.shape == value.shape)
+                    total[name] += flat.pop(index)
+        return {name: value / len(x) for name, value in total.items()}
+
+    def readings(self) -> Iterator[Reading]:
+        """With its cost, or the loss whose derivative is written down, or the one that its gradient belongs to."""
+        rng = np.random.default_rng(2)
+        for value in self.parameters().values():
+            value[...] = rng.standard_normal(value.shape) * (1.5 / np.sqrt(max(value.shape)))
+        x, y = batch(self.features, self.classes)
+        if self.output(x).shape != (len(x), self.classes):
+            return
+        if self.update:
+            copied = copies(self.state)
+            self.step(x, y, 0.125)
+            self.state = copied
+        elif self.backward:
+            self.gradients(x, y)
+        else:
+            return
+        written = self.written()
+        if self._cost() is not None:
+            yield self._reading(self.cost, "cost")
+        if written:
+            yield self._reading(
+                lambda x, y: silent.reported(self.output(x), y, written), f"{written}, by its derivative"
+            )
+        else:
+            yield from silent.readings(lambda loss: self._reading(loss, ""), self.output)
+
+    def _reading(self, loss: Callable[[Array, Array], float], told: str) -> Reading:
+        step = self.step if self.update else None
+        gradients = None if step else self.gradients
+        subject = Subject(self.parameters, loss, step, gradients, self.features, self.classes)
+        name = self.kind.__name__
+        parts = {"forward": self.forward, "backward": self.backward, "update": self.update}
+        facts = {role: f"{name}.{method}" for role, method in parts.items() if method}
+        facts |= {"parameters": ", ".join(self.parameters()), "loss": told, "labels": self.form.told}
+        functions = {role: getattr(self.kind, method) for role, method in parts.items() if method}
+        cost = self._cost()
+        return Reading(subject, "columns", facts, functions | ({"loss": cost} if cost is not None else {}))
+
+
+def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
+    """Objects with lists of matrices, a forward, and a backprop or an update of one mini-batch."""
+    del tree
+    for name, value in objects(namespace):
+        state = {name: value}
+        places = _in_order(arrays(state, [name]), state)
+        shapes = {str(i): np.shape(place.get(state)) for i, place in enumerate(places)}
+        if not any(kind == "item" and isinstance(key, int) for place in places for kind, key in place.path):
+            continue
+        for sizes in ends(shapes)[:2] if len(places) <= 16 else []:
+            for form in EACH:
+                try:
+                    yield from Columns(namespace, name, value, places, form, sizes).readings()
+                except Exception:  # another form is what it wants
+                    continue
+
+
+def _in_order(places: list[Place], state: Mapping[str, Any]) -> list[Place]:
+    """Weights before biases, each from the input up."""
+    return sorted(places, key=lambda place: min(np.shape(place.get(state)) or (1,)) == 1)
+
+
+def _flat(result: Any) -> list[Array]:
+    """All arrays in nested lists and tuples."""
+    if isinstance(result, np.ndarray) and result.dtype != object:
+        return [result]
+    if isinstance(result, dict):
+        result = list(result.values())
+    return [a for one in result for a in _flat(one)] if isinstance(result, list | tuple | np.ndarray) else []
+
+
+def _needed(call: Any) -> list[str] | None:
+    try:
+        return [n for n, p in inspect.signature(call).parameters.items() if p.default is p.empty]
+    except (TypeError, ValueError):
+        return None
+
+
+def _cosine(a: Array, b: Array) -> float:
+    return float(np.vdot(a, b) / (np.linalg.norm(a) * np.linalg.norm(b) or 1.0))

@@ -1,0 +1,241 @@
+"""Edits: the two things that a loop cut out of a file must give away: the loss that it reports, and its learning rate.
+
+Both are changed in a copy of the syntax tree, and only there: a loss that is merely printed gets a name, and a learning
+rate that was written as a number, or left out because it is 1, becomes a name.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from handgrad.audit.dialects.roles import is_buffer, is_loss, role, words
+
+RATE = "_rate_"
+LOSS = "_loss_{}_"
+
+
+def base(node: ast.AST) -> str:
+    """The name at the bottom of a chain: W of W[0].T, "" for anything else."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def callee(node: ast.Call) -> str:
+    """The last word of what is called: dot of np.dot(...)."""
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr
+    return node.func.id if isinstance(node.func, ast.Name) else ""
+
+
+def reads(node: ast.AST) -> set[str]:
+    """All names that are read anywhere below."""
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+class Losses:
+    """Names that may hold the loss after a turn, the likeliest first; unnamed ones get a name of their own."""
+
+    def __init__(self) -> None:
+        self.plain: list[str] = []
+        self.gathered: list[str] = []
+        self.shown: list[str] = []
+
+    def names(self) -> list[str]:
+        """Assigned ones, then those that lists gather or that are printed, then sums over an epoch."""
+        return list(dict.fromkeys([*self.plain, *self.shown, *self.gathered]))
+
+    def give(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        """The body in which each loss has a name, and is worked out in every turn."""
+        found: list[ast.stmt] = []
+        for one in body:
+            if isinstance(one, ast.Assign):
+                self.plain += [
+                    n.id for t in one.targets for n in ast.walk(t) if isinstance(n, ast.Name) and is_loss(n.id)
+                ]
+                # self.loss = ..., history['loss'] = ...
+                for target in one.targets:
+                    if isinstance(target, ast.Attribute | ast.Subscript) and self._says(target):
+                        found += self._named(one.value)
+            elif isinstance(one, ast.AugAssign) and is_loss(base(one.target)):
+                self.gathered.append(base(one.target))
+                found += self._named(one.value)
+            elif isinstance(one, ast.Expr) and isinstance(one.value, ast.Call):
+                for value in _told(one.value):
+                    found += self._named(value)
+            elif isinstance(one, ast.If):
+                one = self._opened(one)
+            elif isinstance(one, ast.For | ast.While | ast.With):
+                one.body = self.give(one.body)
+            found.append(one)
+        return found
+
+    @staticmethod
+    def _says(target: ast.Attribute | ast.Subscript) -> bool:
+        word = target.attr if isinstance(target, ast.Attribute) else getattr(target.slice, "value", "")
+        return isinstance(word, str) and is_loss(word)
+
+    def _named(self, value: ast.expr) -> list[ast.stmt]:
+        if isinstance(value, ast.Name):
+            self.shown.append(value.id)
+            return []
+        if not any(isinstance(n, ast.Call | ast.BinOp | ast.Attribute | ast.Subscript) for n in ast.walk(value)):
+            return []
+        name = LOSS.format(len(self.shown))
+        self.shown.append(name)
+        assign = ast.Assign([ast.Name(name, ast.Store())], copy.deepcopy(value))
+        return [_forgiven(ast.fix_missing_locations(ast.copy_location(assign, value)))]
+
+    def _opened(self, one: ast.If) -> ast.If:
+        """`if epoch % 100 == 0:` before a loss that is worked out or shown holds in each turn."""
+        before = len(self.plain) + len(self.shown) + len(self.gathered)
+        one.body = self.give(one.body)
+        one.orelse = self.give(one.orelse)
+        found = len(self.plain) + len(self.shown) + len(self.gathered) > before
+        ends = any(isinstance(n, ast.Break | ast.Continue | ast.Return) for s in one.body for n in ast.walk(s))
+        moves = any(isinstance(n, ast.AugAssign) and not is_loss(base(n.target)) for s in one.body for n in ast.walk(s))
+        if found and not ends and not moves and not one.orelse:
+            one.test = ast.copy_location(ast.Constant(True), one.test)
+            one.body = [_forgiven(inner) for inner in one.body]
+        return one
+
+
+def _forgiven(one: ast.stmt) -> ast.stmt:
+    """The statement, left undone where it fails: what only tells how it goes must not end the turn."""
+    handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [ast.Pass()])
+    return ast.fix_missing_locations(ast.copy_location(ast.Try([one], [handler], [], []), one))
+
+
+def _told(call: ast.Call) -> list[ast.expr]:
+    """The values that a call shows or keeps in a list."""
+    name = callee(call)
+    if name == "append":
+        return list(call.args[:1])
+    if name not in ("print", "info", "debug", "write", "set_description", "set_postfix"):
+        return []
+    found: list[ast.expr] = []
+    for arg in [*call.args, *(k.value for k in call.keywords)]:
+        inner = [n.value for n in ast.walk(arg) if isinstance(n, ast.FormattedValue)]
+        if isinstance(arg, ast.BinOp) and isinstance(arg.op, ast.Mod):
+            inner = list(arg.right.elts) if isinstance(arg.right, ast.Tuple) else [arg.right]
+        if isinstance(arg, ast.Call) and callee(arg) == "format":
+            inner = [*arg.args, *(k.value for k in arg.keywords)]
+        if isinstance(arg, ast.BinOp) and isinstance(arg.op, ast.Add):
+            inner = [n.args[0] for n in ast.walk(arg) if isinstance(n, ast.Call) and callee(n) == "str" and n.args]
+        found += inner or ([] if isinstance(arg, ast.Constant) else [arg])
+    return found
+
+
+def with_rate(body: list[ast.stmt], parameters: set[str], resolve: Callable[[ast.expr], Any]) -> list[ast.stmt]:
+    """A copy of the body in which the learning rate is the name RATE, wherever no name stands for it already."""
+    editor = _Rates(parameters, resolve)
+    return [editor.visit(copy.deepcopy(one)) for one in body]
+
+
+class _Rates(ast.NodeTransformer):
+    def __init__(self, parameters: set[str], resolve: Callable[[ast.expr], Any]) -> None:
+        self.parameters = parameters
+        self.resolve = resolve
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
+        if isinstance(node.op, ast.Add | ast.Sub) and self._is_parameter(node.target):
+            node.value = _scaled(node.value)
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt:
+        self.generic_visit(node)
+        value, target = node.value, node.targets[0]
+        if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Add | ast.Sub):
+            return node
+        if self._is_parameter(target) and ast.unparse(value.left) == ast.unparse(target):
+            value.right = _scaled(value.right)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        called = self.resolve(node.func)
+        try:
+            wanted = list(inspect.signature(called).parameters)
+        except (TypeError, ValueError):
+            return node
+        for i, name in enumerate(wanted):
+            if role(name) != "lr":
+                continue
+            given = next((k for k in node.keywords if k.arg == name), None)
+            if i < len(node.args):
+                node.args[i] = _plain(node.args[i])
+            elif given is not None:
+                given.value = _plain(given.value)
+            else:
+                node.keywords.append(ast.keyword(name, ast.Name(RATE, ast.Load())))
+        return ast.fix_missing_locations(node)
+
+    def _is_parameter(self, target: ast.expr) -> bool:
+        name = base(target)
+        last = target.attr if isinstance(target, ast.Attribute) else name
+        if is_loss(name) or is_buffer(last):
+            return False
+        return (
+            name in self.parameters
+            or role(last) in ("weight", "params")
+            or {"param", "p", "theta"} & set(words(last)) != set()
+        )
+
+
+def _plain(value: ast.expr) -> ast.expr:
+    """The name, where a number stood."""
+    return ast.copy_location(ast.Name(RATE, ast.Load()), value) if isinstance(value, ast.Constant) else value
+
+
+def _scaled(value: ast.expr) -> ast.expr:
+    """An amount of change with its rate as the name: a factor that is a number replaced, or a factor put in front."""
+    if any(role(name) == "lr" for name in reads(value)) or any(
+        isinstance(n, ast.Attribute) and role(n.attr) == "lr" for n in ast.walk(value)
+    ):
+        return value
+    rate = ast.Name(RATE, ast.Load())
+    if _replaced(value):
+        return ast.fix_missing_locations(value)
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
+        value.operand = ast.BinOp(rate, ast.Mult(), value.operand)
+        return ast.fix_missing_locations(value)
+    return ast.fix_missing_locations(ast.copy_location(ast.BinOp(rate, ast.Mult(), value), value))
+
+
+def _replaced(value: ast.expr) -> bool:
+    """Put the name in place of the number among an amount's factors; whether there was one."""
+    if isinstance(value, ast.UnaryOp):
+        return _replaced(value.operand)
+    if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Mult | ast.Div):
+        return False
+    for side in ("left", "right") if isinstance(value.op, ast.Mult) else ("left",):
+        factor = getattr(value, side)
+        inner = factor.operand if isinstance(factor, ast.UnaryOp) else factor
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, float):
+            name = ast.copy_location(ast.Name(RATE, ast.Load()), inner)
+            if isinstance(factor, ast.UnaryOp):
+                factor.operand = name
+            else:
+                setattr(value, side, name)
+            return True
+        if _replaced(factor):
+            return True
+    return False
+
+
+def resolver(known: Mapping[str, Any]) -> Callable[[ast.expr], Any]:
+    """Finds what a name, or an attribute of a name, stands for; None where it cannot be known."""
+
+    def resolve(node: ast.expr) -> Any:
+        if isinstance(node, ast.Name):
+            return known.get(node.id)
+        if isinstance(node, ast.Attribute):
+            owner = resolve(node.value)
+            return getattr(owner, node.attr, None) if owner is not None else None
+        return None
+
+    return resolve

@@ -1,0 +1,69 @@
+"""Forms: how a network wants its batch. Samples as rows, as columns or one by one, labels as numbers or one-hot.
+
+A `Subject` always gets rows and whole numbers; a form turns them into what the code takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from handgrad.core.arrays import Array
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to hand over a batch.
+
+    Attributes:
+        labels: "numbers" (B,), "one-hot" (B, C), "column of numbers" (B, 1).
+        columns: samples are columns: x (features, B), one-hot labels (C, B), numbers (1, B) for a column of numbers.
+        each: one sample a call: x (features,), or (features, 1) as a column, labels alike.
+    """
+
+    labels: str
+    columns: bool = False
+    each: bool = False
+
+    @property
+    def told(self) -> str:
+        """In words, for people."""
+        way = "one sample at a time" if self.each else "batch"
+        return f"{self.labels}, samples as {'columns' if self.columns else 'rows'}, {way}"
+
+    def data(self, x: Array) -> Any:
+        """A batch of rows in this form."""
+        if self.each:
+            return x.reshape(-1, 1).copy() if self.columns else x.reshape(-1).copy()
+        return np.ascontiguousarray(x.T) if self.columns else x.copy()
+
+    def target(self, y: Array, classes: int, labels: str = "") -> Any:
+        """Whole-number labels in this form. With one output, the labels are the targets 0.0 and 1.0 themselves."""
+        if (labels or self.labels) == "numbers":
+            plain = y.astype(np.float64) if classes == 1 else y.copy()
+            return plain[0] if self.each else plain
+        if classes == 1 or self.labels == "column of numbers":
+            t = y.reshape(-1, 1).astype(np.float64 if classes == 1 else y.dtype)
+        else:
+            t = np.eye(classes)[y]
+        if self.each:
+            return t.reshape(-1, 1) if self.columns else t.reshape(-1)
+        return np.ascontiguousarray(t.T) if self.columns else t
+
+
+BATCH = (
+    Form("one-hot"),
+    Form("numbers"),
+    Form("one-hot", columns=True),
+    Form("numbers", columns=True),
+    Form("column of numbers"),
+    Form("column of numbers", columns=True),
+)
+EACH = (
+    Form("one-hot", columns=True, each=True),
+    Form("one-hot", each=True),
+    Form("numbers", each=True),
+    Form("numbers", columns=True, each=True),
+)

@@ -1,0 +1,287 @@
+"""Machines: a network whose forward, loss, gradient and update are plain functions, or methods of one object.
+
+They are run one after the other, and what one returns under a name, the next gets under that name, as in the code that
+the author would write around them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects import calling
+from handgrad.audit.dialects.forms import BATCH, Form
+from handgrad.audit.dialects.places import Place, arrays, values, widen
+from handgrad.audit.dialects.reading import Reading
+from handgrad.audit.dialects.roles import called, fill, own
+from handgrad.audit.dialects.sizes import ends
+from handgrad.audit.dialects.turns import batch, number, put_aside
+from handgrad.audit.dialects.world import World, copies
+from handgrad.audit.subject import Subject
+from handgrad.core.arrays import Array
+
+RETURNED = "_returned_"
+
+
+@dataclass
+class Machine:
+    """An object, or a dictionary or list of parameters, with the functions that work on it.
+
+    Attributes:
+        namespace: the file's names.
+        root: the name under which the object stands.
+        state: that object, and whatever else the functions change.
+        returns: names that each function returns, by its name.
+        form: the form of the batch.
+        classes: outputs.
+        parts: names of the functions by role: forward, loss, backward, update.
+        places: where the parameters are.
+    """
+
+    namespace: dict[str, Any]
+    root: str
+    state: dict[str, Any]
+    returns: Mapping[str, list[str]]
+    form: Form
+    features: int
+    classes: int
+    parts: dict[str, str] = field(default_factory=dict)
+    places: list[Place] = field(default_factory=list)
+
+    @property
+    def methods(self) -> bool:
+        """Whether the functions are methods of the object."""
+        return own(self.state[self.root])
+
+    def function(self, name: str) -> Any:
+        """A function by name: a method of the object, or one of the file."""
+        return getattr(self.state[self.root], name) if self.methods else self.namespace[name]
+
+    def offered(self, role: str) -> list[str]:
+        """Names of the functions that may have a role, the shallow ones of a class or file in their order."""
+        if self.methods:
+            kind = type(self.state[self.root])
+            names = {n: f for base in reversed(kind.__mro__[:-1]) for n, f in vars(base).items()}
+            return [name for name, _ in called(names, role)]
+        return [name for name, _ in called(self.namespace, role)]
+
+    def turn(self, x: Array, y: Array, lr: float, upto: str) -> dict[str, Any]:
+        """Forward, loss, backward and update as far as `upto`; what they returned, by name and by role."""
+        known: dict[str, Any] = {}
+        value = self.state[self.root]
+        by_role: dict[str, Any] = {
+            "x": self.form.data(x), "y": self.form.target(y, self.classes), "lr": lr, "rows": len(x), "zero": 0.0,
+            "keep": 1.0, "true": True,
+        }  # fmt: skip
+        put_aside(self.state, lr)
+        if not self.methods:
+            by_role["params"] = value
+            loose = value if isinstance(value, dict) else {}
+            known |= {n: v for n, v in loose.items() if isinstance(n, str)}
+        world = World(self.namespace, self.state)
+        with world.laid({}):
+            for role in ("forward", "loss", "backward", "update"):
+                name = self.parts.get(role)
+                if name is not None:
+                    self._call(role, name, known, by_role)
+                if role == upto:
+                    break
+        return known | {f"{role}()": v for role, v in by_role.items()}
+
+    def _call(self, role: str, name: str, known: dict[str, Any], by_role: dict[str, Any]) -> None:
+        call = self.function(name)
+        arguments = fill(call, known, by_role)
+        if arguments is None:
+            raise TypeError(name)
+        result = call(**arguments)
+        known[f"{RETURNED}{role}"] = result
+        names = self.returns.get(name, [])
+        several = list(result) if isinstance(result, tuple) else [result]
+        if len(names) == len(several):
+            known |= dict(zip(names, several, strict=True))
+            for one, value in zip(names, several, strict=True):
+                for kind in calling.roles(one)[:1]:
+                    if kind in ("pred", "gradients"):
+                        by_role[kind] = value
+        if role == "forward":
+            rows = [v for v in several if isinstance(v, np.ndarray) and v.ndim and self.classes in v.shape]
+            if rows:
+                by_role["pred"] = rows[-1] if len(several) > 2 else rows[0]
+            rest = [v for v in several if isinstance(v, dict | list | tuple)]
+            if rest:
+                by_role["cache"] = rest[-1]
+        if role == "backward" and result is not None:
+            by_role["gradients"] = result
+        if role == "backward" and isinstance(result, dict):
+            known |= {n: v for n, v in result.items() if isinstance(n, str) and n not in known}
+
+    def loss(self, x: Array, y: Array) -> float:
+        """What the file's loss says of a batch. Leaves the object as it was."""
+        held = self.state
+        self.state = copies(held)
+        try:
+            result = self.turn(x, y, 0.0, "loss").get(f"{RETURNED}loss")
+        finally:
+            self.state = held
+        value = number(result[0] if isinstance(result, tuple) and result else result)
+        if value is None:
+            raise TypeError("no number")
+        return value
+
+    def gradients(self, x: Array, y: Array) -> dict[str, Array]:
+        """What the file's backward says, by the names of the parameters."""
+        known = self.turn(x, y, 0.0, "backward")
+        result = known.get(f"{RETURNED}backward", known.get(f"{RETURNED}loss"))
+        found = matched(result, known, self.state[self.root], self.parameters())
+        if found is None:
+            raise TypeError("no gradients")
+        return found
+
+    def step(self, x: Array, y: Array, lr: float) -> None:
+        """One turn with the file's own update."""
+        known = self.turn(x, y, lr, "update")
+        result = known.get(f"{RETURNED}update")
+        if result is None or self.methods:
+            return
+        live = self.parameters()
+        if isinstance(result, dict):
+            new = result
+        else:
+            several = list(result) if isinstance(result, tuple | list) else [result]
+            new = {n: v for n, v in zip(live, several, strict=False) if np.shape(v) == live[n].shape}
+        for name, value in live.items():
+            if name in new:
+                value[...] = new[name]
+
+    def parameters(self) -> dict[str, Array]:
+        """Name to live array."""
+        return values(self.places, self.state)
+
+    def reading(self, dialect: str) -> Reading:
+        """As a reading."""
+        step = self.step if "update" in self.parts else None
+        gradients = None if step else self.gradients
+        subject = Subject(self.parameters, self.loss, step, gradients, self.features, self.classes)
+        facts = {"parameters": ", ".join(self.parameters()), "labels": self.form.told}
+        facts |= {
+            role: f"{type(self.state[self.root]).__name__}.{n}" if self.methods else n for role, n in self.parts.items()
+        }
+        functions = {role: self.function(name) for role, name in self.parts.items()}
+        functions.setdefault("backward", functions["loss"])
+        return Reading(subject, dialect, facts, functions)
+
+
+def matched(result: Any, known: Mapping[str, Any], owner: Any, wanted: Mapping[str, Array]) -> dict[str, Array] | None:
+    """Gradients for all parameters out of what a function returned or left behind, None where they are not there."""
+    offers: list[Mapping[str, Any]] = []
+    several = list(result) if isinstance(result, tuple) else [result]
+    offers += [one for one in several if isinstance(one, dict)]
+    offers.append(known)
+    if own(owner):
+        left = vars(owner)
+        offers += [v for n, v in left.items() if isinstance(v, dict) and "grad" in n.lower()]
+        offers.append(left)
+    for offer in offers:
+        names = {str(n).lower(): n for n in offer}
+        found = {}
+        for name, value in wanted.items():
+            low = name.lower().replace(".", "")
+            keys = (f"d{low}", f"d_{low}", f"grad_{low}", f"{low}_grad", f"g{low}", f"grad{low}", low)
+            key = next((k for k in keys if k in names and (k != low or offer is not known)), None)
+            if key is None or np.shape(offer[names[key]]) != value.shape:
+                break
+            found[name] = np.array(offer[names[key]], np.float64)
+        else:
+            return found
+    flat = [np.asarray(one) for one in several if isinstance(one, np.ndarray)]
+    if len(flat) == len(wanted) and all(a.shape == b.shape for a, b in zip(flat, wanted.values(), strict=True)):
+        return dict(zip(wanted, flat, strict=True))
+    return None
+
+
+def machines(
+    namespace: dict[str, Any], root: str, value: Any, returns: Mapping[str, list[str]], forms: tuple[Form, ...] = BATCH
+) -> Iterator[Machine]:
+    """Every way to put the functions around an object together that gives a loss and its gradients."""
+    state = copies({root: value})
+    places = arrays(state, [root])
+    widen(state, places)
+    shapes = {str(i): np.shape(place.get(state)) for i, place in enumerate(places)}
+    for features, classes in ends(shapes)[:3] if 0 < len(places) <= 16 else []:
+        for form in forms:
+            yield from _assembled(namespace, root, state, places, returns, form, features, classes)
+
+
+def _assembled(
+    namespace: dict[str, Any], root: str, state: dict[str, Any], places: list[Place],
+    returns: Mapping[str, list[str]], form: Form, features: int, classes: int,
+) -> Iterator[Machine]:  # fmt: skip
+    """Machines of one form: each loss that works, with each gradient function, with the first update that works."""
+
+    def new(parts: dict[str, str]) -> Machine:
+        return Machine(namespace, root, copies(state), returns, form, features, classes, parts, places)
+
+    plain = new({})
+    x, y = batch(features, classes)
+    for forward in (None, *plain.offered("forward")):
+        for loss in plain.offered("loss"):
+            start = {"loss": loss} | ({"forward": forward} if forward else {})
+            if not _works(
+                new(start), lambda m: m.loss(x, y) != m.loss(x, np.roll(y, 1)) and bool(m.loss(x[:5], y[:5]))
+            ):
+                continue
+            if _works(new(start), lambda m: bool(m.gradients(x, y))):  # loss(x, y) -> loss, grads
+                yield from _updated(new, start, x, y)
+            for backward in plain.offered("backward"):
+                parts = {**start, "backward": backward}
+                if _works(new(parts), lambda m: bool(m.gradients(x, y))):
+                    yield from _updated(new, parts, x, y)
+
+
+def _updated(new: Callable[[dict[str, str]], Machine], parts: dict[str, str], x: Array, y: Array) -> Iterator[Machine]:
+    """With the first update that moves in proportion to the learning rate; and in any case without one."""
+    for update in new(parts).offered("update"):
+        if _works(new({**parts, "update": update}), lambda m: _moves(m, x, y)):
+            yield new({**parts, "update": update})
+            break
+    yield new(parts)
+
+
+def _moves(machine: Machine, x: Array, y: Array) -> bool:
+    """Whether its step moves parameters twice as far at twice the rate."""
+    moved = []
+    start = {name: np.array(value) for name, value in machine.parameters().items()}
+    for lr in (2.0**-20, 2.0**-19):
+        for name, value in machine.parameters().items():
+            value[...] = start[name]
+        machine.step(x, y, lr)
+        moved.append(np.concatenate([(v - start[n]).ravel() for n, v in machine.parameters().items()]))
+    return bool(moved[0].any()) and bool(np.linalg.norm(moved[1] - 2 * moved[0]) < 0.6 * np.linalg.norm(moved[1]))
+
+
+def _works(machine: Machine, test: Callable[[Machine], bool]) -> bool:
+    """Whether a test passes at a random point, without an exception."""
+    rng = np.random.default_rng(1)
+    for value in machine.parameters().values():
+        value[...] = rng.standard_normal(value.shape) * (1.5 / np.sqrt(max(value.shape)))
+    try:
+        return test(machine)
+    except Exception:  # arguments that are not there, shapes that do not fit
+        return False
+
+
+def returned(tree: ast.Module | None) -> dict[str, list[str]]:
+    """The names that each function's last return gives back, in their order; a value without a name is ""."""
+    found: dict[str, list[str]] = {}
+    for node in ast.walk(tree) if tree is not None else ():
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        last = [n.value for n in ast.walk(node) if isinstance(n, ast.Return) and n.value is not None]
+        if last:
+            parts = last[-1].elts if isinstance(last[-1], ast.Tuple) else [last[-1]]
+            found[node.name] = [part.id if isinstance(part, ast.Name) else "" for part in parts]
+    return found

@@ -1,0 +1,126 @@
+"""Places: where float arrays live in somebody's objects, however deep, and how to read and to replace them there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects.roles import is_buffer, own, role
+from handgrad.core.arrays import Array
+
+_DEEP, _MANY, _LARGE = 5, 400, 20_000_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """One float array: `root` is the name at the top, `path` the keys, indices and attributes that lead on from there.
+
+    Attributes:
+        root: a name in the namespace.
+        path: ("item", key) or ("attr", name), one for each step down.
+    """
+
+    root: str
+    path: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """As people would write it: W1, params['W1'] as W1, net.weights[0] as weights[0]."""
+        text = "" if self.path else self.root
+        for i, (kind, key) in enumerate(self.path):
+            last = i == len(self.path) - 1
+            if kind == "attr":
+                text = f"{text}.{key}" if text else str(key)
+            elif isinstance(key, str):
+                text = key if last and all(k == "attr" for k, _ in self.path[:i]) else f"{text}.{key}"
+            else:
+                text = f"{text or self.root}[{key}]"
+        return text
+
+    def get(self, world: Mapping[str, Any]) -> Any:
+        """What stands there now."""
+        value = world[self.root]
+        for step in self.path:
+            value = _down(value, *step)
+        return value
+
+    def put(self, world: dict[str, Any], new: Any) -> None:
+        """Let another array stand there."""
+        if not self.path:
+            world[self.root] = new
+            return
+        holder = world[self.root]
+        for step in self.path[:-1]:
+            holder = _down(holder, *step)
+        kind, key = self.path[-1]
+        if kind == "attr":
+            setattr(holder, key, new)
+        else:
+            holder[key] = new
+
+
+def arrays(world: Mapping[str, Any], roots: list[str]) -> list[Place]:
+    """Float arrays of one or two dimensions below some names that may be parameters, each array once."""
+    seen: set[int] = set()
+    found: list[Place] = []
+    for root in roots:
+        if role(root) in ("x", "y", "rows", "gradients") and not own(world[root]):
+            continue
+        for place in _below(Place(root), world[root], seen):
+            found.append(place)
+            if len(found) > _MANY:
+                return found
+    return found
+
+
+def _below(place: Place, value: Any, seen: set[int]) -> Iterator[Place]:
+    key = str(place.path[-1][1]) if place.path else place.root
+    if is_buffer(key) or id(value) in seen:
+        return
+    if isinstance(value, np.ndarray):
+        seen.add(id(value))
+        if value.dtype.kind == "f" and value.ndim in (1, 2) and 0 < value.size < _LARGE and value.flags.writeable:
+            yield place
+        elif value.dtype == object:
+            for i, one in enumerate(value.reshape(-1) if value.ndim == 1 else ()):
+                yield from _below(Place(place.root, (*place.path, ("item", i))), one, seen)
+        return
+    if len(place.path) >= _DEEP:
+        return
+    steps: list[tuple[tuple[str, Any], Any]] = []
+    if isinstance(value, dict):
+        steps = [(("item", k), v) for k, v in value.items()]
+    elif isinstance(value, list):
+        steps = [(("item", i), v) for i, v in enumerate(value[:100])]
+    elif own(value):
+        steps = [(("attr", k), v) for k, v in getattr(value, "__dict__", {}).items()]
+    if steps:
+        seen.add(id(value))
+    for step, inner in steps:
+        if role(str(step[1])) not in ("x", "y", "gradients") or isinstance(inner, list):
+            yield from _below(Place(place.root, (*place.path, step)), inner, seen)
+
+
+def widen(world: dict[str, Any], places: list[Place]) -> None:
+    """Bring the arrays to float64, each in its own memory, where their owner lets one."""
+    for place in places:
+        try:
+            place.put(world, np.array(place.get(world), np.float64))
+        except (AttributeError, TypeError):
+            continue
+
+
+def _down(value: Any, kind: str, key: Any) -> Any:
+    return getattr(value, key) if kind == "attr" else value[key]
+
+
+def values(places: list[Place], world: Mapping[str, Any]) -> dict[str, Array]:
+    """Name to live array; a name that stands for two places is told apart by its root."""
+    names = [place.name for place in places]
+    return {
+        (name if names.count(name) == 1 else f"{place.root}.{name}"): place.get(world)
+        for name, place in zip(names, places, strict=True)
+    }

@@ -1,0 +1,203 @@
+"""Scalars: a Value with .data and .grad whose backward() walks a graph, and neurons made of them, as in micrograd.
+
+The numbers of a layer are shown as arrays, and written into the Values before each call. Their graph is built by the
+file's own operators, so that a wrong derivative in any of them is seen.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects.reading import Reading
+from handgrad.audit.dialects.roles import own
+from handgrad.audit.dialects.world import World, copies
+from handgrad.audit.subject import Subject
+from handgrad.core.arrays import Array
+
+_SIZES = (3, 4, 2)  # each number is a Python object: a small net is audited as well, and at once
+_RESETS = ("zero_grad", "zero_grads", "reset_grad", "clear_grad")
+
+
+@dataclass
+class Layer:
+    """Neurons of one layer: their weights and biases as Values."""
+
+    weights: list[list[Any]]
+    biases: list[Any]
+
+
+class Scalars:
+    """A network of Values, seen as arrays.
+
+    Args:
+        namespace: the file's names.
+        net: a callable that takes a list of numbers.
+        value: the class of its numbers.
+    """
+
+    def __init__(self, namespace: dict[str, Any], net: Any, value: type) -> None:
+        self.namespace, self.value = namespace, value
+        self.net = copies({"net": net})["net"]
+        self.layers = layers(self.net, value)
+        self.arrays: dict[str, Array] = {}
+        for i, layer in enumerate(self.layers, 1):
+            self.arrays[f"W{i}"] = np.array([[float(v.data) for v in row] for row in layer.weights])
+            if layer.biases:
+                self.arrays[f"b{i}"] = np.array([float(v.data) for v in layer.biases])
+        self.features = len(self.layers[0].weights[0]) if self.layers else 0
+        self.classes = len(self.layers[-1].weights) if self.layers else 0
+
+    def values(self, name: str) -> list[Any]:
+        """The Values behind an array, in its order."""
+        layer = self.layers[int(name[1:]) - 1]
+        return [v for row in layer.weights for v in row] if name[0] == "W" else layer.biases
+
+    def push(self) -> None:
+        """Write the arrays into the Values."""
+        for name, array in self.arrays.items():
+            for value, number in zip(self.values(name), array.reshape(-1), strict=True):
+                value.data = float(number)
+
+    def loss(self, x: Array, y: Array) -> float:
+        """The loss of a batch as a plain number."""
+        self.push()
+        with World(self.namespace, {}).laid({}):
+            return float(self._loss(x, y).data)
+
+    def _loss(self, x: Array, y: Array) -> Any:
+        """The sum of squared errors, built of the file's own operators."""
+        total: Any = None
+        for row, label in zip(x, y, strict=True):
+            out = self.net([self.value(float(v)) for v in row])
+            outs = list(out) if isinstance(out, list | tuple) else [out]
+            wanted = [float(label)] if self.classes == 1 else [float(k == label) for k in range(self.classes)]
+            for one, t in zip(outs, wanted, strict=True):
+                error = one - t
+                squared = error * error if not hasattr(error, "__pow__") else error**2
+                total = squared if total is None else total + squared
+        return total
+
+    def gradients(self, x: Array, y: Array) -> dict[str, Array]:
+        """What backward() leaves in .grad, after the reset that the net or the loop around it would do."""
+        self.push()
+        reset = next((getattr(self.net, n) for n in _RESETS if callable(getattr(self.net, n, None))), None)
+        with World(self.namespace, {}).laid({}):
+            if reset is not None:
+                reset()
+            else:
+                for name in self.arrays:
+                    for value in self.values(name):
+                        value.grad = 0.0
+            self._loss(x, y).backward()
+        return {
+            name: np.array([float(v.grad) for v in self.values(name)]).reshape(array.shape)
+            for name, array in self.arrays.items()
+        }
+
+    def reading(self) -> Reading:
+        """As a reading."""
+        subject = Subject(lambda: self.arrays, self.loss, None, self.gradients, self.features, self.classes)
+        kind = type(self.net)
+        functions: dict[str, Any] = {"backward": getattr(self.value, "backward", None)}
+        functions["forward"] = getattr(kind, "__call__", None) or getattr(kind, "forward", None)
+        functions |= {
+            n: f for n, f in vars(self.value).items() if inspect.isfunction(f) and n not in ("__init__", "backward")
+        }
+        facts = {
+            "parameters": ", ".join(self.arrays),
+            "forward": f"{kind.__name__}.__call__",
+            "backward": f"{self.value.__name__}.backward",
+            "loss": "the sum of squared errors, of the file's own operators",
+            "labels": "one-hot, one sample at a time",
+        }
+        return Reading(subject, "scalars", facts, functions)
+
+
+def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
+    """Networks of scalar Values: a small one of each class that takes sizes, then those of the file."""
+    del tree
+    for value in [kind for kind in namespace.values() if isinstance(kind, type) and is_value(kind)]:
+        for net in _nets(namespace, value):
+            try:
+                found = Scalars(namespace, net, value)
+                if found.layers and 0 < sum(a.size for a in found.arrays.values()) < 2000:
+                    found.gradients(np.full((1, found.features), 0.5), np.zeros(1, np.int64))
+                    yield found.reading()
+            except Exception:  # it wants to be called in another way
+                continue
+
+
+def is_value(kind: type) -> bool:
+    """Whether a class is one of numbers that know their gradient: .data, .grad, backward(), + and *."""
+    if not callable(getattr(kind, "backward", None)) or not hasattr(kind, "__mul__") or not hasattr(kind, "__add__"):
+        return False
+    try:
+        made = kind(0.5)
+        return isinstance(made.data, int | float | np.floating) and hasattr(made, "grad")
+    except Exception:  # it takes more than a number
+        return False
+
+
+def _nets(namespace: dict[str, Any], value: type) -> Iterator[Any]:
+    features, hidden, classes = _SIZES
+    for kind in [k for k in list(namespace.values()) if isinstance(k, type) and k is not value]:
+        for arguments in ((features, [hidden, classes]), ([features, hidden, classes],), (features, hidden, classes)):
+            made = _made(kind, arguments, namespace)
+            if made is not None and callable(made) and len(layers(made, value)) > 1:
+                yield made
+                break
+    yield from (v for v in list(namespace.values()) if own(v) and callable(v) and len(layers(v, value)) > 0)
+
+
+def _made(kind: Callable[..., Any], arguments: tuple[Any, ...], namespace: dict[str, Any]) -> Any:
+    try:
+        with World(namespace, {}).laid({}):
+            return kind(*arguments)
+    except Exception:  # other arguments
+        return None
+
+
+def layers(net: Any, value: type) -> list[Layer]:
+    """The layers of a net, from its attributes: neurons are objects with a list of Values."""
+    found: list[Layer] = []
+    _gather(net, value, found, set(), 0)
+    return found
+
+
+def _gather(thing: Any, value: type, found: list[Layer], seen: set[int], depth: int) -> None:
+    if depth > 6 or id(thing) in seen or isinstance(thing, value):
+        return
+    seen.add(id(thing))
+    if isinstance(thing, list | tuple) and thing:
+        neurons = [_neuron(one, value) for one in thing]
+        if all(neuron is not None for neuron in neurons):
+            weights = [neuron[0] for neuron in neurons if neuron is not None]
+            biases = [neuron[1] for neuron in neurons if neuron is not None and neuron[1] is not None]
+            found.append(Layer(weights, biases if len(biases) == len(weights) else []))
+            return
+        for one in thing:
+            _gather(one, value, found, seen, depth + 1)
+    elif own(thing):
+        if (alone := _neuron(thing, value)) is not None:
+            found.append(Layer([alone[0]], [alone[1]] if alone[1] is not None else []))
+            return
+        for inner in vars(thing).values():
+            if isinstance(inner, list | tuple) or own(inner):
+                _gather(inner, value, found, seen, depth + 1)
+
+
+def _neuron(thing: Any, value: type) -> tuple[list[Any], Any] | None:
+    """(weights, bias) of an object with one list of Values and perhaps one Value."""
+    if not own(thing) or isinstance(thing, value):
+        return None
+    lists = [
+        v for v in vars(thing).values() if isinstance(v, list | tuple) and v and all(isinstance(e, value) for e in v)
+    ]
+    single = [v for v in vars(thing).values() if isinstance(v, value)]
+    return (list(lists[0]), single[0] if single else None) if len(lists) == 1 else None

@@ -1,0 +1,105 @@
+"""Sizes: how many features and classes a net of given arrays has, and small free sizes for one that is not made yet."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from handgrad.audit.dialects.roles import role, words
+
+FEATURES, HIDDEN, CLASSES = 6, 7, 4  # distinct, and none of them a number of rows that is tried
+_PUT_ASIDE = re.compile(r"reg|lambda|lmbda|lambd|weight_?decay|^l[12]|^wd$|drop(out)?|^p_drop|penalty")
+_TURNS = re.compile(r"epoch|iter|steps|rounds|generations")
+_IN = re.compile(
+    r"^n_?x$|^n_?in|in(put)?_?(s|size|dim|dims|features|nodes|neurons|units|layer)*$|features|inputs|^d(_in)?$|^nin$"
+)
+_OUT = re.compile(
+    r"^n_?y$|^n_?out|out(put)?_?(s|size|dim|features|nodes|neurons|units|layer)*$|classes|outputs|^c$|^k$|^nouts?$|labels"
+)
+_HIDDEN = re.compile(r"hid|^n_?h\d*$|^h\d*$|units|neurons|mid")
+_LIST = re.compile(r"^sizes$|layers?$|layers?_?(dims?|sizes?|list)|dims$|arch|structure|shape|topology|nodes$|^nouts$")
+
+
+def aside(name: str) -> float | None:
+    """What a setting is given so that it takes no part: no regularisation, no dropout; None for any other name."""
+    if re.search(r"keep", name.lower()):
+        return 1.0
+    return 0.0 if _PUT_ASIDE.search(name.lower()) else None
+
+
+def setting(name: str, default: Any) -> Any:
+    """A value for an argument that tells about sizes, learning rate or turns; None where the name does not say."""
+    low = name.lower()
+    if aside(name) is not None and "layer" not in low:
+        return aside(name)
+    if role(name) == "rate":
+        return 0.125
+    if _TURNS.search(low):
+        return 1
+    if isinstance(default, int | float | str | bool) and default is not None:
+        return default
+    several = isinstance(default, list | tuple) or low.endswith("s") or "list" in words(name)
+    if _HIDDEN.search(low):
+        return [HIDDEN] if several and not re.search("units|neurons|nodes", low) else HIDDEN
+    if _LIST.search(low):
+        return [FEATURES, HIDDEN, CLASSES]
+    if _IN.search(low):
+        return FEATURES
+    return CLASSES if _OUT.search(low) else None
+
+
+def make(call: Callable[..., Any]) -> Iterator[Any]:
+    """What a class or function makes at small free sizes, each way that works; all the same where it takes no sizes."""
+    try:
+        wanted = list(inspect.signature(call).parameters.values())
+    except (TypeError, ValueError):
+        return
+    plain = [one for one in wanted if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    given: dict[str, Any] = {}
+    for one in plain:
+        default = None if one.default is one.empty else one.default
+        value = setting(one.name, default)
+        if value is None and one.default is one.empty:
+            return
+        if value is not None:
+            given[one.name] = value
+    tries: list[dict[str, Any]] = [given]
+    if any(isinstance(value, list) for value in given.values()):
+        tries.append({k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in given.items()})
+    else:
+        tries.append({k: [v] if v == HIDDEN else v for k, v in given.items()})
+    for arguments in tries:
+        try:
+            yield call(**arguments)
+        except Exception:  # somebody else's code may raise anything
+            continue
+
+
+def ends(shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[int, int]]:
+    """(features, classes) that arrays of these shapes, in their order, can lead between, the plainest first.
+
+    A matrix lies either way round; one with a side of 1 may as well be a bias that is a row or a column.
+    """
+    found: list[tuple[int, int, int]] = []  # how many biases are missing, features, classes
+    for features, outputs, biases in _paths(list(shapes.values()), None):
+        if outputs and len(biases) <= len(outputs) and all(size in outputs for size in biases):
+            found.append((len(outputs) - len(biases), features, outputs[-1]))
+    return list(dict.fromkeys(one[1:] for one in sorted(found, key=lambda one: one[0])))
+
+
+def _paths(shapes: list[tuple[int, ...]], size: int | None) -> Iterator[tuple[int, list[int], list[int]]]:
+    """(first input, outputs of the layers, sizes of the biases) for each way to read the shapes."""
+    if not shapes:
+        yield 0, [], []
+        return
+    shape, rest = shapes[0], shapes[1:]
+    if len(shape) == 2:
+        for inputs, outputs in dict.fromkeys((shape, shape[::-1])):
+            if size is None or inputs == size:
+                for _, more, biases in _paths(rest, outputs):
+                    yield inputs, [outputs, *more], biases
+    if len(shape) < 2 or min(shape) == 1:
+        for features, outs, biases in _paths(rest, size):
+            yield features, outs, [max(shape, default=1), *biases]

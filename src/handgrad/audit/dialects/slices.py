@@ -1,0 +1,308 @@
+"""Slices: cut the training loop out of somebody's file, as code that can be run for one batch.
+
+What stands in the loop runs as it was written. Left out are the lines that choose the batch, for the batch is given,
+and those that need what is not there, such as the score on test data.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from handgrad.audit.dialects.edits import base, callee, reads
+from handgrad.audit.dialects.roles import role, words
+
+ONCE = "_once_"
+_QUIET = {"print", "input", "display", "show", "sleep", "savefig"}
+
+
+@dataclass
+class Scope:
+    """Where a loop can stand: the file itself, a function, or a method of a class.
+
+    Attributes:
+        name: "" for the file, else of the function: "train", or "Net.train".
+        body: its statements, in order.
+        node: the function's definition.
+        owner: the class that a method belongs to.
+    """
+
+    name: str
+    body: list[ast.stmt]
+    node: ast.FunctionDef | None = None
+    owner: str = ""
+
+    @property
+    def arguments(self) -> list[str]:
+        """Names of the arguments, `self` included."""
+        if self.node is None:
+            return []
+        a = self.node.args
+        return [one.arg for one in (*a.posonlyargs, *a.args, *a.kwonlyargs)]
+
+    def defaults(self) -> dict[str, ast.expr]:
+        """Default of each argument that has one."""
+        if self.node is None:
+            return {}
+        a = self.node.args
+        plain = [*a.posonlyargs, *a.args]
+        found = {one.arg: value for one, value in zip(plain[len(plain) - len(a.defaults) :], a.defaults, strict=True)}
+        found |= {one.arg: value for one, value in zip(a.kwonlyargs, a.kw_defaults, strict=True) if value is not None}
+        return found
+
+
+@dataclass
+class Slice:
+    """A loop's body, ready to be compiled.
+
+    Attributes:
+        scope: where it stands.
+        before: the statements ahead of the loop, outer loops' included.
+        body: one turn of the loop.
+        targets: the names that the loop itself sets.
+        inputs: names that are given the batch: {"xb": "x", "yb": "y"}.
+        losses: names that may hold the loss after a turn.
+        lines: first and last line in the file.
+    """
+
+    scope: Scope
+    before: list[ast.stmt]
+    body: list[ast.stmt]
+    targets: dict[str, int]
+    inputs: dict[str, str] = field(default_factory=dict)
+    losses: list[str] = field(default_factory=list)
+    lines: tuple[int, int] = (0, 0)
+
+
+def scopes(tree: ast.Module) -> list[Scope]:
+    """The file, its functions, the methods of its classes."""
+    found = [Scope("", _flat(tree.body))]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef):
+                    found.append(Scope(f"{node.name}.{inner.name}", inner.body, inner, node.name))
+    methods = {id(scope.node) for scope in found}
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and id(n) not in methods]
+    return found + [Scope(node.name, node.body, node) for node in functions]
+
+
+def _flat(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements of a file, with those under `if __name__ == "__main__"` and `try` brought up among them."""
+    found: list[ast.stmt] = []
+    for one in body:
+        if (isinstance(one, ast.If) and "__name__" in reads(one.test)) or isinstance(one, ast.Try | ast.With):
+            found += _flat(one.body)
+        else:
+            found.append(one)
+    return found
+
+
+def slices(scope: Scope) -> Iterator[Slice]:
+    """Each loop in a scope that changes something, the innermost ones first, with each way to hand it a batch."""
+    for before, loop in _loops(scope.body, []):
+        body = [copy.deepcopy(one) for one in loop.body]
+        if not _changes(body):
+            continue
+        targets = _targets(loop)
+        lines = (loop.lineno, loop.end_lineno or loop.lineno)
+        for kept, inputs in _inputs(scope, before, body, targets):
+            yield Slice(scope, before, kept, targets, inputs, [], lines)
+
+
+def _loops(body: list[ast.stmt], before: list[ast.stmt]) -> Iterator[tuple[list[ast.stmt], ast.For | ast.While]]:
+    """(what stands before, loop), inner loops ahead of those around them."""
+    ahead = list(before)
+    for one in body:
+        if isinstance(one, ast.For | ast.While):
+            yield from _loops(one.body, ahead)
+            yield ahead, one
+        elif isinstance(one, ast.If | ast.With | ast.Try):
+            yield from _loops(one.body, ahead)
+        ahead = [*ahead, one]
+
+
+def _changes(body: list[ast.stmt]) -> bool:
+    """Whether a body holds anything that may be an update."""
+    for node in (n for one in body for n in ast.walk(one)):
+        if isinstance(node, ast.AugAssign | ast.Call):
+            return True
+        if isinstance(node, ast.Assign) and stores(node) & reads(node.value):
+            return True
+    return False
+
+
+def _targets(loop: ast.For | ast.While) -> dict[str, int]:
+    """What the loop's own names are set to: 0 where they choose samples, else 1, so that no `i % 100 == 0` holds."""
+    if isinstance(loop, ast.While):
+        return {}
+    chosen = {
+        name for one in loop.body for n in ast.walk(one) if isinstance(n, ast.Subscript) for name in reads(n.slice)
+    }
+    return {name: 0 if name in chosen else 1 for name in stores(loop.target)}
+
+
+def _inputs(
+    scope: Scope, before: list[ast.stmt], body: list[ast.stmt], targets: dict[str, int]
+) -> Iterator[tuple[list[ast.stmt], dict[str, str]]]:
+    """(body, names that get the batch): those of the loop, those chosen at its beginning, or the whole data."""
+    looped = {name: role(name) for name in targets if role(name) in ("x", "y")}
+    chosen: dict[str, str] = {}
+    kept: list[ast.stmt] = []
+    for one in body:
+        names = _chosen(one, targets)
+        if names and not set(names) & set(chosen):
+            chosen |= names
+        else:
+            kept.append(one)
+    free = {name: role(name) for name in free_names(body) if role(name) in ("x", "y")}
+    for names, rest in ((looped | chosen, kept), (looped, body), (free, body)):
+        if set(names.values()) == {"x", "y"}:
+            yield rest, free | names
+
+
+def _chosen(one: ast.stmt, targets: Mapping[str, int]) -> dict[str, str]:
+    """The names of data and labels that a statement takes out of the whole, none if it does something else."""
+    if not isinstance(one, ast.Assign) or len(one.targets) != 1:
+        return {}
+    names = {name: role(name) for name in stores(one)}
+    value = one.value
+    calls = [w for n in ast.walk(value) if isinstance(n, ast.Call) for w in words(callee(n))]
+    picks = any(isinstance(n, ast.Subscript) for n in ast.walk(value)) or {"batch", "next", "take", "sample"} & set(
+        calls
+    )
+    plain = all(isinstance(t, ast.Name | ast.Tuple | ast.List) for t in one.targets)
+    if not names or not plain or not picks or set(names.values()) - {"x", "y"} or stores(one) & reads(value):
+        return {}
+    return names
+
+
+def stores(node: ast.AST) -> set[str]:
+    """All names that are bound anywhere below."""
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def touches(node: ast.AST) -> set[str]:
+    """Names that are bound or whose object may be changed: W1 = ..., p['W1'] = ..., layers.append(...)."""
+    found = {n.name for n in ast.walk(node) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    for n in ast.walk(node):
+        if isinstance(n, ast.Name | ast.Subscript | ast.Attribute) and isinstance(n.ctx, ast.Store):
+            found.add(base(n))
+        elif isinstance(n, ast.Expr) and isinstance(n.value, ast.Call) and isinstance(n.value.func, ast.Attribute):
+            found.add(base(n.value.func))
+        elif isinstance(n, ast.Import | ast.ImportFrom):
+            found |= {(a.asname or a.name).split(".")[0] for a in n.names}
+    return found - {""}
+
+
+def free_names(body: list[ast.stmt]) -> list[str]:
+    """Names that a body reads before it binds them itself, in the order of reading."""
+    bound: set[str] = set()
+    found: list[str] = []
+    for one in body:
+        inner = stores(one) if isinstance(one, ast.For | ast.While | ast.If | ast.With) else set()
+        loose = {
+            n.id
+            for n in ast.walk(one)
+            if isinstance(n, ast.comprehension)
+            for n in ast.walk(n.target)
+            if isinstance(n, ast.Name)
+        }
+        early = _early(one, bound) if isinstance(one, ast.If | ast.For | ast.While | ast.With) else reads(one) - bound
+        names = sorted(early - loose)
+        if isinstance(one, ast.AugAssign):
+            names += [base(one.target)] if base(one.target) not in bound else []
+        found += [name for name in names if name not in found]
+        bound |= stores(one) | inner
+    return [name for name in found if name and not hasattr(builtins, name)]
+
+
+def _early(one: ast.stmt, bound: set[str]) -> set[str]:
+    """Names that a compound statement reads before it binds them."""
+    if isinstance(one, ast.For):
+        return (reads(one.iter) - bound) | (set(free_names(one.body)) - bound - stores(one.target))
+    if isinstance(one, ast.While | ast.If):
+        inner = set(free_names(one.body)) | set(free_names(one.orelse))
+        return (reads(one.test) - bound) | (inner - bound)
+    return reads(one) - stores(one) - bound
+
+
+def needed(before: list[ast.stmt], names: set[str]) -> list[ast.stmt]:
+    """Of the statements before a loop, those that lead to some names, and no others. Loops in between run whole."""
+    kept: list[ast.stmt] = []
+    wanted = set(names)
+    for one in reversed(before):
+        if isinstance(one, ast.Expr) and _is_quiet(one):
+            continue
+        if touches(one) & wanted:
+            kept.append(copy.deepcopy(one))
+            wanted |= reads(one)
+    return kept[::-1]
+
+
+def _is_quiet(one: ast.stmt) -> bool:
+    """Whether a statement only shows something."""
+    if not isinstance(one, ast.Expr) or not isinstance(one.value, ast.Call):
+        return False
+    return callee(one.value) in _QUIET or base(one.value.func) in (
+        "plt",
+        "ax",
+        "axes",
+        "fig",
+        "writer",
+        "logger",
+        "logging",
+        "wandb",
+        "pbar",
+    )
+
+
+def without_missing(body: list[ast.stmt], known: set[str]) -> list[ast.stmt]:
+    """The body without the lines that need names which are not there, and without those that need what they made."""
+    missing = {name for name in free_names(body) if name not in known}
+    kept = []
+    for one in body:
+        if _is_quiet(one) or (reads(one) & missing and isinstance(one, ast.Assign | ast.Expr | ast.AugAssign)):
+            missing |= stores(one)
+            continue
+        if isinstance(one, ast.If):
+            one.body = without_missing(one.body, known | (stores_all(body) - missing)) or [ast.Pass()]
+            if reads(one.test) & missing:
+                continue
+        missing -= stores(one)
+        kept.append(one)
+    return kept
+
+
+def stores_all(body: list[ast.stmt]) -> set[str]:
+    """All names that a body binds."""
+    return {name for one in body for name in stores(one)}
+
+
+class _Returns(ast.NodeTransformer):
+    """Ends the turn where a function would return; what is nested stays as it is."""
+
+    def visit_Return(self, node: ast.Return) -> ast.stmt:
+        return ast.copy_location(ast.Break(), node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
+        return node
+
+    def visit_Global(self, node: ast.Global) -> ast.stmt:
+        return ast.copy_location(ast.Pass(), node)
+
+    visit_Nonlocal = visit_Global  # type: ignore[assignment]
+
+
+def runnable(body: list[ast.stmt], *, once: bool) -> Any:
+    """Compiled code; `once` wraps it so that `break` and `continue` end the turn."""
+    inner: list[ast.stmt] = [_Returns().visit(copy.deepcopy(one)) for one in body] or [ast.Pass()]
+    if once:
+        loop = ast.For(ast.Name(ONCE, ast.Store()), ast.Tuple([ast.Constant(0)], ast.Load()), inner, [])
+        inner = [loop]
+    tree = ast.fix_missing_locations(ast.Module(inner, []))
+    return compile(tree, "<audit>", "exec")

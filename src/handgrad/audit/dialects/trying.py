@@ -1,0 +1,223 @@
+"""Trying: which loops of a file can be run, on which form of batch, and which of their arrays are the parameters.
+
+Parameters are not told by their names: they are what the loss of a turn depends on.
+"""
+
+from __future__ import annotations
+
+import ast
+import types
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects import silent
+from handgrad.audit.dialects.edits import reads, resolver
+from handgrad.audit.dialects.forms import BATCH, EACH, Form
+from handgrad.audit.dialects.places import Place, arrays, widen
+from handgrad.audit.dialects.reading import Reading
+from handgrad.audit.dialects.roles import CALLED, is_loss
+from handgrad.audit.dialects.sizes import CLASSES, FEATURES, ends, make
+from handgrad.audit.dialects.slices import Scope, Slice, free_names, stores
+from handgrad.audit.dialects.turns import Loop, batch
+from handgrad.audit.dialects.world import copies, reachable
+from handgrad.audit.subject import Subject
+from handgrad.core.arrays import Array
+
+_MANY = 40  # readings of one loop
+
+
+def loops(namespace: dict[str, Any], cuts: list[Slice], dialect: Callable[[list[Place]], str]) -> Iterator[Reading]:
+    """Every loop that can be run and that changes what its loss depends on, as readings."""
+    for cut in cuts:
+        given = _owner(namespace, cut.scope)
+        if given is None:
+            continue
+        found = 0
+        for form in (*BATCH, *EACH):
+            for rows in (True, False):
+                try:
+                    ready = list(_ready(namespace, cut, form, rows, given))
+                except Exception:  # somebody else's code may raise anything
+                    continue
+                for loop, name in ready:
+                    yield from _readings(loop, name, dialect)
+                    found += 1
+                if ready:
+                    break
+            if found >= _MANY:
+                break
+
+
+def _owner(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any] | None:
+    """`self` for a method: an instance of its class in the file, or one made at small sizes; None without any."""
+    if not scope.owner or not scope.arguments:
+        return {}
+    kind = namespace.get(scope.owner)
+    if not isinstance(kind, type):
+        return None
+    made = next((v for v in namespace.values() if type(v) is kind), None)
+    if made is None:
+        made = next(iter(make(kind)), None)
+    return None if made is None else {scope.arguments[0]: made}
+
+
+def _ready(
+    namespace: dict[str, Any], cut: Slice, form: Form, rows: bool, given: Mapping[str, Any]
+) -> Iterator[tuple[Loop, str]]:
+    """Loops with the name of a loss, where a turn runs, changes parameters in proportion to lr, and tells its loss."""
+    first = Loop(namespace, cut, form, rows, given)
+    first.prepare(FEATURES, CLASSES, literal=False)
+    roots = [n for n in first.state if n not in cut.inputs]
+    first.places = _candidates(first, roots)
+    shapes = {str(i): np.shape(p.get(first.state)) for i, p in enumerate(first.places)}
+    for features, classes in ends(shapes)[:4] if len(shapes) <= 16 else []:
+        for literal in (False, True):
+            loop = Loop(namespace, cut, form, rows, given)
+            loop.places = first.places
+            try:
+                loop.prepare(features, classes, literal=literal)
+                loop.places = _candidates(loop, roots)
+                names = _tried(loop)
+            except Exception:  # labels in another form, other sizes: somebody else's code says it in many ways
+                break
+            if names:
+                yield from ((loop, name) for name in names)
+                break
+
+
+def _candidates(loop: Loop, roots: list[str]) -> list[Place]:
+    near = set(reachable(loop.namespace, free_names(loop.kept))) | set(free_names(loop.kept)) | {"self"}
+    return arrays(loop.state, [n for n in roots if n in loop.state and n in near])
+
+
+def _tried(loop: Loop) -> list[str]:
+    """Names of losses that depend on labels and parameters, after trying; keeps those parameters. Empty if it fails."""
+    widen(loop.state, loop.places)
+    loop.fresh = copies(loop.state)
+    rng = np.random.default_rng(5)
+    x, y = batch(loop.features, loop.classes)
+    start = {place: np.array(place.get(loop.state)) for place in loop.places}
+    for place, value in start.items():
+        place.put(loop.state, rng.standard_normal(value.shape) * (1.5 / np.sqrt(max(value.shape, default=1))))
+    point = {place: np.array(place.get(loop.state)) for place in loop.places}
+    names = _labelled(loop, x, y)
+    if not names:
+        loop.output = _output(loop, x, y)
+        if not loop.output:
+            return []
+
+    def told() -> Any:
+        return loop.outputs(x, y).tolist() if loop.output else [loop.losses_at(x, y).get(name) for name in names]
+
+    here, alive = told(), []
+    for place, value in point.items():
+        place.put(loop.state, value + 0.1 * rng.standard_normal(value.shape))
+        if told() != here:
+            alive.append(place)
+        place.put(loop.state, np.array(value))
+    loop.places = alive
+    if not alive or not _proportional(loop, x, y):
+        return []
+    loop.state = copies(loop.fresh)
+    return names or [loop.output]
+
+
+def _labelled(loop: Loop, x: Array, y: Array) -> list[str]:
+    """Names of losses that depend on the labels, for any number of rows."""
+    here, other = loop.losses_at(x, y), loop.losses_at(x, np.roll(y, 1))
+    fewer = loop.losses_at(x[:5], y[:5])
+    return [name for name in here if name in other and name in fewer and here[name] != other[name]]
+
+
+def _output(loop: Loop, x: Array, y: Array) -> str:
+    """The last name that a turn binds to one number for each row and class which the labels do not change."""
+    here, other = loop.still(x[:1], y[:1]), loop.still(x[:1], y[1:2])
+    rows = 1 if loop.form.each else len(x)
+    whole = here if loop.form.each else loop.still(x, y)
+    found = ""
+    for name, value in whole.items():
+        if (
+            name in loop.cut.inputs
+            or name in loop.fresh
+            or not isinstance(value, np.ndarray)
+            or value.dtype.kind != "f"
+        ):
+            continue
+        if value.size == rows * loop.classes and name in other and np.array_equal(here[name], other[name]):
+            found = name
+    return found
+
+
+def _proportional(loop: Loop, x: Array, y: Array) -> bool:
+    """Whether a step changes parameters, twice as much at twice a small learning rate, and not at all at 0."""
+    moves = []
+    for lr in (0.0, 2.0**-20, 2.0**-19):
+        state = loop.state
+        loop.state = copies(state)
+        before = {place: np.array(place.get(loop.state)) for place in loop.places}
+        loop.step(x, y, lr)
+        moves.append(np.concatenate([(place.get(loop.state) - v).ravel() for place, v in before.items()]))
+        loop.state = state
+    still, once, twice = moves
+    return (
+        not still.any() and bool(once.any()) and bool(np.linalg.norm(twice - 2 * once) < 1e-2 * np.linalg.norm(twice))
+    )
+
+
+def _readings(loop: Loop, name: str, dialect: Callable[[list[Place]], str]) -> Iterator[Reading]:
+    """A loop as a reading, with the loss of that name; as several, where that is an output and no loss is told."""
+    if loop.output:
+        yield from silent.readings(lambda loss: _reading(loop, loss, "", dialect), loop.outputs)
+    else:
+        yield _reading(loop, lambda x, y: loop.losses_at(x, y)[name], name, dialect)
+
+
+def _reading(
+    loop: Loop, value: Callable[[Array, Array], float], loss: str, dialect: Callable[[list[Place]], str]
+) -> Reading:
+    """A loop as a reading."""
+    subject = Subject(loop.parameters, value, loop.step, None, loop.features, loop.classes)
+    first, last = loop.cut.lines
+    where = f"loop in {loop.cut.scope.name}" if loop.cut.scope.name else "loop"
+    facts = {
+        "parameters": ", ".join(loop.parameters()),
+        "loss": loss if not loss.startswith("_loss_") else "the value that the loop shows",
+        "update": f"{where}, lines {first}-{last}",
+        "labels": loop.form.told,
+    }
+    return Reading(subject, dialect(loop.places), facts, _functions(loop))
+
+
+def _functions(loop: Loop) -> dict[str, Any]:
+    """What takes part, by role: functions of the file that the loop calls, else the lines of the loop themselves."""
+    found: dict[str, Any] = {}
+    for kind, pattern in CALLED.items():
+        for n in (n for one in loop.kept for n in ast.walk(one)):
+            if not isinstance(n, ast.Call):
+                continue
+            called = resolver(loop.namespace | loop.state)(n.func)
+            if isinstance(called, types.FunctionType | types.MethodType) and pattern.search(called.__name__.lower()):
+                found.setdefault(kind, called)
+    roots = {place.root for place in loop.places}
+    for one in (n for s in loop.kept for n in ast.walk(s)):
+        if isinstance(one, ast.AugAssign | ast.Assign):
+            names = stores(one) | reads(one.target if isinstance(one, ast.AugAssign) else one.targets[0])
+            if names & roots:
+                found.setdefault("update", _lines(loop, one))
+            elif any((n[:1] == "d" and len(n) > 1) or "delta" in n or "grad" in n for n in names):
+                found.setdefault("backward", _lines(loop, one))
+            elif any(is_loss(n) for n in names):
+                found.setdefault("loss", _lines(loop, one))
+    found.setdefault("step", _lines(loop, None))
+    return found
+
+
+def _lines(loop: Loop, one: ast.stmt | None) -> Any:
+    """Something with a `__code__` that points at a line of the loop, as a function's does."""
+    line = loop.cut.lines[0] if one is None else one.lineno
+    code = loop.code.replace(
+        co_firstlineno=line, co_filename=str(loop.namespace.get("__file__", "<audit>")), co_name="training loop"
+    )
+    return types.FunctionType(code, {})

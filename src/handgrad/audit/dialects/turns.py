@@ -1,0 +1,241 @@
+"""Turns: one turn of somebody's training loop as a step of a `Subject`, with the parameters that it is found to change.
+
+Which arrays are parameters is not read off their names: those are, on which the loss of a turn depends.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects.edits import RATE, Losses, resolver, with_rate
+from handgrad.audit.dialects.forms import Form
+from handgrad.audit.dialects.places import Place, values
+from handgrad.audit.dialects.roles import is_one_hot, own, role
+from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside, setting
+from handgrad.audit.dialects.slices import Scope, Slice, free_names, needed, runnable, stores, without_missing
+from handgrad.audit.dialects.world import World, copies, holdings, unset
+from handgrad.core.arrays import Array
+
+ROWS = 8
+
+
+class Loop:
+    """A loop of a file, ready to run a turn of it on any batch.
+
+    Args:
+        namespace: the file's names.
+        cut: the loop.
+        form: the form in which it gets its batch.
+        given: arguments of the function that it stands in, as far as they are known.
+    """
+
+    def __init__(self, namespace: dict[str, Any], cut: Slice, form: Form, rows: bool, given: Mapping[str, Any]) -> None:
+        self.namespace, self.cut, self.form, self.count = namespace, cut, form, rows
+        self.given = dict(given)
+        self.features, self.classes = FEATURES, CLASSES
+        losses = Losses()
+        body = losses.give(copy.deepcopy(cut.body))
+        self.losses = losses.names()
+        self.state: dict[str, Any] = {}
+        self.fresh: dict[str, Any] = {}
+        self.body = body
+        self.code: Any = None
+        self.places: list[Place] = []
+        self.output = ""  # the name of the network's output, where the loop tells no loss
+
+    def prepare(self, features: int, classes: int, *, literal: bool) -> None:
+        """Run what stands before the loop with a batch of these sizes, and compile a turn."""
+        self.features, self.classes = features, classes
+        cut, scope = self.cut, self.cut.scope
+        inputs = self.inputs(*batch(features, classes))
+        known = set(self.namespace) | set(inputs) | set(cut.targets)
+        free = set(free_names(self.body))
+        local = set() if scope.node is None else {n for one in cut.before for n in stores(one)} | set(scope.arguments)
+        wanted = {name for name in free if name not in inputs and (name not in known or name in local)}
+        before = needed(cut.before, wanted)
+        names = set(free_names(before)) | free | {"self"}
+        if scope.node is not None:
+            self.given |= {n: v for n, v in self._arguments(scope, inputs).items() if n not in self.given}
+        self.state = holdings(self.namespace, (n for n in names if n not in self.given)) | copies(
+            {n: v for n, v in self.given.items() if n not in inputs}
+        )
+        loops = {n: 1 for n in _targets_of(cut.before) if n not in known}
+        self.state |= {n: v for n, v in loops.items() if n not in inputs}
+        for one in before:
+            self._try(one, inputs)
+        there = set(self.namespace) | set(self.state) | set(inputs) | set(cut.targets) | {RATE}
+        counts = {n: ROWS for n in [*free, *unset(self.namespace, free)] if n not in there and role(n) == "rows"}
+        self.state |= counts
+        body = without_missing(copy.deepcopy(self.body), there | set(counts))
+        if literal:
+            known_values = self.namespace | self.state
+            body = with_rate(body, {place.root for place in self.places}, resolver(known_values))
+        self.kept = body
+        self.code = runnable(body, once=True)
+
+    def _try(self, one: ast.stmt, inputs: Mapping[str, Any]) -> None:
+        """One statement before the loop; what fails leaves its names unset."""
+        world = World(self.namespace, self.state)
+        try:
+            after = world.run(runnable([one], once=False), {**inputs, **self.settings(0.125, ROWS)})
+        except Exception:  # somebody else's code may raise anything
+            return
+        made = stores(one) | set(self.state)
+        self.state = {n: v for n, v in after.items() if n in made and n not in inputs}
+
+    def _arguments(self, scope: Scope, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments of the function: from the batch, from names of the file, from what their names say."""
+        found: dict[str, Any] = {}
+        for name in scope.arguments:
+            default = scope.defaults().get(name)
+            plain: Any = None
+            if default is not None:
+                try:
+                    plain = eval(compile(ast.Expression(default), "<audit>", "eval"), self.namespace)
+                except Exception:  # a default that needs what is not there
+                    plain = None
+            kind = role(name)
+            if name in inputs:
+                continue
+            if kind in ("x", "y"):
+                x, y = batch(self.features, self.classes)
+                found[name] = self.form.data(x) if kind == "x" else self.form.target(y, self.classes)
+            elif kind == "lr":
+                found[name] = 0.125
+            elif kind == "rows":
+                found[name] = ROWS
+            elif name in self.namespace and not callable(self.namespace[name]):
+                found[name] = self.namespace[name]
+            elif (value := setting(name, plain)) is not None:
+                found[name] = value
+            elif default is not None:
+                found[name] = plain
+        return found
+
+    def inputs(self, x: Array, y: Array) -> dict[str, Any]:
+        """The names that get the batch, with the batch in this loop's form."""
+        found: dict[str, Any] = {}
+        for name, kind in self.cut.inputs.items():
+            if kind == "x":
+                found[name] = self.form.data(x)
+            else:
+                hot = is_one_hot(name) and self.form.labels == "numbers" and self.classes > 1
+                form = Form("one-hot", self.form.columns, self.form.each) if hot else self.form
+                found[name] = form.target(y, self.classes)
+        return found
+
+    def settings(self, lr: float, rows: int) -> dict[str, Any]:
+        """Learning rate, number of rows, and regularisation and dropout put aside, by the names of this file."""
+        found: dict[str, Any] = {RATE: lr}
+        for name in [*self.namespace, *self.state, *self.given]:
+            value = self.state.get(name, self.namespace.get(name))
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                continue
+            if role(name) == "lr":
+                found[name] = lr
+            elif role(name) == "rows" and isinstance(value, int) and self.count and name not in ("n", "N"):
+                found[name] = rows
+            elif aside(name) is not None and isinstance(value, float):
+                found[name] = aside(name)
+        return found | {n: v for n, v in self.cut.targets.items() if n not in self.cut.inputs}
+
+    def turn(self, state: dict[str, Any], x: Array, y: Array, lr: float) -> dict[str, Any]:
+        """One turn over a state; all names as they are afterwards."""
+        put_aside(state, lr)
+        rows = 1 if self.form.each else len(x)
+        return World(self.namespace, state).run(self.code, {**self.settings(lr, rows), **self.inputs(x, y)})
+
+    def step(self, x: Array, y: Array, lr: float) -> None:
+        """A training step: one turn, or one turn for each row from the same parameters, their changes averaged."""
+        if not self.form.each:
+            after = self.turn(self.state, x, y, lr)
+            self.state = {n: v for n, v in after.items() if n not in self.cut.inputs}
+            return
+        start = {place: np.array(place.get(self.state)) for place in self.places}
+        moved = {place: np.zeros_like(value) for place, value in start.items()}
+        for i in range(len(x)):
+            for place, value in start.items():
+                place.get(self.state)[...] = value
+            after = self.turn(self.state, x[i : i + 1], y[i : i + 1], lr)
+            self.state = {n: v for n, v in after.items() if n not in self.cut.inputs}
+            for place, value in start.items():
+                moved[place] += place.get(self.state) - value
+        for place, value in start.items():
+            place.get(self.state)[...] = value + moved[place] / len(x)
+
+    def losses_at(self, x: Array, y: Array) -> dict[str, float]:
+        """What each name that may be the loss holds after a turn that moves nothing; the mean over rows one by one."""
+        if self.form.each:
+            each = [self._losses(x[i : i + 1], y[i : i + 1]) for i in range(len(x))]
+            return {
+                name: float(np.mean([one[name] for one in each]))
+                for name in each[0]
+                if all(name in one for one in each)
+            }
+        return self._losses(x, y)
+
+    def still(self, x: Array, y: Array) -> dict[str, Any]:
+        """All names after a turn that moves nothing and leaves nothing behind."""
+        state = copies(self.fresh)
+        for place in self.places:
+            place.put(state, np.array(place.get(self.state)))
+        return self.turn(state, x, y, 0.0)
+
+    def outputs(self, x: Array, y: Array) -> Array:
+        """The network's output as rows (B, C), where the loop has a name for it."""
+        if self.form.each:
+            each = [self.still(x[i : i + 1], y[i : i + 1])[self.output] for i in range(len(x))]
+            return np.array([np.asarray(one, np.float64).reshape(-1) for one in each])
+        found = np.array(self.still(x, y)[self.output], np.float64)
+        return found.T if self.form.columns else found.reshape(len(x), self.classes)
+
+    def _losses(self, x: Array, y: Array) -> dict[str, float]:
+        after = self.still(x, y)
+        return {name: value for name in self.losses if (value := number(after.get(name))) is not None}
+
+    def parameters(self) -> dict[str, Array]:
+        """Name to live array."""
+        return values(self.places, self.state)
+
+
+def _targets_of(before: list[ast.stmt]) -> set[str]:
+    """Names that loops around or before a loop set."""
+    return {name for one in before for n in ast.walk(one) if isinstance(n, ast.For) for name in stores(n.target)}
+
+
+def number(value: Any) -> float | None:
+    """A float out of a number or an array of one number; None of anything else."""
+    if isinstance(value, bool | int | np.bool_ | np.integer):
+        return None
+    if isinstance(value, float | np.floating) or (
+        isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind == "f"
+    ):
+        number = float(np.asarray(value).reshape(-1)[0])
+        return number if np.isfinite(number) else None
+    return None
+
+
+def put_aside(state: Mapping[str, Any], lr: float) -> None:
+    """Set what instances keep as their learning rate, and put their regularisation aside."""
+    for value in list(state.values()):
+        if not own(value):
+            continue
+        for name, number in list(getattr(value, "__dict__", {}).items()):
+            if isinstance(number, float):
+                if role(name) == "lr":
+                    setattr(value, name, lr)
+                elif aside(name) is not None:
+                    setattr(value, name, aside(name))
+
+
+def batch(features: int, classes: int) -> tuple[Array, Array]:
+    """Rows and labels, every class among them as far as they go."""
+    rng = np.random.default_rng(3)
+    x = rng.random((ROWS, features))
+    many = max(classes, 2)
+    return x, (many - 1 - np.arange(ROWS)) % many

@@ -1,0 +1,145 @@
+"""World: somebody's names, with copies of their values laid over them while their code runs, and taken off again."""
+
+from __future__ import annotations
+
+import builtins
+import copy
+import random
+import types
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects.roles import own, role
+
+_LARGE = 5_000_000
+_GONE = object()
+
+
+class World:
+    """A namespace in which code can run without leaving anything behind.
+
+    Functions of the file look up their globals in the file's own namespace; so code runs there, and each name is set
+    back afterwards.
+
+    Args:
+        namespace: the file's names.
+        state: values that take their place while code runs, replaced by what the code makes of them.
+    """
+
+    def __init__(self, namespace: dict[str, Any], state: dict[str, Any]) -> None:
+        self.namespace = namespace
+        self.state = state
+
+    def run(self, code: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Run code over the state and some more values; all names that differ from the file's own afterwards."""
+        with self.laid(given) as after:
+            exec(code, self.namespace)
+        return {k: v for k, v in after.items() if k in self.state or self.namespace.get(k, _GONE) is not v}
+
+    @contextmanager
+    def laid(self, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """While this lasts, the state and some more values are the file's; yields what fills with all names at the end.
+
+        Nothing prints, random numbers are those of one seed, and floating-point accidents are silent.
+        """
+        before = dict(self.namespace)
+        held = random.getstate(), np.random.get_state()
+        after: dict[str, Any] = {}
+        try:
+            self.namespace.update(self.state)
+            self.namespace.update(given)
+            self.namespace["print"] = _silent
+            np.random.seed(0)
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield after
+            after.update(self.namespace)
+        finally:
+            self.namespace.clear()
+            self.namespace.update(before)
+            random.setstate(held[0])
+            np.random.set_state(held[1])
+        after.pop("print", None)
+
+
+def _silent(*args: Any, **settings: Any) -> None:
+    """What stands for `print` while somebody's code runs."""
+
+
+def copies(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Deep copies, with what they share still shared; data sets and what cannot be copied are handed on as they are."""
+    memo: dict[int, Any] = {}
+    found: dict[str, Any] = {}
+    for value in values.values():
+        if isinstance(value, np.ndarray) and value.size > _LARGE:
+            memo[id(value)] = value
+    for name, value in values.items():
+        try:
+            found[name] = copy.deepcopy(value, memo)
+        except Exception:  # a lock, an open file, somebody's own __deepcopy__
+            found[name] = value
+    return found
+
+
+def holdings(namespace: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Copies of all values that some names lead to and that code may change: arrays, containers, instances."""
+    held = {}
+    for name in reachable(namespace, names):
+        value = namespace[name]
+        container = isinstance(value, np.ndarray | list | dict | set | tuple)
+        if own(value) or (container and role(name) not in ("x", "y")):
+            held[name] = value
+    return copies(held)
+
+
+def reachable(namespace: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Names of the namespace that some names lead to, through the functions, classes and instances behind them."""
+    queue = [name for name in names if name in namespace]
+    found: dict[str, None] = {}
+    while queue:
+        name = queue.pop(0)
+        if name in found:
+            continue
+        found[name] = None
+        queue += [inner for inner in _names_in(namespace[name]) if inner in namespace]
+    order = list(namespace)
+    return sorted(found, key=order.index)
+
+
+def unset(namespace: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Names that functions read which some names lead to, and that the namespace does not have."""
+    found = [inner for name in reachable(namespace, names) for inner in _names_in(namespace[name])]
+    return [name for name in dict.fromkeys(found) if name not in namespace and not hasattr(builtins, name)]
+
+
+def _names_in(value: Any) -> list[str]:
+    """Global names that a function, the methods of a class, or an instance's class, read."""
+    if isinstance(value, types.FunctionType):
+        return _code_names(value.__code__)
+    kind = value if isinstance(value, type) else type(value) if own(value) else None
+    if kind is None or kind.__module__ in ("builtins", "numpy"):
+        return []
+    return [
+        n
+        for base in kind.__mro__[:-1]
+        for f in vars(base).values()
+        if inspect_function(f)
+        for n in _code_names(inspect_function(f))
+    ]
+
+
+def inspect_function(value: Any) -> Any:
+    """The code of a function, static method or property; None of anything else."""
+    for inner in (value, getattr(value, "__func__", None), getattr(value, "fget", None)):
+        if isinstance(inner, types.FunctionType):
+            return inner.__code__
+    return None
+
+
+def _code_names(code: types.CodeType) -> list[str]:
+    inner = [n for c in code.co_consts if isinstance(c, types.CodeType) for n in _code_names(c)]
+    return [*code.co_names, *inner]
