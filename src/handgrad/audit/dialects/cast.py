@@ -1,0 +1,154 @@
+"""Cast: who plays which part in somebody's file. Models, losses with their derivatives, and optimizers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from handgrad.audit.dialects.calling import BACKWARD, FORWARD, LOSS, UPDATE, method, needed, plain
+from handgrad.audit.dialects.gradients import likely_weights
+from handgrad.audit.dialects.making import CLASSES, FEATURES, HIDDEN, made, made_layer, plain_made
+from handgrad.audit.dialects.objects import is_own, matrices, own_classes, own_functions, own_instances, slots
+from handgrad.audit.dialects.witness import says_loss
+
+_SLOPES = ("prime", "grad", "deriv", "backward", "delta", "dloss", "dmse", "dce", "d_")
+_LOSS_WORDS = ("loss", "cost", "entropy", "mse", "criterion", "nll", "squarederror", "crossent", "objective")
+_OPTIMIZER_WORDS = ("sgd", "optim", "adam", "momentum", "rmsprop", "adagrad", "descent", "nesterov")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One loss: how its value is had, and how its derivative, which may be no part of it."""
+
+    name: str
+    value: Callable[..., Any]
+    slope: Callable[..., Any] | None
+    thing: Any = None
+
+
+def _says(name: str, words: tuple[str, ...]) -> bool:
+    return any(word in plain(name) for word in words)
+
+
+def models(namespace: Mapping[str, Any]) -> Iterator[Any]:
+    """Instances that run forward and hold weights, those that hold most first; then such as can be made."""
+    weighty = []
+    for name, thing in own_instances(namespace).items():
+        count = len(likely_weights(list(slots(thing))))
+        if count and method(thing, FORWARD) and not _says(name + type(thing).__name__, _OPTIMIZER_WORDS):
+            weighty.append((count, thing))
+    unique: dict[int, Any] = {}
+    for _, thing in sorted(weighty, key=lambda pair: -pair[0]):
+        unique.setdefault(id(thing), thing)
+    yield from list(unique.values())[:3]
+    yield from new_models(namespace)
+
+
+def new_models(namespace: Mapping[str, Any]) -> Iterator[Any]:
+    """Instances of the file's classes with more than one matrix, made by us; the last class first."""
+    for kind in reversed(own_classes(namespace).values()):
+        for thing in made(kind):
+            if method(thing, FORWARD) and len(likely_weights(list(slots(thing)))) > 1:
+                yield thing
+                break
+
+
+def layer_lists(namespace: Mapping[str, Any]) -> Iterator[list[Any]]:
+    """Lists of layers at top level."""
+    for value in namespace.values():
+        if (
+            isinstance(value, (list, tuple))
+            and len(value) > 1
+            and all(is_own(one) and method(one, FORWARD) for one in value)
+        ):
+            yield list(value)
+
+
+def new_layers(namespace: Mapping[str, Any]) -> Iterator[tuple[list[Any], type]]:
+    """Two layers with weights and one without between them, of the file's classes, and the class with weights."""
+    classes = {name: kind for name, kind in own_classes(namespace).items() if _is_layer(kind)}
+    bent = [
+        kind
+        for name, kind in classes.items()
+        if _weightless(kind) and not _says(name, (*_LOSS_WORDS, "softmax", "dropout"))
+    ]
+    for kind in classes.values():
+        first, last = made_layer(kind, FEATURES, HIDDEN), made_layer(kind, HIDDEN, CLASSES)
+        if first is None or last is None:
+            continue
+        for between in bent[:3]:
+            end = [one for name, one in classes.items() if "softmax" in name.lower() and not _says(name, _LOSS_WORDS)]
+            for top in [*(plain_made(one, {}) for one in end[:1]), None]:
+                yield [first, plain_made(between, {}), last, *([top] if top is not None else [])], kind
+
+
+def _is_layer(kind: type) -> bool:
+    return any(hasattr(kind, name) for name in FORWARD) and any(hasattr(kind, name) for name in BACKWARD)
+
+
+def _weightless(kind: type) -> bool:
+    thing = plain_made(kind, {})
+    return thing is not None and not list(slots(thing))
+
+
+def losses(namespace: Mapping[str, Any], model: Any) -> Iterator[Loss]:
+    """The file's losses: instances, classes, functions, methods of the model."""
+    found: dict[str, Any] = {**own_instances(namespace), **(vars(model) if hasattr(model, "__dict__") else {})}
+    things = {name: thing for name, thing in found.items() if _is_criterion(name, thing) and thing is not model}
+    kinds = {type(thing) for thing in things.values()}
+    for name, kind in own_classes(namespace).items():
+        if _says(name, _LOSS_WORDS) and kind not in kinds:
+            thing = plain_made(kind, {})
+            if thing is not None and _is_criterion(name, thing):
+                things[name] = thing
+    for name, thing in things.items():
+        value = method(thing, _criterion_values(thing))
+        if value is not None:
+            yield Loss(name, value, method(thing, [*BACKWARD, "prime", "derivative", "grad", "gradient", "d"]), thing)
+    functions = own_functions(namespace)
+    bound = {
+        name: found
+        for name in dir(model)
+        if not name.startswith("__") and callable(found := getattr(model, name, None))
+    }
+    for name, function in {**functions, **bound}.items():
+        if (says_loss(name) or plain(name) in _NAMES) and not _says(name, _SLOPES) and not isinstance(function, type):
+            yield Loss(name, function, _slope_of(name, {**functions, **bound}))
+
+
+_NAMES = {plain(name) for name in LOSS} - {"forward", "__call__", "call", "compute", "value", "calc"}
+
+
+def _is_criterion(name: str, thing: Any) -> bool:
+    if not is_own(thing) or matrices(list(slots(thing))):
+        return False
+    return _says(name + type(thing).__name__, _LOSS_WORDS) and method(thing, LOSS) is not None
+
+
+def _criterion_values(thing: Any) -> list[str]:
+    """Of a criterion's methods first those whose call needs two things."""
+    two = ["calculate", "forward", "__call__", "loss", "compute_loss", "compute", "calc", "value", "cost"]
+    fitting = [name for name in two if (found := method(thing, [name])) and len(needed(found) or []) == 2]
+    return fitting or two
+
+
+def _slope_of(name: str, functions: Mapping[str, Any]) -> Callable[..., Any] | None:
+    """The derivative that goes with a loss function: of its name, or the only one there is."""
+    stem = plain(name).replace("loss", "").replace("compute", "").replace("calculate", "")
+    slopes = {k: f for k, f in functions.items() if _says(k, _SLOPES) and _says(k, (*_LOSS_WORDS, stem or "loss"))}
+    named = [f for k, f in slopes.items() if stem and stem in plain(k)]
+    return named[0] if named else None
+
+
+def optimizers(namespace: Mapping[str, Any], model: Any, known: Mapping[str, Any], *, fresh: bool) -> Iterator[Any]:
+    """The file's optimizers, plain descent first; where the model is ours, made anew for it."""
+    if not fresh:
+        for name, thing in own_instances(namespace).items():
+            if thing is not model and _says(name + type(thing).__name__, _OPTIMIZER_WORDS) and method(thing, UPDATE):
+                yield thing
+    kinds = {name: kind for name, kind in own_classes(namespace).items() if _says(name, _OPTIMIZER_WORDS)}
+    for kind in sorted(kinds.values(), key=lambda kind: "sgd" not in kind.__name__.lower()):
+        thing = plain_made(kind, known)
+        if thing is not None and method(thing, UPDATE):
+            yield thing

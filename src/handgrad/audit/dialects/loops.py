@@ -1,0 +1,131 @@
+"""Loops: the training loops that stand at the top of a script, each as a function that runs its first round.
+
+What a loop does is often written nowhere else: what is fed to backward, what is reset, what is updated when.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import linecache
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import CodeType, FunctionType, MethodType
+from typing import Any
+
+from handgrad.audit.dialects.objects import own_classes, own_functions
+from handgrad.audit.pruning import MARK
+
+_LONG = 20  # rounds: more is no number of layers
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A loop of the user's file.
+
+    Attributes:
+        code: it, compiled; one round of its outermost loop.
+        line: where it begins.
+        names: what it reads or sets.
+    """
+
+    code: CodeType
+    line: int
+    names: frozenset[str]
+
+    def __call__(self, namespace: dict[str, Any]) -> Any:
+        """Run it where it stood."""
+        exec(self.code, namespace)
+
+
+def loops(namespace: Mapping[str, Any]) -> list[Loop]:
+    """The loops at top level that call something, the last first: scripts try things out before they train."""
+    tree, filename = _tree(namespace)
+    found = [loop for loop in _top_level(tree.body) if any(isinstance(part, ast.Call) for part in ast.walk(loop))]
+    return [_compiled(loop, filename) for loop in reversed(found)]
+
+
+def _tree(namespace: Mapping[str, Any]) -> tuple[ast.Module, str]:
+    program = namespace.get(MARK)
+    if program is not None:
+        return program.tree, program.filename
+    for thing in own_functions(namespace).values():
+        return _parsed(thing.__code__.co_filename)
+    for kind in own_classes(namespace).values():
+        for value in vars(kind).values():
+            if hasattr(value, "__code__"):
+                return _parsed(value.__code__.co_filename)
+    return ast.Module([], []), ""
+
+
+def _parsed(filename: str) -> tuple[ast.Module, str]:
+    try:
+        return ast.parse("".join(linecache.getlines(filename))), filename
+    except SyntaxError:
+        return ast.Module([], []), filename
+
+
+def _top_level(body: list[ast.stmt]) -> Iterator[ast.For | ast.While]:
+    for node in body:
+        if isinstance(node, (ast.For, ast.While)):
+            yield node
+        elif isinstance(node, (ast.If, ast.Try, ast.With)):
+            yield from _top_level(node.body)
+
+
+def _compiled(loop: ast.For | ast.While, filename: str) -> Loop:
+    names = frozenset(part.id for part in ast.walk(loop) if isinstance(part, ast.Name))
+    once = ast.fix_missing_locations(ast.copy_location(_once(loop), loop))
+    return Loop(compile(ast.Module([once], []), filename, "exec"), loop.lineno, names)
+
+
+def _once(loop: ast.For | ast.While) -> ast.For | ast.While:
+    """The loop with a break at its end, for a second round would be a second step; so are loops of many rounds within."""
+    return _ended(_Shortened().visit(copy.deepcopy(loop)))
+
+
+def _ended(loop: ast.For | ast.While) -> ast.For | ast.While:
+    if not isinstance(loop.body[-1], ast.Break):
+        loop.body.append(ast.Break())
+    return loop
+
+
+class _Shortened(ast.NodeTransformer):
+    """Ends after one round every loop whose number of rounds is written as a large number."""
+
+    def visit_For(self, loop: ast.For) -> ast.AST:
+        self.generic_visit(loop)
+        return _ended(loop) if _is_long(loop.iter) else loop
+
+
+def _is_long(over: ast.expr) -> bool:
+    """range(1000), range(0, 60000, 64), tqdm(range(100))."""
+    numbers = [part.value for part in ast.walk(over) if isinstance(part, ast.Constant)]
+    calls = [part.func.id for part in ast.walk(over) if isinstance(part, ast.Call) and isinstance(part.func, ast.Name)]
+    return "range" in calls and any(isinstance(n, int) and n >= _LONG for n in numbers)
+
+
+def once(function: Callable[..., Any], namespace: Mapping[str, Any]) -> Callable[..., Any]:
+    """The same function with such loops ended after one round; itself where it has none, or cannot be made again."""
+    plain = getattr(function, "__func__", function)
+    if not isinstance(plain, FunctionType):
+        return function
+    tree, filename = _tree(namespace)
+    mine = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and _begins(n) == plain.__code__.co_firstlineno]
+    if (
+        filename != plain.__code__.co_filename
+        or not mine
+        or not any(_is_long(n.iter) for n in ast.walk(mine[0]) if isinstance(n, ast.For))
+    ):
+        return function
+    short = ast.fix_missing_locations(ast.Module([_Shortened().visit(copy.deepcopy(mine[0]))], []))
+    code = next(c for c in compile(short, filename, "exec").co_consts if isinstance(c, CodeType))
+    if code.co_freevars != plain.__code__.co_freevars:
+        return function
+    again = FunctionType(code, plain.__globals__, plain.__name__, plain.__defaults__, plain.__closure__)
+    again.__kwdefaults__, again.__qualname__ = plain.__kwdefaults__, plain.__qualname__
+    return MethodType(again, function.__self__) if isinstance(function, MethodType) else again
+
+
+def _begins(node: ast.FunctionDef) -> int:
+    return min([node.lineno, *(d.lineno for d in node.decorator_list)])

@@ -1,0 +1,165 @@
+"""Making: instances of somebody's classes where the file makes none, with small sizes that no two axes share.
+
+A size of 12 in, 9 between and 6 out is taken for as long as the class lets one choose.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from handgrad.audit.dialects.calling import roles
+from handgrad.audit.dialects.objects import matrices, slots
+from handgrad.audit.dialects.witness import quietly
+
+FEATURES, HIDDEN, CLASSES = 12, 9, 6
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_IN = {
+    "in",
+    "input",
+    "inputs",
+    "features",
+    "feature",
+    "inp",
+    "i",
+    "x",
+    "nin",
+    "fan",
+    "indim",
+    "previous",
+    "prev",
+    "from",
+}
+_BETWEEN = {"hidden", "hid", "h", "mid", "middle", "hiddens", "inner", "width", "nh"}
+_OUT = {"out", "output", "outputs", "classes", "class", "o", "y", "nout", "outdim", "labels", "targets", "to", "next"}
+_ALL = {"layers", "sizes", "dims", "architecture", "arch", "structure", "topology", "units", "shape", "shapes", "nodes",
+        "neurons", "dimensions", "layer", "config", "net"}  # fmt: skip
+_SIZE = {"size", "sizes", "dim", "dims", "n", "num", "units", "nodes", "neurons", "features", "d", "width", "shape", "len",
+         "number", "count", "of", "layer", "layers", "dimension", "dimensions", "in", "out", "nodescount"}  # fmt: skip
+
+
+def _kind(name: str) -> str:
+    """Which size a parameter's name asks for: "in", "between", "out", "all", "some" for a bare size, or ""."""
+    words = {word.lower() for word in _WORD.findall(name)}
+    joined = name.lower().replace("_", "")
+    for kind, known in (("between", _BETWEEN), ("in", _IN), ("out", _OUT)):
+        if words & known or re.match(
+            rf"n?(?:{'|'.join(sorted(w for w in known if len(w) > 1))})\d*(?:size|dim|nodes|n)?$", joined
+        ):
+            return kind
+    if words & _ALL:
+        return "all"
+    return "some" if words & _SIZE else ""
+
+
+def sized(
+    kind: type, features: int = FEATURES, hidden: int = HIDDEN, classes: int = CLASSES
+) -> Iterator[dict[str, Any]]:
+    """Arguments for a class's constructor, the likeliest first."""
+    try:
+        parameters = [
+            p for p in inspect.signature(kind).parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+        ]
+    except (TypeError, ValueError):
+        return
+    for listed in (False, True):
+        filled: dict[str, Any] = {}
+        plain = 0
+        for p in parameters:
+            value = _value(p, features, hidden, classes, listed=listed, plain=plain)
+            if value is None and p.default is p.empty:
+                break
+            if value is not None:
+                plain += _kind(p.name) == "some"
+                filled[p.name] = value
+        else:
+            yield filled
+        if not any(_kind(p.name) in ("between", "all") for p in parameters):
+            return
+
+
+def _value(p: inspect.Parameter, features: int, hidden: int, classes: int, *, listed: bool, plain: int) -> Any:
+    """What to give for one parameter; None for nothing."""
+    kind, needed = _kind(p.name), p.default is p.empty
+    if not needed and not isinstance(p.default, (int, list, tuple)):
+        return None
+    if isinstance(p.default, bool):
+        return None
+    many = listed or isinstance(p.default, (list, tuple))
+    match kind:
+        case "in":
+            return features
+        case "between":
+            return [hidden] if many else hidden
+        case "out":
+            return classes
+        case "all" if needed or many:
+            return [features, hidden, classes]
+        case "some" if needed:
+            return (features, classes)[min(plain, 1)]
+    return _other(p.name) if needed else None
+
+
+def _other(name: str) -> Any:
+    """Settings that are no sizes."""
+    known = {"lr": 0.125, "epochs": 1, "rows": 8, "zero": 0, "false": False, "true": True, "keep": 1.0, "one": 1}
+    role = next((role for role in roles(name) if role in known), None)
+    if role:
+        return known[role]
+    return "relu" if "activ" in name.lower() else None
+
+
+def made(kind: type, features: int = FEATURES, hidden: int = HIDDEN, classes: int = CLASSES) -> Iterator[Any]:
+    """Instances of a class of the user's that hold matrices, made with each set of arguments that works."""
+    for arguments in sized(kind, features, hidden, classes):
+        try:
+            thing = quietly(lambda arguments=arguments: kind(**arguments))  # type: ignore[misc]
+        except Exception:  # other arguments are wanted
+            continue
+        if matrices(list(slots(thing))):
+            yield thing
+
+
+def made_layer(kind: type, inputs: int, outputs: int) -> Any:
+    """A layer with one matrix of these sizes; None where the class makes none."""
+    known = {"lr": 0.125, "zero": 0, "false": False, "true": True, "keep": 1.0}
+    try:
+        asked = [
+            p
+            for p in inspect.signature(kind).parameters.values()
+            if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+        ]
+        sizes = [p for p in asked if not any(role in known for role in roles(p.name)) and "activ" not in p.name.lower()]
+        if len(sizes) != 2:
+            return None
+        turned = _kind(sizes[0].name) == "out" and _kind(sizes[1].name) == "in"
+        filled: dict[str, Any] = dict(
+            zip([p.name for p in sizes], (outputs, inputs) if turned else (inputs, outputs), strict=True)
+        )
+        filled |= {p.name: _other(p.name) for p in asked if p not in sizes}
+        thing = quietly(lambda: kind(**filled))
+    except Exception:
+        return None
+    weights = matrices(list(slots(thing)))
+    return thing if weights and all(sorted(w.shape) == sorted((inputs, outputs)) for w in weights) else None
+
+
+def plain_made(kind: type, known: Mapping[str, Any]) -> Any:
+    """An instance of a class that needs no sizes, such as a loss or an optimizer; None where it cannot be made."""
+    try:
+        parameters = inspect.signature(kind).parameters.values()
+        filled: dict[str, Any] = {}
+        for p in parameters:
+            if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+                continue
+            role = next((role for role in roles(p.name) if role in known), None)
+            if role and (p.default is p.empty or role == "lr"):
+                filled[p.name] = known[role]
+            elif p.default is p.empty:
+                return None
+        return quietly(lambda: kind(**filled))
+    except Exception:
+        return None

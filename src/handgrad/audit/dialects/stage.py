@@ -1,0 +1,148 @@
+"""Stage: somebody's code set up so that it takes one step on a given batch with a given learning rate.
+
+Numbers that the code keeps as attributes or global names, such as its learning rate, are set for the call and put back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects.calling import plain, roles
+from handgrad.audit.dialects.objects import Slot, parts, slots
+from handgrad.audit.dialects.witness import Report, says_loss, watch
+from handgrad.core.arrays import Array
+
+# (known by role, namespace) -> what the code returns
+Action = Callable[[dict[str, Any]], Any]
+
+# Numbers kept as attributes or global names, which are set for a step. Fewer than a parameter may be called, for here
+# an `n` or a `rate` may be anything.
+_KNOBS = {
+    "lr": {"lr", "learningrate", "eta", "stepsize", "learnrate", "lrate", "initiallr", "initiallearningrate", "alpha",
+           "currentlearningrate", "currentlr", "lr0", "baselr", "learningrates"},
+    "epochs": {"epochs", "nepochs", "numepochs", "nepoch", "maxepochs", "maxepoch", "totalepochs", "iterations", "epoch",
+               "numiterations", "niterations", "iters", "niters", "niter", "numiters", "itersnum", "maxiter", "nbepochs"},
+    "rows": {"batchsize", "minibatchsize", "bs", "nsamples", "numsamples", "trainsize", "numtrain", "ntrain", "m", "n"},
+    "batches": {"nbatches", "numbatches", "batchesperepoch", "stepsperepoch", "iterperepoch", "itersperepoch",
+                "iterationsperepoch", "totalbatches", "numminibatches"},
+    "zero": {"reg", "l2", "lambd", "lam", "lambda", "lambdareg", "reglambda", "l2lambda", "l2reg", "weightdecay", "wd",
+             "regularization", "regstrength", "lmbda", "weightregularizerl2", "biasregularizerl2", "l1", "l2strength",
+             "weightregularizerl1", "biasregularizerl1", "decay", "lrdecay", "learningratedecay", "dropoutrate",
+             "dropout", "dropprob", "dropoutprob", "dropoutratio", "weightdecaylambda", "regparam", "l1lambda"},
+    "keep": {"keepprob", "keeprate"},
+}  # fmt: skip
+_ROLE_OF = {name: role for role, names in _KNOBS.items() for name in names}
+_BENT = ("relu", "elu", "activation", "swish")  # their alpha is a slope
+
+
+@dataclass
+class Stage:
+    """Somebody's network on stage.
+
+    Attributes:
+        namespace: the file's names.
+        roots: the objects that hold the network, its loss and its optimizer.
+        known: what a call may be given, by role: "model", "criterion", "optimizer", ...
+        names: global names that the action itself reads, which are given batch and labels.
+    """
+
+    namespace: dict[str, Any]
+    roots: list[Any]
+    known: dict[str, Any] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+
+    def slots(self) -> list[Slot]:
+        """Every array of floats that the network's objects hold now."""
+        seen: set[int] = set()
+        return [slot for root in self.roots for slot in _named_slots(root, seen)]
+
+    def context(self, x: Array, y: Array, lr: float) -> dict[str, Any]:
+        """What a call may be given, by role."""
+        return {
+            "x": x, "y": y, "lr": lr, "epochs": 1, "rows": len(x), "batches": 1, "one": 1, "false": False,
+            "true": True, "zero": 0, "keep": 1.0, "held-out x": x, "held-out y": y, "loader": [(x, y)],
+            "held-out loader": [(x, y)], **self.known,
+        }  # fmt: skip
+
+    def run(
+        self, action: Action, x: Any, y: Any, lr: float, rows: int, on_update: Callable[[], None] | None = None
+    ) -> Report:
+        """One run of the action on a batch in the code's own form. What it raises is raised."""
+        known = self.context(x, y, lr) | {"rows": rows}
+        with self._set(known):
+            return watch(lambda: action(known), rows, on_update, self._kept_losses)
+
+    def _kept_losses(self) -> Mapping[str, Any]:
+        """Losses that were left in attributes or global names."""
+        found: dict[str, Any] = {}
+        for root in self.roots:
+            for thing in parts(root):
+                found |= {f"{type(thing).__name__}.{k}": v for k, v in vars(thing).items() if says_loss(k)}
+        named = {k: v for k, v in self.namespace.items() if k in self.names and says_loss(k)}
+        return {k: v for k, v in {**named, **found}.items() if not callable(v)}
+
+    @contextmanager
+    def _set(self, known: Mapping[str, Any]) -> Iterator[None]:
+        saved: list[tuple[dict[str, Any], str, Any]] = []
+        for owner, key, value in self._knobs(known):
+            saved.append((owner, key, owner.get(key, self)))
+            owner[key] = value
+        try:
+            yield
+        finally:
+            for owner, key, value in saved:
+                if value is self:
+                    owner.pop(key, None)
+                else:
+                    owner[key] = value
+
+    def _knobs(self, known: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str, Any]]:
+        """(holder, name, value) of everything that has to be set."""
+        seen: set[int] = set()
+        for root in self.roots:
+            for thing in parts(root, 0, seen):
+                bent = any(word in type(thing).__name__.lower() for word in _BENT)
+                for key, value in vars(thing).items():
+                    role = _ROLE_OF.get(plain(key))
+                    if role and _is_number(value) and not (bent and role == "lr"):
+                        yield vars(thing), key, _like(value, known[role])
+        for key, value in list(self.namespace.items()):
+            role = _ROLE_OF.get(plain(key))
+            if role and _is_number(value):
+                yield self.namespace, key, _like(value, known[role])
+        for key in self.names:
+            value = self.namespace.get(key)
+            if value is None or isinstance(value, (np.ndarray, list, tuple)) or "StandIn" in type(value).__name__:
+                role = next((r for r in roles(key) if r in _GIVEN), None)
+                if role and not _is_loss_list(key, value):
+                    yield self.namespace, key, known[role]
+
+
+def _named_slots(root: Any, seen: set[int]) -> Iterator[Slot]:
+    """A dict at the root holds things by the names that the file calls them."""
+    if type(root) is dict:
+        for name, thing in root.items():
+            yield from slots(thing, name, 0, seen)
+    else:
+        yield from slots(root, "", 0, seen)
+
+
+_GIVEN = ("x", "y", "loader", "held-out x", "held-out y", "held-out loader", "rows", "batches", "epochs", "lr")
+
+
+def _is_loss_list(key: str, value: Any) -> bool:
+    return isinstance(value, list) and not value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def _like(value: Any, new: Any) -> Any:
+    """The new number; a whole one stays whole, for it may count or index."""
+    return new if isinstance(value, (float, np.floating)) or isinstance(new, float) else int(new)

@@ -1,0 +1,159 @@
+"""Witness: runs somebody's training code once, quietly, and notes every loss that it reports on the way.
+
+A loss may be returned, kept in a local variable, or only be printed; all of these are seen when its function returns.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects.calling import LOSS, UPDATE, plain
+from handgrad.audit.dialects.objects import is_foreign
+
+_LOSS_NAMES = {plain(name) for name in LOSS} - {"forward", "__call__", "call", "compute", "value", "calc", "calculate"}
+_SAYS_LOSS = re.compile(r"loss|cost|entropy")
+_SAYS_OTHER = re.compile(r"prime|grad|deriv|delta|backward|val|test|best|prev|min|acc|fn|func|^d_|_d$|fct|old|last_")
+_ERRORS = {"err", "error", "mse", "nll", "j", "l", "e", "ce", "totalerror", "obj", "total", "avg", "mean", "epocherror"}
+_UPDATES = {plain(name) for name in UPDATE} - {"step", "train", "learn", "__call__", "call", "sgd"} | {"step"}
+
+
+def says_loss(name: str) -> bool:
+    """Whether a name is that of a loss: loss, total_cost, but not loss_prime or val_loss."""
+    return bool(_SAYS_LOSS.search(name.lower())) and not _SAYS_OTHER.search(name.lower())
+
+
+def scalar(value: Any) -> float | None:
+    """A loss as a plain number; of a list of losses the last one."""
+    if isinstance(value, (list, tuple)) and value and len(value) < 1000:
+        return scalar(value[-1])
+    if isinstance(value, dict):
+        return next((scalar(v) for k, v in value.items() if isinstance(k, str) and says_loss(k)), None)
+    if isinstance(value, (bool, str, int)) or value is None:
+        return None
+    if isinstance(value, (float, np.floating, np.ndarray)) and np.size(value) == 1:
+        return float(np.asarray(value, np.float64).reshape(()))
+    return None
+
+
+@dataclass
+class Report:
+    """What one run has shown.
+
+    Attributes:
+        result: what the code returned.
+        losses: by place, every number that may be the loss; the likelier places first.
+        returned: what functions of the user's returned, by the function's name: gradients among them.
+    """
+
+    result: Any = None
+    losses: dict[str, float] = field(default_factory=dict)
+    returned: dict[str, Any] = field(default_factory=dict)
+
+
+class Witness:
+    """Watches the user's functions return. `on_update` is called when the first function that updates begins."""
+
+    def __init__(self, on_update: Callable[[], None] | None = None) -> None:
+        self.on_update = on_update
+        self.seen: list[tuple[int, str, float]] = []  # (rank, place, value)
+        self.returned: dict[str, Any] = {}
+
+    def __call__(self, frame: FrameType, event: str, value: Any) -> None:
+        """For `sys.setprofile`."""
+        if event not in ("call", "return") or is_foreign(str(frame.f_globals.get("__name__") or "")):
+            return
+        code = frame.f_code
+        if event == "call":
+            if self.on_update is not None and plain(code.co_name) in _UPDATES:
+                found, self.on_update = self.on_update, None
+                found()
+            return
+        where = code.co_qualname if hasattr(code, "co_qualname") else code.co_name
+        for name, local in frame.f_locals.items():
+            if says_loss(name) or plain(name) in _ERRORS:
+                self._note(1 if says_loss(name) else 5, f"{where}: {name}", local)
+        name = code.co_name
+        if plain(name) in _LOSS_NAMES or says_loss(name):
+            self._note(2, f"{where}()", value)
+        elif name in ("forward", "__call__", "calculate", "compute", "<lambda>") and not isinstance(
+            value, (list, tuple)
+        ):
+            self._note(3, f"{where}()", value)
+        self.returned[name] = value
+
+    def _note(self, rank: int, place: str, value: Any) -> None:
+        number = scalar(value)
+        if number is not None:
+            self.seen.append((rank, place, number))
+
+    def losses(self, result: Any, attributes: Mapping[str, Any]) -> dict[str, float]:
+        """By place; the last value of each, the likelier places first, no value twice."""
+        for place, value in attributes.items():
+            self._note(4, place, value)
+        latest = {place: (rank, value) for rank, place, value in self.seen}
+        ranked = sorted(latest.items(), key=lambda item: item[1][0])
+        number = scalar(result if not isinstance(result, tuple) else _first_loss(result))
+        found = {} if number is None else {"returned": number}
+        return found | {place: value for place, (_, value) in ranked}
+
+
+def _first_loss(result: tuple[Any, ...]) -> Any:
+    """Of several things returned the first that is a plain number, or a list of them."""
+    return next((value for value in result if scalar(value) is not None), None)
+
+
+@contextmanager
+def _quiet(rows: int) -> Iterator[None]:
+    """Nothing is printed, no warning raised, and random choices are the same each time."""
+    numpy_state, python_state, choice = np.random.get_state(), random.getstate(), np.random.choice
+
+    def whole(a: Any, size: Any = None, *more: Any, **named: Any) -> Any:
+        """A batch drawn at random from exactly its own number of samples is all of them."""
+        return np.arange(rows) if np.ndim(a) == 0 and a == rows and size == rows else choice(a, size, *more, **named)
+
+    try:
+        np.random.seed(0)
+        random.seed(0)
+        np.random.choice = whole
+        with redirect_stdout(io.StringIO()), warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        np.random.choice = choice
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+
+
+def watch(
+    action: Callable[[], Any],
+    rows: int,
+    on_update: Callable[[], None] | None = None,
+    attributes: Callable[[], Mapping[str, Any]] = dict,
+) -> Report:
+    """Run an action on a batch of so many rows. What it raises is raised."""
+    witness = Witness(on_update)
+    before = sys.getprofile()
+    with _quiet(rows):
+        sys.setprofile(witness)
+        try:
+            result = action()
+        finally:
+            sys.setprofile(before)
+    return Report(result, witness.losses(result, attributes()), witness.returned)
+
+
+def quietly(action: Callable[[], Any], rows: int = -1) -> Any:
+    """Run an action without watching it."""
+    with _quiet(rows):
+        return action()
