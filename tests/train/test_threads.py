@@ -35,3 +35,9 @@ def test_one_processor_means_one_thread(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(threads, "available", lambda: 1)
     count, seconds = threads.fastest([8, 4, 2], 3, "float32")
     assert (count, list(seconds)) == (1, [1])
+
+
+def test_a_short_step_stays_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "available", lambda: 2)
+    monkeypatch.setattr(threads, "_time", lambda *_: threads.LONG * 0.9)
+    assert threads.fastest([8, 4, 2], 3, "float32") == (1, {1: threads.LONG * 0.9})

@@ -17,6 +17,7 @@ from handgrad.core.arrays import Array
 
 MOST = 1024  # threads; more than that is a slip of the pen
 WORTH_IT = 1.5  # times faster than one thread, in the median, is what more threads must be
+LONG = 0.003  # seconds: shorter steps stay on one thread
 
 
 @contextmanager
@@ -36,9 +37,9 @@ def available() -> int:
 def fastest(sizes: list[int], batch_size: int, dtype: str) -> tuple[int, dict[int, float]]:
     """(threads, {threads: seconds a step}) for a net of these layer sizes: a few of its matrix products, timed.
 
-    One thread is kept unless more are half as fast again. A machine that was idle while these few products ran may be
-    busy a moment later, and threads that have to wait for each other then take many times longer: a small gain is not
-    worth that risk, and two free processors give more than a small one.
+    One thread is kept for a step that is short anyway, and unless more are half as fast again. A machine that was idle
+    while these few products ran may be busy a moment later, and threads that have to wait for each other then take many
+    times longer: training the default network took 1.9 s in all with two threads as with one, and now and then 7 s.
     """
     rng = np.random.default_rng(0)
     widest = max(range(len(sizes) - 1), key=lambda i: sizes[i] * sizes[i + 1])
@@ -48,6 +49,8 @@ def fastest(sizes: list[int], batch_size: int, dtype: str) -> tuple[int, dict[in
     dy = rng.random((batch_size, outputs)).astype(dtype)
     seconds: dict[int, float] = {}
     for threads in sorted({1, available()}):
+        if seconds and seconds[1] < LONG:
+            break
         with limited_to(threads):
             # The median, not the best: on a busy machine two threads are fast now and then, and slow as a rule.
             seconds[threads] = statistics.median(_time(x, w, dy) for _ in range(7))
