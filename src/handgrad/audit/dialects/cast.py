@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice, product, starmap
 from typing import Any
 
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, LOSS, UPDATE, method, needed, plain
+from handgrad.audit.dialects.chain import Chain
 from handgrad.audit.dialects.gradients import likely_weights
 from handgrad.audit.dialects.making import CLASSES, FEATURES, HIDDEN, made, made_layer, plain_made
-from handgrad.audit.dialects.objects import is_own, matrices, own_classes, own_functions, own_instances, slots
+from handgrad.audit.dialects.objects import is_own, matrices, own_classes, own_functions, own_instances, parts, slots
 from handgrad.audit.dialects.witness import says_loss
 
 _SLOPES = ("prime", "grad", "deriv", "backward", "delta", "dloss", "dmse", "dce", "d_")
 _LOSS_WORDS = ("loss", "cost", "entropy", "mse", "criterion", "nll", "squarederror", "crossent", "objective")
 _OPTIMIZER_WORDS = ("sgd", "optim", "adam", "momentum", "rmsprop", "adagrad", "descent", "nesterov")
+
+
+_PARAMETERS = ("parameters", "params", "get_params", "get_parameters", "param")
+_MOST = 4
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,86 @@ class Loss:
     value: Callable[..., Any]
     slope: Callable[..., Any] | None
     thing: Any = None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Who plays beside a model: a loss and an optimizer, where there are any."""
+
+    loss: Loss | None = None
+    optimizer: Any = None
+
+    def known(self) -> dict[str, Any]:
+        """They by role, for calls."""
+        found: dict[str, Any] = {}
+        if self.loss is not None:
+            found["criterion"] = self.loss.value if self.loss.thing is None else self.loss.thing
+            found |= {} if self.loss.slope is None else {"slope": self.loss.slope}
+        return found | ({} if self.optimizer is None else {"optimizer": self.optimizer})
+
+    def things(self) -> list[Any]:
+        """The objects among them."""
+        found = [None if self.loss is None else self.loss.thing, self.optimizer]
+        return [one for one in found if one is not None]
+
+
+@dataclass
+class Play:
+    """A model in its file.
+
+    Attributes:
+        dialect: for the readings.
+        namespace: the file's names.
+        model: the network, or a `Chain` of its layers.
+        fresh: whether it was made by us, so that nothing else in the file knows it.
+        facts: what is known already.
+    """
+
+    dialect: str
+    namespace: dict[str, Any]
+    model: Any
+    fresh: bool
+    facts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def roots(self) -> list[Any]:
+        """What holds the parameters."""
+        if isinstance(self.model, Chain):
+            return [dict(zip(self.model.names, self.model.layers, strict=True))]
+        return [self.model]
+
+    def known(self) -> dict[str, Any]:
+        """What calls may be given besides the batch."""
+        found: dict[str, Any] = {"model": self.model.layers if isinstance(self.model, Chain) else self.model}
+        layers = getattr(self.model, "layers", None)
+        if isinstance(layers, (list, tuple)):
+            found["layers"] = list(layers)
+        for name in _PARAMETERS:
+            value = getattr(self.model, name, None)
+            try:
+                value = value() if callable(value) else value
+            except Exception:  # it wants something that we do not know
+                continue
+            if value is not None:
+                found["params"] = list(value) if isinstance(value, Iterator) else value
+                break
+        return found
+
+    def weighty(self) -> Any:
+        """Of a chain's layers the first that has weights."""
+        return next((one for one in self.model.layers if likely_weights(list(slots(one)))), self.model.layers[0])
+
+    def classes(self) -> dict[str, Any]:
+        """Every class that takes part, by name."""
+        return {type(one).__name__: type(one) for root in self.roots for one in parts(root)}
+
+
+def besides(play: Play) -> Iterator[Beside]:
+    """Every loss of the file with every optimizer, the likelier first; one with none where there is none."""
+    known = play.known() | {"lr": 0.125}
+    found_losses: list[Loss | None] = list(islice(losses(play.namespace, play.model), _MOST))
+    found_optimizers = list(islice(optimizers(play.namespace, play.model, known, fresh=play.fresh), 2))
+    yield from starmap(Beside, product(found_losses or [None], found_optimizers or [None]))
 
 
 def _says(name: str, words: tuple[str, ...]) -> bool:
@@ -106,15 +192,13 @@ def losses(namespace: Mapping[str, Any], model: Any) -> Iterator[Loss]:
         value = method(thing, _criterion_values(thing))
         if value is not None:
             yield Loss(name, value, method(thing, [*BACKWARD, "prime", "derivative", "grad", "gradient", "d"]), thing)
-    functions = own_functions(namespace)
-    bound = {
-        name: found
-        for name in dir(model)
-        if not name.startswith("__") and callable(found := getattr(model, name, None))
-    }
-    for name, function in {**functions, **bound}.items():
+    functions: dict[str, Any] = dict(own_functions(namespace))
+    for name in dir(model):
+        if not name.startswith("__") and callable(own := getattr(model, name, None)):
+            functions[name] = own
+    for name, function in functions.items():
         if (says_loss(name) or plain(name) in _NAMES) and not _says(name, _SLOPES) and not isinstance(function, type):
-            yield Loss(name, function, _slope_of(name, {**functions, **bound}))
+            yield Loss(name, function, _slope_of(name, functions))
 
 
 _NAMES = {plain(name) for name in LOSS} - {"forward", "__call__", "call", "compute", "value", "calc"}

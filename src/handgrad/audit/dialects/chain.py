@@ -12,7 +12,7 @@ import numpy as np
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, call, fill, fill_by_place, method
 
 _OUTPUT = ("output", "outputs", "out", "a", "y", "result", "value")
-_DOWN = ("dinputs", "dinput", "dx", "dX", "grad_input", "input_gradient", "dvalues", "delta")
+DOWN = ("dinputs", "dinput", "dx", "dX", "grad_input", "input_gradient", "dvalues", "delta")
 
 
 class Chain:
@@ -48,15 +48,16 @@ def _up(layer: Any, x: Any) -> tuple[Any, Any]:
     if isinstance(output, tuple) and len(output) == 2 and callable(output[1]):
         return output
     if output is None:
-        output = _attribute(layer, _OUTPUT)
+        output = attribute(layer, _OUTPUT)
     return output, method(layer, BACKWARD)
 
 
 def _down(back: Any, dx: Any) -> Any:
     if isinstance(dx, tuple):
         return dx[0]
-    return _attribute(getattr(back, "__self__", None), _DOWN) if dx is None else dx
+    return attribute(getattr(back, "__self__", None), DOWN) if dx is None else dx
 
 
-def _attribute(thing: Any, names: tuple[str, ...]) -> Any:
+def attribute(thing: Any, names: tuple[str, ...]) -> Any:
+    """The first attribute of these names that is an array."""
     return next((value for name in names if isinstance(value := getattr(thing, name, None), np.ndarray)), None)

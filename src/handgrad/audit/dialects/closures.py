@@ -5,20 +5,23 @@ Layers are objects, or functions that keep their parameters in a closure; a mode
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from handgrad.audit.dialects.calling import FORWARD, call, fill, fill_by_place, method
-from handgrad.audit.dialects.cast import layer_lists, new_layers, new_models
+from handgrad.audit.dialects.cast import Play, layer_lists, new_layers, new_models
 from handgrad.audit.dialects.chain import Chain
 from handgrad.audit.dialects.gradients import likely_weights
 from handgrad.audit.dialects.objects import is_own, own_functions, own_instances, slots
-from handgrad.audit.dialects.probing import Way, readings
+from handgrad.audit.dialects.probing import readings
 from handgrad.audit.dialects.reading import Reading
-from handgrad.audit.dialects.ways import Play, ways
+from handgrad.audit.dialects.settling import Way
+from handgrad.audit.dialects.ways import ways
 from handgrad.audit.dialects.witness import quietly
+from handgrad.core.arrays import Array
 
 
 def read(namespace: dict[str, Any]) -> Iterator[Reading]:
@@ -54,14 +57,17 @@ def _is_callable(thing: Any) -> bool:
 def _gives_way_back(model: Any) -> bool:
     """Whether forward gives two things, the second of which can be called."""
     weights = likely_weights(list(slots(model.layers if isinstance(model, Chain) else model)))
-    layers = model.layers if isinstance(model, Chain) else []
-    forward = method(layers[0] if layers else model, FORWARD)
-    for size in dict.fromkeys(weights[0].shape) if forward and weights else ():
-        x = np.full((3, size), 0.5)
+    forward = method(model.layers[0] if isinstance(model, Chain) else model, FORWARD)
+    if forward is None or not weights:
+        return False
+    for size in dict.fromkeys(weights[0].shape):
         try:
-            arguments = fill(forward, {"x": x, "true": True}, ("x",)) or fill_by_place(forward, [x]) or {}
-            output = quietly(lambda arguments=arguments: call(forward, arguments))
-        except Exception:  # the other size, or no layer at all
+            output = quietly(partial(_forward, forward, np.full((3, size), 0.5)))
+        except Exception:  # it wants the other size, or is no layer at all
             continue
         return isinstance(output, tuple) and len(output) == 2 and callable(output[1])
     return False
+
+
+def _forward(forward: Callable[..., Any], x: Array) -> Any:
+    return call(forward, fill(forward, {"x": x, "true": True}, ("x",)) or fill_by_place(forward, [x]) or {})

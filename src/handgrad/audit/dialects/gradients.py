@@ -28,7 +28,7 @@ def _stems(key: str) -> set[str]:
 
 
 def likely_weights(found: list[Slot]) -> list[Array]:
-    """The matrices that may be weights, by their names: no gradients, no optimizer's memory, no batch kept for later."""
+    """The matrices that may be weights, by name: no gradients, no optimizer's memory, no batch kept for later."""
     keys = {plain(_last(slot)) for slot in found}
     return [
         slot.get()

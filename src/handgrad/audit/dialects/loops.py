@@ -80,7 +80,7 @@ def _compiled(loop: ast.For | ast.While, filename: str) -> Loop:
 
 
 def _once(loop: ast.For | ast.While) -> ast.For | ast.While:
-    """The loop with a break at its end, for a second round would be a second step; so are loops of many rounds within."""
+    """The loop with a break at its end, for a second round would be a second step, and so for long loops within."""
     return _ended(_Shortened().visit(copy.deepcopy(loop)))
 
 

@@ -37,8 +37,8 @@ _BETWEEN = {"hidden", "hid", "h", "mid", "middle", "hiddens", "inner", "width", 
 _OUT = {"out", "output", "outputs", "classes", "class", "o", "y", "nout", "outdim", "labels", "targets", "to", "next"}
 _ALL = {"layers", "sizes", "dims", "architecture", "arch", "structure", "topology", "units", "shape", "shapes", "nodes",
         "neurons", "dimensions", "layer", "config", "net"}  # fmt: skip
-_SIZE = {"size", "sizes", "dim", "dims", "n", "num", "units", "nodes", "neurons", "features", "d", "width", "shape", "len",
-         "number", "count", "of", "layer", "layers", "dimension", "dimensions", "in", "out", "nodescount"}  # fmt: skip
+_SIZE = {"size", "sizes", "dim", "dims", "n", "num", "units", "nodes", "neurons", "features", "d", "width", "shape",
+         "len", "number", "count", "of", "layer", "layers", "dimension", "dimensions", "in", "out"}  # fmt: skip
 
 
 def _kind(name: str) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from handgrad.audit.dialects.cast import layer_lists, models, new_layers
+from handgrad.audit.dialects.cast import Play, layer_lists, models, new_layers
 from handgrad.audit.dialects.chain import Chain
 from handgrad.audit.dialects.objects import own_instances
-from handgrad.audit.dialects.probing import Way, readings
+from handgrad.audit.dialects.probing import readings
 from handgrad.audit.dialects.reading import Reading
-from handgrad.audit.dialects.ways import Play, ways
+from handgrad.audit.dialects.settling import Way
+from handgrad.audit.dialects.ways import ways
 
 
 def read(namespace: dict[str, Any]) -> Iterator[Reading]:

@@ -1,7 +1,7 @@
 """nnfs: layers that leave their results in `output`, `dinputs`, `dweights` and `dbiases`, as in one much-read book.
 
-Dense layers, activations, losses and an optimizer stand one by one at the top of the file, and its loop leads from one to
-the next; or a model class holds them.
+Dense layers, activations, losses and an optimizer stand one by one at the top of the file, and its loop leads from one
+to the next; or a model class holds them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from handgrad.audit.dialects.calling import needed
-from handgrad.audit.dialects.cast import models, new_layers
+from handgrad.audit.dialects.cast import Play, models, new_layers
 from handgrad.audit.dialects.chain import Chain
 from handgrad.audit.dialects.objects import own_classes, own_instances
-from handgrad.audit.dialects.probing import Way, readings
+from handgrad.audit.dialects.probing import readings
 from handgrad.audit.dialects.reading import Reading
-from handgrad.audit.dialects.ways import Play, ways
+from handgrad.audit.dialects.settling import Way
+from handgrad.audit.dialects.ways import ways
 
 
 def read(namespace: dict[str, Any]) -> Iterator[Reading]:

@@ -25,8 +25,9 @@ Action = Callable[[dict[str, Any]], Any]
 _KNOBS = {
     "lr": {"lr", "learningrate", "eta", "stepsize", "learnrate", "lrate", "initiallr", "initiallearningrate", "alpha",
            "currentlearningrate", "currentlr", "lr0", "baselr", "learningrates"},
-    "epochs": {"epochs", "nepochs", "numepochs", "nepoch", "maxepochs", "maxepoch", "totalepochs", "iterations", "epoch",
-               "numiterations", "niterations", "iters", "niters", "niter", "numiters", "itersnum", "maxiter", "nbepochs"},
+    "epochs": {"epochs", "nepochs", "numepochs", "nepoch", "maxepochs", "maxepoch", "totalepochs", "iterations",
+               "epoch", "numiterations", "niterations", "iters", "niters", "niter", "numiters", "itersnum", "maxiter",
+               "nbepochs"},
     "rows": {"batchsize", "minibatchsize", "bs", "nsamples", "numsamples", "trainsize", "numtrain", "ntrain", "m", "n"},
     "batches": {"nbatches", "numbatches", "batchesperepoch", "stepsperepoch", "iterperepoch", "itersperepoch",
                 "iterationsperepoch", "totalbatches", "numminibatches"},
@@ -70,7 +71,7 @@ class Stage:
         }  # fmt: skip
 
     def run(
-        self, action: Action, x: Any, y: Any, lr: float, rows: int, on_update: Callable[[], None] | None = None
+        self, action: Action, x: Any, y: Any, lr: float, *, rows: int, on_update: Callable[[], None] | None = None
     ) -> Report:
         """One run of the action on a batch in the code's own form. What it raises is raised."""
         known = self.context(x, y, lr) | {"rows": rows}

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from handgrad.audit.dialects.calling import BACKWARD, TRAIN, UPDATE, method, needed, roles
-from handgrad.audit.dialects.cast import models
+from handgrad.audit.dialects.cast import Play, models
 from handgrad.audit.dialects.objects import own_instances
-from handgrad.audit.dialects.probing import Way, readings
+from handgrad.audit.dialects.probing import readings
 from handgrad.audit.dialects.reading import Reading
-from handgrad.audit.dialects.ways import Play, ways
+from handgrad.audit.dialects.settling import Way
+from handgrad.audit.dialects.ways import ways
 
 
 def read(namespace: dict[str, Any]) -> Iterator[Reading]:

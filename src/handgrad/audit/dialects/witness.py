@@ -62,7 +62,7 @@ class Report:
 
 
 class Witness:
-    """Watches the user's functions return. `on_update` is called when the first function that updates begins."""
+    """Watches the user's functions return. `on_update` is called when one that updates begins."""
 
     def __init__(self, on_update: Callable[[], None] | None = None) -> None:
         self.on_update = on_update
@@ -76,8 +76,7 @@ class Witness:
         code = frame.f_code
         if event == "call":
             if self.on_update is not None and plain(code.co_name) in _UPDATES:
-                found, self.on_update = self.on_update, None
-                found()
+                self.on_update()
             return
         where = code.co_qualname if hasattr(code, "co_qualname") else code.co_name
         for name, local in frame.f_locals.items():

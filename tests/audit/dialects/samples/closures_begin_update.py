@@ -1,4 +1,5 @@
 """begin_update and finish_update(sgd), the gradient is guesses - truth, and no model outside of the function."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

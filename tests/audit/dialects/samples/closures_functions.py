@@ -1,4 +1,5 @@
 """Layers are functions that keep their weights in a closure, and a chain of them is one, too."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

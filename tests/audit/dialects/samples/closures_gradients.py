@@ -1,4 +1,5 @@
 """The way back returns the gradients beside the error, and a training function subtracts them by name."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

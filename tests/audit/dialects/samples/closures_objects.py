@@ -1,4 +1,5 @@
 """Layer objects whose call returns the output and a callback; gradients add up until the update sets them to zero."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

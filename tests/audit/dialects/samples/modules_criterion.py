@@ -1,4 +1,5 @@
 """Layers, a criterion and an optimizer with pairs from parameters(), as in a small framework."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

@@ -1,4 +1,5 @@
 """A list of layers at top level, columns, one sample at a time; the loss and its derivative are two functions."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

@@ -1,4 +1,5 @@
 """Layers with params and grads in dicts, a NeuralNet that collects them, an optimizer that takes the net."""
+# ruff: noqa - written as strangers write
 
 from typing import Dict, Iterator, List, Tuple
 

@@ -1,4 +1,5 @@
 """A script that trains as it is run: a net of layers with W and dW, momentum, and a loop at top level."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

@@ -1,4 +1,5 @@
 """A model with named attributes, softmax as a layer, and a training function that feeds y_pred - y."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

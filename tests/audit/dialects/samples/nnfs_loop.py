@@ -1,4 +1,5 @@
 """Layers that keep output and dinputs, softmax and loss in one class, the loop at the end of the file."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

@@ -1,4 +1,5 @@
 """A model class with add, set and train, layers linked to one another, as later chapters have it."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

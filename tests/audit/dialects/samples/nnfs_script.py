@@ -1,4 +1,5 @@
 """Dense layers with one activation each, sigmoid outputs and a binary loss, trained at top level."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

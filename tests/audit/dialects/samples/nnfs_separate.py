@@ -1,4 +1,5 @@
 """Softmax with its Jacobian row by row, a loss of its own, and Adam; no net is made outside of main()."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

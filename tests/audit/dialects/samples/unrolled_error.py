@@ -1,4 +1,5 @@
 """Named layers, backward takes an error; every layer is followed by a sigmoid and has its own update."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

@@ -1,4 +1,5 @@
 """W1, b1, W2, b2 on one object, sizes in the constructor, backward with the learning rate, train prints its loss."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

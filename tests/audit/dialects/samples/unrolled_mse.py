@@ -1,4 +1,5 @@
 """Sigmoids and a mean squared error that the training method only prints; names in words, fixed learning rate default."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

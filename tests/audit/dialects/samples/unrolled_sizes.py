@@ -1,4 +1,5 @@
 """A list of sizes, lists of matrices (out, in), samples as columns, Adam-free descent in a method of its own."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 

@@ -1,4 +1,5 @@
 """Three weight matrices, gradients in a dict that backward returns, a separate update, a module-level train function."""
+# ruff: noqa - written as strangers write
 
 import numpy as np
 
