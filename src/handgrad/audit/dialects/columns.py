@@ -33,23 +33,23 @@ class Columns:
 
     Args:
         namespace: the file's names.
-        name: under which the object stands.
-        value: the object.
+        held: the name under which the object stands, and the object.
         places: where its parameters are.
         form: how one sample is handed over.
         sizes: features and classes.
     """
 
     def __init__(
-        self, namespace: dict[str, Any], name: str, value: Any, places: list[Place], form: Form, sizes: tuple[int, int]
+        self, namespace: dict[str, Any], held: tuple[str, Any], places: list[Place], form: Form, sizes: tuple[int, int]
     ) -> None:
+        name, value = held
         self.namespace, self.name, self.places, self.form = namespace, name, places, form
         self.features, self.classes = sizes
         self.state = copies({name: value})
         widen(self.state, places)
         self.kind = type(value)
         self.forward = self._method(CALLED["forward"])
-        self.backward = next((n for n in _BACKWARD if callable(getattr(value, n, None))), "")
+        self.backward = next((n for n in _BACKWARD if self._takes_both(n)), "")
         self.update = self._pair_update()
 
     @property
@@ -60,6 +60,12 @@ class Columns:
     def _method(self, pattern: Any) -> str:
         names = [n for base in reversed(self.kind.__mro__[:-1]) for n in vars(base)]
         return next((n for n in names if pattern.search(n.lower()) and callable(getattr(self.kind, n))), "")
+
+    def _takes_both(self, name: str) -> bool:
+        """Whether a method takes a sample and its label; one that takes less depends on what forward left behind."""
+        call = getattr(self.net, name, None)
+        found = fill(call, {}, {"x": "x", "y": "y", "rows": 1, "zero": 0.0}) if inspect.ismethod(call) else None
+        return found is not None and {"x", "y"} <= set(map(str, found.values()))
 
     def _pair_update(self) -> str:
         """The method that takes a mini-batch of pairs and a learning rate."""
@@ -213,7 +219,7 @@ def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[
         for sizes in ends(shapes)[:2] if len(places) <= 16 else []:
             for form in EACH:
                 try:
-                    yield from Columns(namespace, name, value, places, form, sizes).readings()
+                    yield from Columns(namespace, (name, value), places, form, sizes).readings()
                 except Exception:  # another form is what it wants
                     continue
 

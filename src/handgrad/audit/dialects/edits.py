@@ -179,11 +179,8 @@ class _Rates(ast.NodeTransformer):
         last = target.attr if isinstance(target, ast.Attribute) else name
         if is_loss(name) or is_buffer(last):
             return False
-        return (
-            name in self.parameters
-            or role(last) in ("weight", "params")
-            or {"param", "p", "theta"} & set(words(last)) != set()
-        )
+        names = {*words(last), *words(name)}
+        return name in self.parameters or role(last) in ("weight", "params") or bool({"param", "p", "theta"} & names)
 
 
 def _plain(value: ast.expr) -> ast.expr:

@@ -119,11 +119,11 @@ class Stack:
 
 
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
-    """Classes with loss(X, y) -> loss, grads; then nets put together of the file's pairs."""
-    for name, value in objects(namespace):
+    """Where a file has pairs: classes with loss(X, y) -> loss, grads; then nets put together of the pairs."""
+    known = pairs(namespace)
+    for name, value in objects(namespace) if known else ():
         for machine in machines(namespace, name, value, returned(tree)):
             yield machine.reading("pairs")
-    known = pairs(namespace)
     affines = [pair for pair in known if len(pair.wanted) == 3]
     between = [pair for pair in known if len(pair.wanted) == 1]
     losses = _losses(namespace, known)

@@ -76,12 +76,14 @@ def arrays(world: Mapping[str, Any], roots: list[str]) -> list[Place]:
     return found
 
 
-def _below(place: Place, value: Any, seen: set[int]) -> Iterator[Place]:
+def _below(place: Place, value: Any, seen: set[int] | None) -> Iterator[Place]:
+    """Arrays below a place, each once if what was seen is noted, and then without buffers."""
     key = str(place.path[-1][1]) if place.path else place.root
-    if is_buffer(key) or id(value) in seen:
-        return
-    if isinstance(value, np.ndarray):
+    if seen is not None:
+        if is_buffer(key) or id(value) in seen:
+            return
         seen.add(id(value))
+    if isinstance(value, np.ndarray):
         if value.dtype.kind == "f" and value.ndim in (1, 2) and 0 < value.size < _LARGE and value.flags.writeable:
             yield place
         elif value.dtype == object:
@@ -97,20 +99,21 @@ def _below(place: Place, value: Any, seen: set[int]) -> Iterator[Place]:
         steps = [(("item", i), v) for i, v in enumerate(value[:100])]
     elif own(value):
         steps = [(("attr", k), v) for k, v in getattr(value, "__dict__", {}).items()]
-    if steps:
-        seen.add(id(value))
     for step, inner in steps:
         if role(str(step[1])) not in ("x", "y", "gradients") or isinstance(inner, list):
             yield from _below(Place(place.root, (*place.path, step)), inner, seen)
 
 
 def widen(world: dict[str, Any], places: list[Place]) -> None:
-    """Bring the arrays to float64, each in its own memory, where their owner lets one."""
-    for place in places:
-        try:
-            place.put(world, np.array(place.get(world), np.float64))
-        except (AttributeError, TypeError):
-            continue
+    """Bring the arrays to float64, each in its own memory; what is shared by several owners stays shared."""
+    wide = {id(old): np.array(old, np.float64) for place in places if isinstance(old := place.get(world), np.ndarray)}
+    roots = [root for root in world if root in {place.root for place in places} or own(world[root])]
+    for place in [place for root in roots for place in _below(Place(root), world[root], None)]:
+        if id(place.get(world)) in wide:
+            try:
+                place.put(world, wide[id(place.get(world))])
+            except (AttributeError, TypeError):
+                continue
 
 
 def _down(value: Any, kind: str, key: Any) -> Any:

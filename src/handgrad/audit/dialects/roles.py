@@ -18,6 +18,24 @@ _WEIGHT = frozenset(
 _BUFFER = re.compile(
     r"^(v|s|vel|velocity|velocities|momentum|mom|moment|m_|v_|cache|grads?|d|delta|nabla|acc|prev)s?_?d?[wb]?_?\d*$"
 )
+_KEPT = frozenset(
+    {
+        "vel",
+        "velocity",
+        "momentum",
+        "mom",
+        "prev",
+        "grad",
+        "grads",
+        "gradient",
+        "gradients",
+        "nabla",
+        "delta",
+        "d",
+        "v",
+        "moment",
+    }
+)
 _LOSS = re.compile(r"loss|cost|err(or)?s?(_|$|\d)|mse|bce|cross_?entropy|xent|objective|nll|^[jJlLE]$")
 _ONE_HOT = re.compile(r"one_?hot|_oh$|_hot|enc|categorical")
 _CACHE = re.compile(r"cache|memor|tape|store|intermediate|^act|^values$|^history$|^state$")
@@ -62,7 +80,8 @@ def held_out(name: str) -> bool:
 
 def is_buffer(name: str) -> bool:
     """Whether a name is one for gradients or for the memory of an optimizer: dW1, vW, m_b2, velocity."""
-    return bool(_BUFFER.match(name.lower()))
+    found = words(name)
+    return bool(_BUFFER.match(name.lower())) or (len(found) > 1 and bool(_KEPT & {found[0], found[-1]}))
 
 
 def is_loss(name: str) -> bool:

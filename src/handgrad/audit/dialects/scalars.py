@@ -7,15 +7,20 @@ file's own operators, so that a wrong derivative in any of them is seen.
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from handgrad.audit.dialects.edits import RATE, Losses, reads, resolver, with_rate
 from handgrad.audit.dialects.reading import Reading
-from handgrad.audit.dialects.roles import own
+from handgrad.audit.dialects.roles import own, role
+from handgrad.audit.dialects.slices import Slice, runnable, scopes, slices, without_missing
+from handgrad.audit.dialects.turns import batch
 from handgrad.audit.dialects.world import World, copies
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
@@ -105,7 +110,7 @@ class Scalars:
         subject = Subject(lambda: self.arrays, self.loss, None, self.gradients, self.features, self.classes)
         kind = type(self.net)
         functions: dict[str, Any] = {"backward": getattr(self.value, "backward", None)}
-        functions["forward"] = getattr(kind, "__call__", None) or getattr(kind, "forward", None)
+        functions["forward"] = vars(kind).get("__call__", getattr(kind, "forward", None))
         functions |= {
             n: f for n, f in vars(self.value).items() if inspect.isfunction(f) and n not in ("__init__", "backward")
         }
@@ -119,10 +124,66 @@ class Scalars:
         return Reading(subject, "scalars", facts, functions)
 
 
+class ScalarLoop(Scalars):
+    """A network of Values in the loop that trains it: a turn of that loop is the step.
+
+    Args:
+        namespace: the file's names.
+        name: of the network.
+        value: the class of its numbers.
+        cut: the loop.
+    """
+
+    def __init__(self, namespace: dict[str, Any], name: str, value: type, cut: Slice) -> None:
+        super().__init__(namespace, namespace[name], value)
+        self.name, self.cut = name, cut
+        losses = Losses()
+        body = losses.give(copy.deepcopy(cut.body))
+        self.losses = losses.names()
+        body = without_missing(body, {*namespace, *cut.inputs, *cut.targets, RATE})
+        self.code = runnable(with_rate(body, {name}, resolver(namespace)), once=True)
+        self.state: dict[str, Any] = {name: self.net}
+
+    def turn(self, x: Array, y: Array, lr: float) -> dict[str, Any]:
+        """All names after one turn of the loop."""
+        self.push()
+        single = self.classes == 1
+        target = [float(t) for t in y] if single else np.eye(self.classes)[y].tolist()
+        given: dict[str, Any] = {n: x.tolist() if kind == "x" else target for n, kind in self.cut.inputs.items()}
+        given |= {n: v for n, v in self.cut.targets.items() if n not in given} | {RATE: lr}
+        given |= {n: lr for n, v in self.namespace.items() if role(n) == "lr" and isinstance(v, float)}
+        return World(self.namespace, self.state).run(self.code, given)
+
+    def told(self, x: Array, y: Array) -> float:
+        """The loss of a turn that moves nothing."""
+        after = self.turn(x, y, 0.0)
+        name = next(n for n in self.losses if hasattr(after.get(n), "data") or isinstance(after.get(n), float))
+        self.push()
+        return float(getattr(after[name], "data", after[name]))
+
+    def step(self, x: Array, y: Array, lr: float) -> None:
+        """One turn of the loop."""
+        self.turn(x, y, lr)
+        for name, array in self.arrays.items():
+            array[...] = np.array([float(v.data) for v in self.values(name)]).reshape(array.shape)
+
+    def reading(self) -> Reading:
+        """As a reading."""
+        plain = super().reading()
+        subject = Subject(lambda: self.arrays, self.told, self.step, None, self.features, self.classes)
+        first, last = self.cut.lines
+        code = self.code.replace(co_firstlineno=first, co_filename=str(self.namespace.get("__file__", "<audit>")))
+        functions = plain.functions | {"step": types.FunctionType(code, {})}
+        facts = plain.facts | {"loss": "of the loop", "update": f"loop, lines {first}-{last}"}
+        return Reading(subject, "scalars", facts, functions)
+
+
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
-    """Networks of scalar Values: a small one of each class that takes sizes, then those of the file."""
-    del tree
-    for value in [kind for kind in namespace.values() if isinstance(kind, type) and is_value(kind)]:
+    """Networks of scalar Values: in the loop that trains them, then a small one of each class, then those of the file."""
+    kinds = [kind for kind in namespace.values() if isinstance(kind, type) and is_value(kind)]
+    for value in kinds:
+        yield from _looped(namespace, tree, value)
+    for value in kinds:
         for net in _nets(namespace, value):
             try:
                 found = Scalars(namespace, net, value)
@@ -131,6 +192,26 @@ def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[
                     yield found.reading()
             except Exception:  # it wants to be called in another way
                 continue
+
+
+def _looped(namespace: dict[str, Any], tree: ast.Module | None, value: type) -> Iterator[Reading]:
+    """Networks of the file in the loops that call backward()."""
+    for scope in scopes(tree) if tree is not None else []:
+        for cut in slices(scope):
+            names = {n for one in cut.body for n in reads(one)}
+            for name in [n for n in names if own(namespace.get(n)) and callable(namespace[n])]:
+                try:
+                    found = ScalarLoop(namespace, name, value, cut)
+                    x, y = batch(found.features, found.classes)
+                    if found.layers and found.told(x[:2], y[:2]) != found.told(x[:2], y[1:3]):
+                        start = {n: np.array(a) for n, a in found.arrays.items()}
+                        found.step(x[:2], y[:2], 0.125)
+                        if any((a != start[n]).any() for n, a in found.arrays.items()):
+                            yield found.reading()
+                        for n, a in found.arrays.items():
+                            a[...] = start[n]
+                except Exception:  # it is another kind of loop
+                    continue
 
 
 def is_value(kind: type) -> bool:

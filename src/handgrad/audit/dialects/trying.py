@@ -71,8 +71,7 @@ def _ready(
     first.prepare(FEATURES, CLASSES, literal=False)
     roots = [n for n in first.state if n not in cut.inputs]
     first.places = _candidates(first, roots)
-    shapes = {str(i): np.shape(p.get(first.state)) for i, p in enumerate(first.places)}
-    for features, classes in ends(shapes)[:4] if len(shapes) <= 16 else []:
+    for features, classes in _sizes(first):
         for literal in (False, True):
             loop = Loop(namespace, cut, form, rows, given)
             loop.places = first.places
@@ -85,6 +84,16 @@ def _ready(
             if names:
                 yield from ((loop, name) for name in names)
                 break
+
+
+def _sizes(loop: Loop) -> list[tuple[int, int]]:
+    """(features, classes) that the arrays may lead between; matrices of zeros, which may be buffers, left out last."""
+    values = [np.asarray(place.get(loop.state)) for place in loop.places]
+    for kept in (values, [v for v in values if v.ndim < 2 or min(v.shape) == 1 or v.any()]):
+        shapes = {str(i): v.shape for i, v in enumerate(kept)}
+        if len(shapes) <= 16 and (found := ends(shapes)):
+            return found[:4]
+    return []
 
 
 def _candidates(loop: Loop, roots: list[str]) -> list[Place]:
@@ -100,7 +109,7 @@ def _tried(loop: Loop) -> list[str]:
     x, y = batch(loop.features, loop.classes)
     start = {place: np.array(place.get(loop.state)) for place in loop.places}
     for place, value in start.items():
-        place.put(loop.state, rng.standard_normal(value.shape) * (1.5 / np.sqrt(max(value.shape, default=1))))
+        place.get(loop.state)[...] = rng.standard_normal(value.shape) * (1.5 / np.sqrt(max(value.shape, default=1)))
     point = {place: np.array(place.get(loop.state)) for place in loop.places}
     names = _labelled(loop, x, y)
     if not names:
@@ -113,10 +122,10 @@ def _tried(loop: Loop) -> list[str]:
 
     here, alive = told(), []
     for place, value in point.items():
-        place.put(loop.state, value + 0.1 * rng.standard_normal(value.shape))
+        place.get(loop.state)[...] = value + 0.1 * rng.standard_normal(value.shape)
         if told() != here:
             alive.append(place)
-        place.put(loop.state, np.array(value))
+        place.get(loop.state)[...] = value
     loop.places = alive
     if not alive or not _proportional(loop, x, y):
         return []

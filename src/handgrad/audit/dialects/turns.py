@@ -183,7 +183,7 @@ class Loop:
         """All names after a turn that moves nothing and leaves nothing behind."""
         state = copies(self.fresh)
         for place in self.places:
-            place.put(state, np.array(place.get(self.state)))
+            place.get(state)[...] = place.get(self.state)
         return self.turn(state, x, y, 0.0)
 
     def outputs(self, x: Array, y: Array) -> Array:
