@@ -177,22 +177,20 @@ def _scales(found: list[dict[str, Fit]], evidence: list[_Evidence]) -> list[Find
 
 
 def _meaning(factors: Array, rows: list[int]) -> tuple[str, str]:
-    """(code, severity) of a factor at each batch size."""
+    """(code, severity) of a factor at each batch size: what it does when the batch grows tells what it is."""
 
-    def are(expected: list[float]) -> bool:
-        return bool(np.allclose(factors, expected, rtol=1e-4, atol=0))
+    def alike(values: Array) -> bool:
+        return bool(np.allclose(values, values[0], rtol=1e-4, atol=0))
 
-    if are([1.0] * len(rows)):
+    if np.allclose(factors, 1, rtol=1e-4, atol=0):
         return "", ""
-    if are([1 / b for b in rows]):
-        return "averaged-twice", "error"
-    if are([float(b) for b in rows]):
-        return "summed", "note"
     if (factors < 0).all():
         return "sign-flipped", "error"
-    if are([float(factors[0])] * len(rows)):
-        return "constant-factor", "note"
-    return "batch-dependent-factor", "error"
+    if alike(factors * rows):
+        return "averaged-twice", "error"
+    if alike(factors / rows):
+        return "summed", "note"
+    return ("constant-factor", "note") if alike(factors) else ("batch-dependent-factor", "error")
 
 
 def _unnamed(evidence: list[_Evidence], wrong: tuple[str, ...]) -> Finding:

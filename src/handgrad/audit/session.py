@@ -46,7 +46,7 @@ def _judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagn
     """The first reading whose network is known, else the first that runs at all."""
     first: tuple[Reading, Diagnosis] | None = None
     reason = ""
-    for reading in _readings(namespace):
+    for reading in _readings(program, namespace):
         try:
             with time_limit(READING_SECONDS):
                 diagnosis = diagnose(reading.subject)
@@ -62,10 +62,10 @@ def _judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagn
     return first
 
 
-def _readings(namespace: dict[str, Any]) -> Iterator[Reading]:
+def _readings(program: Program, namespace: dict[str, Any]) -> Iterator[Reading]:
     for reader in READERS:
         try:
-            yield from reader(namespace)
+            yield from reader(namespace, program.tree)
         except Exception:
             continue
 

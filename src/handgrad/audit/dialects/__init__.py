@@ -6,9 +6,32 @@ loss is that of a network that `identify` knows.
 
 from __future__ import annotations
 
-from handgrad.audit.dialects import glue
+from handgrad.audit.dialects import (
+    closures,
+    columns,
+    dictionaries,
+    glue,
+    modules,
+    nnfs,
+    pairs,
+    scalars,
+    script,
+    unrolled,
+)
 from handgrad.audit.dialects.reading import Reader, Reading
 
-READERS: tuple[Reader, ...] = (glue.read,)
+# The surest first: glue names its own parts, and a class says more of itself than loose arrays do.
+READERS: tuple[Reader, ...] = (
+    glue.read,
+    nnfs.read,
+    closures.read,
+    unrolled.read,
+    modules.read,
+    columns.read,
+    pairs.read,
+    dictionaries.read,
+    scalars.read,
+    script.read,
+)
 
 __all__ = ["READERS", "Reader", "Reading"]

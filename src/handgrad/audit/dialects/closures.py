@@ -5,6 +5,7 @@ Layers are objects, or functions that keep their parameters in a closure; a mode
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -24,7 +25,7 @@ from handgrad.audit.dialects.witness import quietly
 from handgrad.core.arrays import Array
 
 
-def read(namespace: dict[str, Any]) -> Iterator[Reading]:
+def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
     """Readings of everything in the file that gives (output, way back) for a batch."""
     yield from readings(_all(namespace))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +14,7 @@ from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
 
-def read(namespace: dict[str, Any]) -> Iterator[Reading]:
+def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
     """One reading if the file has `parameters()`, `loss(x, y)` and one of `step(x, y, lr)` and `gradients(x, y)`."""
     parts = {name: namespace.get(name) for name in ("parameters", "loss", "step", "gradients")}
     functions = {name: part for name, part in parts.items() if inspect.isfunction(part)}

@@ -6,6 +6,7 @@ function, a lambda, or a line of the training function.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from handgrad.audit.dialects.settling import Way
 from handgrad.audit.dialects.ways import ways
 
 
-def read(namespace: dict[str, Any]) -> Iterator[Reading]:
+def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
     """Readings of models of the user's classes, of lists of layers, and of layers of which no model is made."""
     yield from readings(_all(namespace))
 

@@ -6,6 +6,7 @@ to the next; or a model class holds them.
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +21,7 @@ from handgrad.audit.dialects.settling import Way
 from handgrad.audit.dialects.ways import ways
 
 
-def read(namespace: dict[str, Any]) -> Iterator[Reading]:
+def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
     """Readings of files whose layers speak of dinputs; nothing for others."""
     if any(_speaks(kind) for kind in own_classes(namespace).values()):
         yield from readings(_all(namespace))

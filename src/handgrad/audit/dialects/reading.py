@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -27,5 +28,6 @@ class Reading:
     functions: dict[str, Any] = field(default_factory=dict)
 
 
-# A reader looks through a file's names and yields each reading that makes sense, the likeliest first.
-Reader: TypeAlias = Callable[[dict[str, Any]], Iterator[Reading]]
+# A reader looks through a file's names, and its syntax tree where names do not say enough, and yields each reading that
+# makes sense, the likeliest first.
+Reader: TypeAlias = Callable[[dict[str, Any], ast.Module | None], Iterator[Reading]]

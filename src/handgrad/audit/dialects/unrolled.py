@@ -5,6 +5,7 @@ It brings its own predict or forward, backward, update and often train, so that 
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ from handgrad.audit.dialects.settling import Way
 from handgrad.audit.dialects.ways import ways
 
 
-def read(namespace: dict[str, Any]) -> Iterator[Reading]:
+def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
     """Readings of the file's networks that update or train themselves."""
     yield from readings(_all(namespace))
 
