@@ -56,6 +56,7 @@ NAMES: dict[str, str] = {
     " weightdecaylambda decay lrdecay learningratedecay decayrate dropout dropoutrate dropprob pdrop"
     " dropoutprob dropoutratio l1 l1reg seed randomseed randomstate regularizationstrength regparam"
     " l2penalty regularizer regrate",
+    "rng": "rng generator randomgenerator rnd prng randstate",
     "keep": "keepprob keeprate keep pkeep",
 }
 _LOOK_UP: dict[str, list[str]] = {}

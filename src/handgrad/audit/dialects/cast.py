@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice, product, starmap
 from typing import Any
 
-from handgrad.audit.dialects.calling import BACKWARD, FORWARD, LOSS, UPDATE, method, needed, plain
+from handgrad.audit.dialects.calling import BACKWARD, FORWARD, LOSS, UPDATE, method, needed, plain, roles
 from handgrad.audit.dialects.chain import Chain
 from handgrad.audit.dialects.gradients import likely_weights
 from handgrad.audit.dialects.making import CLASSES, FEATURES, HIDDEN, made, made_layer, plain_made
@@ -15,7 +15,7 @@ from handgrad.audit.dialects.objects import is_own, matrices, own_classes, own_f
 from handgrad.audit.dialects.witness import says_loss
 
 _SLOPES = ("prime", "grad", "deriv", "backward", "delta", "dloss", "dmse", "dce", "d_")
-_LOSS_WORDS = ("loss", "cost", "entropy", "mse", "criterion", "nll", "squarederror", "crossent", "objective")
+_LOSS_WORDS = ("loss", "cost", "entropy", "mse", "criterion", "nll", "squarederror", "crossent", "objective", "xent")
 _OPTIMIZER_WORDS = ("sgd", "optim", "adam", "momentum", "rmsprop", "adagrad", "descent", "nesterov")
 
 
@@ -207,7 +207,7 @@ _NAMES = {plain(name) for name in LOSS} - {"forward", "__call__", "call", "compu
 def _is_criterion(name: str, thing: Any) -> bool:
     if not is_own(thing) or matrices(list(slots(thing))):
         return False
-    return _says(name + type(thing).__name__, _LOSS_WORDS) and method(thing, LOSS) is not None
+    return (_says(name + type(thing).__name__, _LOSS_WORDS) or _takes_labels(thing)) and method(thing, LOSS) is not None
 
 
 def _criterion_values(thing: Any) -> list[str]:
@@ -236,3 +236,10 @@ def optimizers(namespace: Mapping[str, Any], model: Any, known: Mapping[str, Any
         thing = plain_made(kind, known)
         if thing is not None and method(thing, UPDATE):
             yield thing
+
+
+def _takes_labels(thing: Any) -> bool:
+    """Whether forward takes a prediction and labels, whatever the class is called."""
+    forward = method(thing, ["forward", "__call__"])
+    asked = (needed(forward) or []) if forward is not None else []
+    return len(asked) == 2 and "y" in roles(asked[1])[:1]

@@ -39,17 +39,21 @@ Known = dict[str, Any]
 def assembled(play: Play, beside: Beside) -> Iterator[Step]:
     """Each way to put the pieces together; none where the model has no way back or the file no loss."""
     forward, back = method(play.model, FORWARD), method(play.model, BACKWARD)
-    if forward is None or beside.loss is None or (back is None and play.dialect != "closures"):
+    if (
+        forward is None
+        or (beside.loss is None and not _gives_loss(forward))
+        or (back is None and play.dialect != "closures")
+    ):
         return
     yield Step(play, beside.loss, beside.optimizer, ("pred", "y"))
-    if fill(beside.loss.value, {"pred": 0, "y": 0}) is None:
+    if beside.loss is not None and fill(beside.loss.value, {"pred": 0, "y": 0}) is None:
         yield Step(play, beside.loss, beside.optimizer, ("y", "pred"))
 
 
 class Step:
     """One step. `places`: the order in which a loss takes prediction and labels if the names do not tell."""
 
-    def __init__(self, play: Play, loss: Loss, optimizer: Any, places: tuple[str, ...]) -> None:
+    def __init__(self, play: Play, loss: Loss | None, optimizer: Any, places: tuple[str, ...]) -> None:
         self.loss, self.places = loss, places
         self.forward, self.back = method(play.model, FORWARD), method(play.model, BACKWARD)
         self.update, self.told = _update(play, optimizer, self.back)
@@ -65,7 +69,7 @@ class Step:
             output, back = output
         known = {role: one for role, one in known.items() if role not in ("criterion", "slope")}
         known["pred"] = _prediction(output)
-        value = _call(self.loss.value, known, ("pred", "y"), [self.places, ("x", "y")])
+        value = self._value(output, known)
         if isinstance(value, tuple):  # the loss together with its derivative
             known["error"] = next((one for one in value if np.ndim(one) == 2), None)
             value = next(one for one in value if np.ndim(one) == 0)
@@ -76,12 +80,23 @@ class Step:
             self.update(known if result is None else known | {"gradients": result})
         return {"loss": value} if np.ndim(value) == 0 else value
 
+    def _value(self, output: Any, known: Known) -> Any:
+        """The loss, which some models give themselves."""
+        if self.loss is None or np.ndim(output) == 0:
+            return output
+        return _call(self.loss.value, known, ("pred", "y"), [self.places, ("x", "y")])
+
     def _error(self, known: Known) -> Any:
         """What is handed to backward: the derivative of the loss where the file has one, else prediction - labels."""
-        if self.loss.slope is None:
+        if self.loss is None or self.loss.slope is None:
             return known["pred"] - known["y"]
         found = _call(self.loss.slope, known, ("pred", "y"), [self.places, ()])
         return attribute(self.loss.thing, DOWN) if found is None else found
+
+
+def _gives_loss(forward: Callable[..., Any]) -> bool:
+    """Whether forward is given the labels, so that it can give the loss."""
+    return "y" in {role for name in needed(forward) or [] for role in roles(name)[:1]}
 
 
 def is_update(function: Callable[..., Any]) -> bool:

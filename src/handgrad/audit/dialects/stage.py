@@ -5,6 +5,7 @@ Numbers that the code keeps as attributes or global names, such as its learning 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,9 +29,10 @@ _KNOBS = {
     "epochs": {"epochs", "nepochs", "numepochs", "nepoch", "maxepochs", "maxepoch", "totalepochs", "iterations",
                "epoch", "numiterations", "niterations", "iters", "niters", "niter", "numiters", "itersnum", "maxiter",
                "nbepochs"},
-    "rows": {"batchsize", "minibatchsize", "bs", "nsamples", "numsamples", "trainsize", "numtrain", "ntrain", "m", "n"},
+    "rows": {"batchsize", "minibatchsize", "bs", "nsamples", "numsamples", "trainsize", "numtrain", "ntrain", "m", "n",
+             "datasize", "numdata", "ndata", "numexamples", "nexamples"},
     "batches": {"nbatches", "numbatches", "batchesperepoch", "stepsperepoch", "iterperepoch", "itersperepoch",
-                "iterationsperepoch", "totalbatches", "numminibatches"},
+                "iterationsperepoch", "totalbatches", "numminibatches", "maxiters", "numbatch", "nbatch"},
     "zero": {"reg", "l2", "lambd", "lam", "lambda", "lambdareg", "reglambda", "l2lambda", "l2reg", "weightdecay", "wd",
              "regularization", "regstrength", "lmbda", "weightregularizerl2", "biasregularizerl2", "l1", "l2strength",
              "weightregularizerl1", "biasregularizerl1", "decay", "lrdecay", "learningratedecay", "dropoutrate",
@@ -38,6 +40,8 @@ _KNOBS = {
     "keep": {"keepprob", "keeprate"},
 }  # fmt: skip
 _ROLE_OF = {name: role for role, names in _KNOBS.items() for name in names}
+_NO_COUNT = re.compile(r"class|hidden|out|feature|input|epoch|dim|unit|layer|seed")
+_COUNTS_BATCHES = re.compile(r"batch|iter|step")
 _BENT = ("relu", "elu", "activation", "swish")  # their alpha is a slope
 
 
@@ -67,7 +71,7 @@ class Stage:
         return {
             "x": x, "y": y, "lr": lr, "epochs": 1, "rows": len(x), "batches": 1, "one": 1, "false": False,
             "true": True, "zero": 0, "keep": 1.0, "held-out x": x, "held-out y": y, "loader": [(x, y)],
-            "held-out loader": [(x, y)], **self.known,
+            "held-out loader": [(x, y)], "rng": np.random.default_rng(0), **self.known,
         }  # fmt: skip
 
     def run(
@@ -86,6 +90,21 @@ class Stage:
                 found |= {f"{type(thing).__name__}.{k}": v for k, v in vars(thing).items() if says_loss(k)}
         named = {k: v for k, v in self.namespace.items() if k in self.names and says_loss(k)}
         return {k: v for k, v in {**named, **found}.items() if not callable(v)}
+
+    def _sizes(self, known: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str, Any]]:
+        """Whole numbers that the script has worked out from its data: how many samples, how many batches of them."""
+        data = [self.namespace.get(key) for key in self.names if set(roles(key)) & {"x", "y"}]
+        lengths = {len(one) for one in data if isinstance(one, np.ndarray) and one.ndim and len(one) > 1}
+        sizes = [v for k, v in self.namespace.items() if _ROLE_OF.get(plain(k)) == "rows" and isinstance(v, int)]
+        batches = {length // size for length in lengths for size in sizes if 0 < size < length}
+        for key in self.names:
+            value = self.namespace.get(key)
+            if not isinstance(value, int) or _NO_COUNT.search(key.lower()):
+                continue
+            if value in lengths:
+                yield self.namespace, key, known["rows"]
+            elif value in batches and _COUNTS_BATCHES.search(key.lower()):
+                yield self.namespace, key, 1
 
     @contextmanager
     def _set(self, known: Mapping[str, Any]) -> Iterator[None]:
@@ -107,6 +126,7 @@ class Stage:
         seen: set[int] = set()
         for root in self.roots:
             for thing in parts(root, 0, seen):
+                yield from _undropped(thing)
                 bent = any(word in type(thing).__name__.lower() for word in _BENT)
                 for key, value in vars(thing).items():
                     role = _ROLE_OF.get(plain(key))
@@ -116,6 +136,7 @@ class Stage:
             role = _ROLE_OF.get(plain(key))
             if role and _is_number(value):
                 yield self.namespace, key, _like(value, known[role])
+        yield from self._sizes(known)
         for key in self.names:
             value = self.namespace.get(key)
             if value is None or isinstance(value, (np.ndarray, list, tuple)) or "StandIn" in type(value).__name__:
@@ -131,6 +152,25 @@ def _named_slots(root: Any, seen: set[int]) -> Iterator[Slot]:
             yield from slots(thing, name, 0, seen)
     else:
         yield from slots(root, "", 0, seen)
+
+
+def _undropped(thing: Any) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    """Dropout that lets everything pass, whether its number is the share that stays or the one that goes."""
+    if "drop" not in type(thing).__name__.lower() or not hasattr(thing, "forward"):
+        return
+    ones = np.ones((3, 7))
+    for key, value in list(vars(thing).items()):
+        if isinstance(value, float) and 0 < value < 1:
+            for passing in (0.0, 1.0):
+                setattr(thing, key, passing)
+                try:
+                    same = np.array_equal(thing.forward(ones.copy()), ones)
+                except Exception:
+                    same = False
+                setattr(thing, key, value)
+                if same:
+                    yield vars(thing), key, passing
+                    return
 
 
 _GIVEN = ("x", "y", "loader", "held-out x", "held-out y", "held-out loader", "rows", "batches", "epochs", "lr")

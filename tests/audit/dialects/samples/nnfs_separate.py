@@ -76,8 +76,12 @@ class Optimizer_Adam:
         t = self.iterations + 1
         weight_hat = layer.weight_momentums / (1 - self.beta_1**t)
         bias_hat = layer.bias_momentums / (1 - self.beta_1**t)
-        layer.weights -= self.learning_rate * weight_hat / (np.sqrt(layer.weight_cache / (1 - self.beta_2**t)) + self.epsilon)
-        layer.biases -= self.learning_rate * bias_hat / (np.sqrt(layer.bias_cache / (1 - self.beta_2**t)) + self.epsilon)
+        layer.weights -= (
+            self.learning_rate * weight_hat / (np.sqrt(layer.weight_cache / (1 - self.beta_2**t)) + self.epsilon)
+        )
+        layer.biases -= (
+            self.learning_rate * bias_hat / (np.sqrt(layer.bias_cache / (1 - self.beta_2**t)) + self.epsilon)
+        )
 
     def post_update_params(self):
         self.iterations += 1
