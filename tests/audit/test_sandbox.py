@@ -26,13 +26,11 @@ def call(name: str, request: dict[str, Any] | None = None, **limits: Any) -> dic
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    def left() -> set[str]:
-        return {name for name in os.listdir(tempfile.gettempdir()) if name.startswith("handgrad-audit-")}
-
-    before = left()
+def _nothing_is_left_behind(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Any:
+    own = tmp_path_factory.mktemp("temporary")  # not that of other audits, which may be running
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
     yield
-    assert left() <= before
+    assert os.listdir(own) == []
 
 
 # -- what comes back
