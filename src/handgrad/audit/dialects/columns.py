@@ -142,7 +142,7 @@ class Columns:
 
     def step(self, x: Array, y: Array, lr: float) -> None:
         """The file's own update of one mini-batch."""
-        put_aside(self.state, lr)
+        put_aside(self.state, lr, len(x))
         call = getattr(self.net, self.update)
         wanted = list(inspect.signature(call).parameters.values())
         given: dict[str, Any] = {wanted[0].name: self.samples(x, y), wanted[1].name: lr}

@@ -110,6 +110,25 @@ def _forgiven(one: ast.stmt) -> ast.stmt:
     return ast.fix_missing_locations(ast.copy_location(ast.Try([one], [handler], [], []), one))
 
 
+def read_at_all(body: list[ast.stmt]) -> set[str]:
+    """Names that a body reads; writing into a container does not read it."""
+    nodes = [n for one in body for n in ast.walk(one)]
+    written = {id(n.value) for n in nodes if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store)}
+    return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and id(n) not in written}
+
+
+def forgiven(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The body in which what is only noted down, and read nowhere, may fail: scores by a library that is not there."""
+    read = read_at_all(body)
+
+    def noted(one: ast.stmt) -> bool:
+        targets = one.targets if isinstance(one, ast.Assign) else []
+        plain = all(isinstance(t, ast.Name | ast.Subscript) for t in targets)
+        return bool(targets) and plain and not {base(t) for t in targets} & (read | {""})
+
+    return [_forgiven(one) if noted(one) else one for one in body]
+
+
 def _told(call: ast.Call) -> list[ast.expr]:
     """The values that a call shows or keeps in a list."""
     name = callee(call)

@@ -77,7 +77,7 @@ class Machine:
             "x": self.form.data(x), "y": self.form.target(y, self.classes), "lr": lr, "rows": len(x), "zero": 0.0,
             "keep": 1.0, "true": True,
         }  # fmt: skip
-        put_aside(self.state, lr)
+        put_aside(self.state, lr, len(x))
         if not self.methods:
             by_role["params"] = value
             loose = value if isinstance(value, dict) else {}

@@ -34,11 +34,11 @@ def setting(name: str, default: Any) -> Any:
     low = name.lower()
     if aside(name) is not None and "layer" not in low:
         return aside(name)
-    if role(name) == "rate":
+    if role(name) == "lr":
         return 0.125
     if _TURNS.search(low):
         return 1
-    if isinstance(default, int | float | str | bool) and default is not None:
+    if isinstance(default, float | str | bool):
         return default
     several = isinstance(default, list | tuple) or low.endswith("s") or "list" in words(name)
     if _HIDDEN.search(low):
@@ -47,11 +47,16 @@ def setting(name: str, default: Any) -> Any:
         return [FEATURES, HIDDEN, CLASSES]
     if _IN.search(low):
         return FEATURES
-    return CLASSES if _OUT.search(low) else None
+    return CLASSES if _OUT.search(low) else default
 
 
-def make(call: Callable[..., Any]) -> Iterator[Any]:
-    """What a class or function makes at small free sizes, each way that works; all the same where it takes no sizes."""
+def make(call: Callable[..., Any], known: Mapping[str, Any] | None = None) -> Iterator[Any]:
+    """What a class or function makes at small free sizes, each way that works; all the same where it takes no sizes.
+
+    Args:
+        call: the class or function.
+        known: values by role, for one that wants data or the number of samples.
+    """
     try:
         wanted = list(inspect.signature(call).parameters.values())
     except (TypeError, ValueError):
@@ -61,6 +66,8 @@ def make(call: Callable[..., Any]) -> Iterator[Any]:
     for one in plain:
         default = None if one.default is one.empty else one.default
         value = setting(one.name, default)
+        if value is None and known is not None and one.default is one.empty:
+            value = known.get(role(one.name))
         if value is None and one.default is one.empty:
             return
         if value is not None:
@@ -69,7 +76,7 @@ def make(call: Callable[..., Any]) -> Iterator[Any]:
     if any(isinstance(value, list) for value in given.values()):
         tries.append({k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in given.items()})
     else:
-        tries.append({k: [v] if v == HIDDEN else v for k, v in given.items()})
+        tries.append({k: [v] if isinstance(v, int) and v == HIDDEN else v for k, v in given.items()})
     for arguments in tries:
         try:
             yield call(**arguments)

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects import silent
-from handgrad.audit.dialects.edits import reads, resolver
+from handgrad.audit.dialects.edits import base, read_at_all, reads, resolver
 from handgrad.audit.dialects.forms import BATCH, EACH, Form
 from handgrad.audit.dialects.places import Place, arrays, widen
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import CALLED, is_loss
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES, ends, make
 from handgrad.audit.dialects.slices import Scope, Slice, free_names, stores
-from handgrad.audit.dialects.turns import Loop, batch
+from handgrad.audit.dialects.turns import ROWS, Loop, batch
 from handgrad.audit.dialects.world import copies, reachable
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
@@ -31,11 +31,11 @@ _MANY = 40  # readings of one loop
 def loops(namespace: dict[str, Any], cuts: list[Slice], dialect: Callable[[list[Place]], str]) -> Iterator[Reading]:
     """Every loop that can be run and that changes what its loss depends on, as readings."""
     for cut in cuts:
-        given = _owner(namespace, cut.scope)
-        if given is None:
-            continue
         found = 0
         for form in (*BATCH, *EACH):
+            given = _owner(namespace, cut.scope, form)
+            if given is None:
+                continue
             for rows in (True, False):
                 try:
                     ready = list(_ready(namespace, cut, form, rows, given))
@@ -50,7 +50,7 @@ def loops(namespace: dict[str, Any], cuts: list[Slice], dialect: Callable[[list[
                 break
 
 
-def _owner(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any] | None:
+def _owner(namespace: Mapping[str, Any], scope: Scope, form: Form) -> dict[str, Any] | None:
     """`self` for a method: an instance of its class in the file, or one made at small sizes; None without any."""
     if not scope.owner or not scope.arguments:
         return {}
@@ -59,7 +59,8 @@ def _owner(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any] | None:
         return None
     made = next((v for v in namespace.values() if type(v) is kind), None)
     if made is None:
-        made = next(iter(make(kind)), None)
+        x, y = batch(FEATURES, CLASSES)
+        made = next(iter(make(kind, {"x": form.data(x), "y": form.target(y, CLASSES), "rows": ROWS})), None)
     return None if made is None else {scope.arguments[0]: made}
 
 
@@ -97,8 +98,18 @@ def _sizes(loop: Loop) -> list[tuple[int, int]]:
 
 
 def _candidates(loop: Loop, roots: list[str]) -> list[Place]:
+    """Arrays that a turn can reach, in the order in which the file makes them."""
     near = set(reachable(loop.namespace, free_names(loop.kept))) | set(free_names(loop.kept)) | {"self"}
-    return arrays(loop.state, [n for n in roots if n in loop.state and n in near])
+    noted = set(free_names(loop.kept)) - read_at_all(loop.kept) - {n for one in loop.kept for n in stores(one)}
+    updated = {base(n.target) for one in loop.kept for n in ast.walk(one) if isinstance(n, ast.AugAssign)}
+    found = arrays(loop.state, [n for n in roots if n in loop.state and n in near - (noted - updated)])
+    made = [
+        n.id
+        for one in loop.cut.before
+        for n in ast.walk(one)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    ]
+    return sorted(found, key=lambda place: made.index(place.root) if place.root in made else -1)
 
 
 def _tried(loop: Loop) -> list[str]:

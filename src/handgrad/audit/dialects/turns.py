@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.edits import RATE, Losses, resolver, with_rate
+from handgrad.audit.dialects.edits import RATE, Losses, forgiven, resolver, with_rate
 from handgrad.audit.dialects.forms import Form
 from handgrad.audit.dialects.places import Place, values
 from handgrad.audit.dialects.roles import is_one_hot, own, role
@@ -66,8 +66,10 @@ class Loop:
         )
         loops = {n: 1 for n in _targets_of(cut.before) if n not in known}
         self.state |= {n: v for n, v in loops.items() if n not in inputs}
+        data = {n: role(n) for n in free_names(before) if role(n) in ("x", "y") and n not in inputs and n not in known}
+        stand_ins = self.filled(data, *batch(features, classes)) | inputs
         for one in before:
-            self._try(one, inputs)
+            self._try(one, stand_ins)
         there = set(self.namespace) | set(self.state) | set(inputs) | set(cut.targets) | {RATE}
         counts = {n: ROWS for n in [*free, *unset(self.namespace, free)] if n not in there and role(n) == "rows"}
         self.state |= counts
@@ -76,7 +78,7 @@ class Loop:
             known_values = self.namespace | self.state
             body = with_rate(body, {place.root for place in self.places}, resolver(known_values))
         self.kept = body
-        self.code = runnable(body, once=True)
+        self.code = runnable(forgiven(body), once=True)
 
     def _try(self, one: ast.stmt, inputs: Mapping[str, Any]) -> None:
         """One statement before the loop; what fails leaves its names unset."""
@@ -103,8 +105,7 @@ class Loop:
             if name in inputs:
                 continue
             if kind in ("x", "y"):
-                x, y = batch(self.features, self.classes)
-                found[name] = self.form.data(x) if kind == "x" else self.form.target(y, self.classes)
+                found |= self.filled({name: kind}, *batch(self.features, self.classes))
             elif kind == "lr":
                 found[name] = 0.125
             elif kind == "rows":
@@ -119,8 +120,12 @@ class Loop:
 
     def inputs(self, x: Array, y: Array) -> dict[str, Any]:
         """The names that get the batch, with the batch in this loop's form."""
+        return self.filled(self.cut.inputs, x, y)
+
+    def filled(self, names: Mapping[str, str], x: Array, y: Array) -> dict[str, Any]:
+        """Names of data and labels, with a batch in this loop's form."""
         found: dict[str, Any] = {}
-        for name, kind in self.cut.inputs.items():
+        for name, kind in names.items():
             if kind == "x":
                 found[name] = self.form.data(x)
             else:
@@ -146,8 +151,8 @@ class Loop:
 
     def turn(self, state: dict[str, Any], x: Array, y: Array, lr: float) -> dict[str, Any]:
         """One turn over a state; all names as they are afterwards."""
-        put_aside(state, lr)
         rows = 1 if self.form.each else len(x)
+        put_aside(state, lr, rows)
         return World(self.namespace, state).run(self.code, {**self.settings(lr, rows), **self.inputs(x, y)})
 
     def step(self, x: Array, y: Array, lr: float) -> None:
@@ -220,17 +225,18 @@ def number(value: Any) -> float | None:
     return None
 
 
-def put_aside(state: Mapping[str, Any], lr: float) -> None:
-    """Set what instances keep as their learning rate, and put their regularisation aside."""
+def put_aside(state: Mapping[str, Any], lr: float, rows: int) -> None:
+    """Set what instances keep as learning rate and number of samples, and put their regularisation aside."""
     for value in list(state.values()):
         if not own(value):
             continue
         for name, number in list(getattr(value, "__dict__", {}).items()):
-            if isinstance(number, float):
-                if role(name) == "lr":
-                    setattr(value, name, lr)
-                elif aside(name) is not None:
-                    setattr(value, name, aside(name))
+            if isinstance(number, float) and role(name) == "lr":
+                setattr(value, name, lr)
+            elif isinstance(number, float) and aside(name) is not None:
+                setattr(value, name, aside(name))
+            elif type(number) is int and role(name) == "rows" and name not in ("n", "N"):
+                setattr(value, name, rows)
 
 
 def batch(features: int, classes: int) -> tuple[Array, Array]:
