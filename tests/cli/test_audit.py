@@ -94,10 +94,23 @@ def test_a_mistake_has_its_name_and_status(code: str, net: Path) -> None:
     finding = found["findings"][0]
     assert status == (0 if finding["severity"] == "note" else 1)
     assert finding["file"] == str(net)
-    assert finding["line"] == RIGHT.splitlines().index("def step(x, y, lr):") + 1
+    line = "        w -= lr * dw / len(y)" if code == "averaged-twice" else "def step(x, y, lr):"
+    assert line in net.read_text().splitlines()[finding["line"] - 1 : finding["line"] + 6]
     assert set(finding) == {
         "code", "severity", "file", "line", "where", "measured", "expected", "cause", "remedy", "patch"
     }  # fmt: skip
+
+
+def test_a_second_average_is_found_in_its_line(tmp_path: Path) -> None:
+    sample = Path(__file__).parents[1] / "audit/dialects/samples/modules_criterion.py"
+    text = sample.read_text()
+    right = "self.dW = self.x.T @ dout"
+    assert text.count(right) == 1, "the sample has changed"
+    path = tmp_path / "net.py"
+    path.write_text(text.replace(right, "self.dW = self.x.T @ dout / len(dout)"))
+    _, found = report(path)
+    assert [finding["code"] for finding in found["findings"]] == ["averaged-twice"]
+    assert "self.dW" in path.read_text().splitlines()[found["findings"][0]["line"] - 1]
 
 
 def test_both_languages(net: Path) -> None:

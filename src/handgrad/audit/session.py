@@ -9,6 +9,7 @@ from typing import Any
 from handgrad.audit.diagnose import Diagnosis, Finding, diagnose
 from handgrad.audit.dialects import READERS, Reading
 from handgrad.audit.fence import OutOfTime, time_limit
+from handgrad.audit.lines import divisions_by_batch
 from handgrad.audit.source import Program, read_program
 from handgrad.errors import DataError, HandgradError
 from handgrad.words import say
@@ -100,7 +101,10 @@ def _finding(program: Program, reading: Reading, finding: Finding) -> dict[str, 
 
 
 def _place(program: Program, reading: Reading, finding: Finding) -> tuple[str, int | None]:
-    """File and first line of the function that a finding is about."""
+    """File and line: of the mistake, where its shape is known, else of the function that it is in."""
+    lines = divisions_by_batch(program.tree) if finding.code == "averaged-twice" else []
+    if lines:
+        return program.place(lines[0])[:2]
     for role in (*_ROLES.get(finding.code, ()), "backward", "gradients", "step"):
         code = getattr(reading.functions.get(role), "__code__", None)
         if code is not None and code.co_filename == str(program.path):
