@@ -17,7 +17,9 @@ def divisions_by_batch(tree: ast.Module) -> list[int]:
         if not any(word in function.name.lower() for word in ("back", "grad", "step", "update", "train")):
             continue
         into = losses if any(word in owner.lower() + function.name.lower() for word in _LOSS) else layers
-        into += sorted({node.lineno for node in ast.walk(function) if _divides(node)})
+        into += sorted(
+            {node.lineno for node in ast.walk(function) if isinstance(node, ast.stmt | ast.expr) and _divides(node)}
+        )
     return layers + losses
 
 

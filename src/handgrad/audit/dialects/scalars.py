@@ -179,7 +179,7 @@ class ScalarLoop(Scalars):
 
 
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
-    """Networks of scalar Values: in the loop that trains them, then a small one of each class, then those of the file."""
+    """Networks of scalar Values: in the loop that trains them, a small one of each class, then those of the file."""
     kinds = [kind for kind in namespace.values() if isinstance(kind, type) and is_value(kind)]
     for value in kinds:
         yield from _looped(namespace, tree, value)
