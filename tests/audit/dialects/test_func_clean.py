@@ -24,6 +24,7 @@ CLEAN: dict[str, tuple[str, str, str, str, set[str]]] = {
     "scalars_loop": ("scalars", "tanh", "tanh", "squared error", set()),
     "scalars_module": ("scalars", "relu", "none", "squared error", set()),
     "scalars_sigmoid": ("scalars", "sigmoid", "sigmoid", "squared error", set()),
+    "script_adam": ("dictionaries", "leaky_relu", "softmax", "cross-entropy", set()),
     "script_batches": ("script", "relu", "softmax", "cross-entropy", set()),
     "script_function": ("script", "tanh", "none", "squared error", {"momentum"}),
     "script_softmax": ("script", "relu", "softmax", "cross-entropy", set()),

@@ -152,6 +152,8 @@ SCALARS: list[Fault] = [
     ("scalars_module", (("other.grad += self.data * out.grad", "other.grad = self.data * out.grad"),), {"unnamed"}),
 ]
 SCRIPT: list[Fault] = [
+    ("script_adam", ((" * np.where(z1 > 0, 1, 0.01)", ""),), {"activation-derivative-missing"}),
+    ("script_adam", (("dz2 = (p - y) / len(x)", "dz2 = (p - y) / len(x) ** 2"),), {"averaged-twice"}),
     (
         "script_softmax",
         (("dscores /= num_examples", "dscores /= num_examples\n    dscores /= num_examples"),),

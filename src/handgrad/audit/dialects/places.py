@@ -67,7 +67,7 @@ def arrays(world: Mapping[str, Any], roots: list[str]) -> list[Place]:
     seen: set[int] = set()
     found: list[Place] = []
     for root in roots:
-        if role(root) in ("x", "y", "rows", "gradients") and not own(world[root]):
+        if (role(root) in ("x", "y", "rows", "gradients") or is_buffer(root)) and not own(world[root]):
             continue
         for place in _below(Place(root), world[root], seen):
             found.append(place)

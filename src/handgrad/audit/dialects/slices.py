@@ -159,7 +159,9 @@ def _inputs(
             chosen |= names
         else:
             kept.append(one)
-    free = {name: role(name) for name in free_names(body) if role(name) in ("x", "y")}
+    nodes = [n for one in body for n in ast.walk(one)]
+    counters = {base(n.target) for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.value, ast.Constant)}
+    free = {name: role(name) for name in free_names(body) if role(name) in ("x", "y") and name not in counters}
     for names, rest in ((looped | chosen, kept), (looped, body), (free, body)):
         if set(names.values()) == {"x", "y"}:
             yield rest, free | names

@@ -140,6 +140,8 @@ def _tried(loop: Loop) -> list[str]:
     loop.places = alive
     if not alive or not _proportional(loop, x, y):
         return []
+    if loop.adapted:
+        loop.gradients(x, y)
     loop.state = copies(loop.fresh)
     return names or [loop.output]
 
@@ -181,9 +183,16 @@ def _proportional(loop: Loop, x: Array, y: Array) -> bool:
         moves.append(np.concatenate([(place.get(loop.state) - v).ravel() for place, v in before.items()]))
         loop.state = state
     still, once, twice = moves
+    loop.adapted = _same_size(once)
     return (
         not still.any() and bool(once.any()) and bool(np.linalg.norm(twice - 2 * once) < 1e-2 * np.linalg.norm(twice))
     )
+
+
+def _same_size(move: Array) -> bool:
+    """Whether all numbers moved equally far, as only an optimizer makes them that measures them first: Adam, RMSprop."""
+    far = np.abs(move[move != 0])
+    return far.size > 3 and bool(np.quantile(far, 0.9) < 1.02 * np.quantile(far, 0.2))
 
 
 def _readings(loop: Loop, name: str, dialect: Callable[[list[Place]], str]) -> Iterator[Reading]:
@@ -198,7 +207,8 @@ def _reading(
     loop: Loop, value: Callable[[Array, Array], float], loss: str, dialect: Callable[[list[Place]], str]
 ) -> Reading:
     """A loop as a reading."""
-    subject = Subject(loop.parameters, value, loop.step, None, loop.features, loop.classes)
+    step, gradients = (None, loop.gradients) if loop.adapted else (loop.step, None)
+    subject = Subject(loop.parameters, value, step, gradients, loop.features, loop.classes)
     first, last = loop.cut.lines
     where = f"loop in {loop.cut.scope.name}" if loop.cut.scope.name else "loop"
     facts = {
@@ -207,6 +217,8 @@ def _reading(
         "update": f"{where}, lines {first}-{last}",
         "labels": loop.form.told,
     }
+    if loop.adapted:
+        facts["backward"] = "the gradients by their names, for an optimizer scales them before the update"
     return Reading(subject, dialect(loop.places), facts, _functions(loop))
 
 

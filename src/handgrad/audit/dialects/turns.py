@@ -14,6 +14,7 @@ import numpy as np
 
 from handgrad.audit.dialects.edits import RATE, Losses, forgiven, resolver, with_rate
 from handgrad.audit.dialects.forms import Form
+from handgrad.audit.dialects.naming import matched
 from handgrad.audit.dialects.places import Place, values
 from handgrad.audit.dialects.roles import is_one_hot, own, role
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside, setting
@@ -46,6 +47,7 @@ class Loop:
         self.body = body
         self.code: Any = None
         self.places: list[Place] = []
+        self.adapted = False  # whether an optimizer such as Adam stands between gradient and step
         self.output = ""  # the name of the network's output, where the loop tells no loss
 
     def prepare(self, features: int, classes: int, *, literal: bool) -> None:
@@ -172,6 +174,20 @@ class Loop:
                 moved[place] += place.get(self.state) - value
         for place, value in start.items():
             place.get(self.state)[...] = value + moved[place] / len(x)
+
+    def gradients(self, x: Array, y: Array) -> dict[str, Array]:
+        """The gradients that a turn computes, where they have names that say whose they are.
+
+        Raises: TypeError where they have none.
+        """
+        if self.form.each:
+            raise TypeError("one sample at a time")
+        after = self.turn(self.state, x, y, 0.0)
+        self.state = {n: v for n, v in after.items() if n not in self.cut.inputs}
+        found = matched(None, after, after.get("self"), self.parameters())
+        if found is None:
+            raise TypeError("no gradients")
+        return found
 
     def losses_at(self, x: Array, y: Array) -> dict[str, float]:
         """What each name that may be the loss holds after a turn that moves nothing; the mean over rows one by one."""
