@@ -132,9 +132,7 @@ def main() -> None:
           f"threads {os.environ.get('OPENBLAS_NUM_THREADS', 'not pinned')}")  # fmt: skip
     for name, times in seconds.items():
         ratio = statistics.median(t / p for t, p in zip(times, seconds["products"], strict=True))
-        print(
-            f"{name:10} {statistics.median(times):.3f} s  ({min(times):.3f} to {max(times):.3f})  {ratio:.2f} x"
-        )
+        print(f"{name:10} {statistics.median(times):.3f} s  ({min(times):.3f} to {max(times):.3f})  {ratio:.2f} x")
     if torch_epoch:
         ratio = statistics.median(t / o for t, o in zip(seconds["pytorch"], seconds["handgrad"], strict=True))
         print(f"handgrad is {ratio:.2f} times faster than PyTorch eager")
