@@ -24,7 +24,7 @@ def edited(name: str, edits: Edits, folder: Path) -> Path:
         assert old in text, f"{name}: {old!r} is not there"
         text = text.replace(old, new)
     ast.parse(text)
-    path = folder / f"{name}.py"
+    path = folder / f"{Path(name).name}.py"
     path.write_text(text, encoding="utf-8")
     return path
 

@@ -226,21 +226,28 @@ def _replaced(value: ast.expr) -> bool:
     """Put the name in place of the number among an amount's factors; whether there was one."""
     if isinstance(value, ast.UnaryOp):
         return _replaced(value.operand)
-    if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Mult | ast.Div):
+    if isinstance(value, ast.Call) and callee(value) in ("dot", "matmul", "outer", "sum", "multiply"):
+        return any(_replaced_in(value.args, i) for i in range(len(value.args)))
+    if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Mult | ast.MatMult | ast.Div):
         return False
-    for side in ("left", "right") if isinstance(value.op, ast.Mult) else ("left",):
-        factor = getattr(value, side)
-        inner = factor.operand if isinstance(factor, ast.UnaryOp) else factor
-        if isinstance(inner, ast.Constant) and isinstance(inner.value, float):
-            name = ast.copy_location(ast.Name(RATE, ast.Load()), inner)
-            if isinstance(factor, ast.UnaryOp):
-                factor.operand = name
-            else:
-                setattr(value, side, name)
-            return True
-        if _replaced(factor):
-            return True
-    return False
+    sides = [value.left] if isinstance(value.op, ast.Div) else [value.left, value.right]
+    found = any(_replaced_in(sides, i) for i in range(len(sides)))
+    value.left, value.right = sides[0], (sides[1] if len(sides) > 1 else value.right)
+    return found
+
+
+def _replaced_in(factors: list[ast.expr], i: int) -> bool:
+    """The same for one factor of several; a number with a sign keeps its sign."""
+    factor = factors[i]
+    inner = factor.operand if isinstance(factor, ast.UnaryOp) else factor
+    if not isinstance(inner, ast.Constant) or not isinstance(inner.value, float):
+        return _replaced(factor)
+    name = ast.copy_location(ast.Name(RATE, ast.Load()), inner)
+    if isinstance(factor, ast.UnaryOp):
+        factor.operand = name
+    else:
+        factors[i] = name
+    return True
 
 
 def resolver(known: Mapping[str, Any]) -> Callable[[ast.expr], Any]:

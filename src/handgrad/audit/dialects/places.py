@@ -83,31 +83,36 @@ def _below(place: Place, value: Any, seen: set[int] | None) -> Iterator[Place]:
         if is_buffer(key) or id(value) in seen:
             return
         seen.add(id(value))
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind == "f" and value.ndim in (1, 2) and 0 < value.size < _LARGE and value.flags.writeable:
+    if isinstance(value, float | np.floating) and seen is not None and role(key) == "weight":
+        seen.discard(id(value))  # two names may hold the same number, and still are two parameters
+        yield place
+    elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        if value.ndim in (1, 2) and 0 < value.size < _LARGE and value.flags.writeable:
             yield place
-        elif value.dtype == object:
-            for i, one in enumerate(value.reshape(-1) if value.ndim == 1 else ()):
-                yield from _below(Place(place.root, (*place.path, ("item", i))), one, seen)
-        return
-    if len(place.path) >= _DEEP:
-        return
-    steps: list[tuple[tuple[str, Any], Any]] = []
+    elif len(place.path) < _DEEP:
+        for step, inner in _steps(value):
+            if role(str(step[1])) not in ("x", "y", "gradients") or isinstance(inner, list):
+                yield from _below(Place(place.root, (*place.path, step)), inner, seen)
+
+
+def _steps(value: Any) -> list[tuple[tuple[str, Any], Any]]:
+    """What can be reached from a container or an instance, with the step that leads there."""
     if isinstance(value, dict):
-        steps = [(("item", k), v) for k, v in value.items()]
-    elif isinstance(value, list):
-        steps = [(("item", i), v) for i, v in enumerate(value[:100])]
-    elif own(value):
-        steps = [(("attr", k), v) for k, v in getattr(value, "__dict__", {}).items()]
-    for step, inner in steps:
-        if role(str(step[1])) not in ("x", "y", "gradients") or isinstance(inner, list):
-            yield from _below(Place(place.root, (*place.path, step)), inner, seen)
+        return [(("item", k), v) for k, v in value.items()]
+    if isinstance(value, list) or (isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1):
+        return [(("item", i), v) for i, v in enumerate(value[:100])]
+    if own(value):
+        return [(("attr", k), v) for k, v in getattr(value, "__dict__", {}).items()]
+    return []
 
 
 def widen(world: dict[str, Any], places: list[Place]) -> None:
     """Bring the arrays to float64, each in its own memory; what is shared by several owners stays shared."""
     wide = {id(old): np.array(old, np.float64) for place in places if isinstance(old := place.get(world), np.ndarray)}
     roots = [root for root in world if root in {place.root for place in places} or own(world[root])]
+    for place in places:
+        if not isinstance(place.get(world), np.ndarray):
+            place.put(world, np.array([place.get(world)], np.float64))  # a bias that is a plain number
     for place in [place for root in roots for place in _below(Place(root), world[root], None)]:
         if id(place.get(world)) in wide:
             try:

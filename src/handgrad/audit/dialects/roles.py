@@ -60,7 +60,7 @@ def words(name: str) -> list[str]:
 def role(name: str) -> str:
     """The role of a name as in `calling.NAMES`: "x", "y", "lr", ...; "weight" for one parameter, "" for none."""
     found = words(name)
-    if found and (found[0] in ("w", "b") or _WEIGHT & set(found)):
+    if name in ("U", "V") or found[:1] in (["w"], ["b"]) or _WEIGHT & set(found):
         return "weight"
     if name in ("m", "n", "N"):
         return "rows"
@@ -81,6 +81,8 @@ def held_out(name: str) -> bool:
 def is_buffer(name: str) -> bool:
     """Whether a name is one for gradients or for the memory of an optimizer: dW1, vW, m_b2, velocity."""
     found = words(name)
+    if name in ("U", "V"):
+        return False
     return bool(_BUFFER.match(name.lower())) or (len(found) > 1 and bool(_KEPT & {found[0], found[-1]}))
 
 

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects.edits import RATE, Losses, reads, resolver, with_rate
+from handgrad.audit.dialects.flow import runnable, without_missing
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import own, role
-from handgrad.audit.dialects.slices import Slice, runnable, scopes, slices, without_missing
+from handgrad.audit.dialects.slices import Slice, scopes, slices
 from handgrad.audit.dialects.turns import batch
 from handgrad.audit.dialects.world import World, copies
 from handgrad.audit.subject import Subject

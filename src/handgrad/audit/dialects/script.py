@@ -10,8 +10,11 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
+from handgrad.audit.dialects.machine import returned
 from handgrad.audit.dialects.places import Place
 from handgrad.audit.dialects.reading import Reading
+from handgrad.audit.dialects.roles import called
+from handgrad.audit.dialects.sizes import make
 from handgrad.audit.dialects.slices import scopes, slices
 from handgrad.audit.dialects.trying import loops
 
@@ -19,7 +22,20 @@ from handgrad.audit.dialects.trying import loops
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
     """Each loop of the file, its functions and methods, that trains; nothing without the file's syntax tree."""
     if tree is not None:
-        yield from loops(namespace, [cut for scope in scopes(tree) for cut in slices(scope)], dialect)
+        cuts = [cut for scope in scopes(tree) for cut in slices(scope)]
+        yield from loops(namespace, cuts, started(namespace, returned(tree)), dialect)
+
+
+def started(namespace: dict[str, Any], returns: dict[str, list[str]]) -> dict[str, Any]:
+    """Parameters that functions such as initialize return, by the names that stand in their `return`."""
+    found: dict[str, Any] = {}
+    for name, function in called(namespace, "start"):
+        names = returns.get(name, [])
+        for made in make(function) if names and all(names) else ():
+            several = made if isinstance(made, tuple) else (made,)
+            if len(several) == len(names):
+                found = dict(zip(names, several, strict=True)) | found
+    return found
 
 
 def dialect(places: list[Place]) -> str:

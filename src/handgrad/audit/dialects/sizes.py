@@ -13,7 +13,7 @@ FEATURES, HIDDEN, CLASSES = 6, 7, 4  # distinct, and none of them a number of ro
 _PUT_ASIDE = re.compile(r"reg|lambda|lmbda|lambd|weight_?decay|^l[12]|^wd$|drop(out)?|^p_drop|penalty")
 _TURNS = re.compile(r"epoch|iter|steps|rounds|generations")
 _IN = re.compile(
-    r"^n_?x$|^n_?in|in(put)?_?(s|size|dim|dims|features|nodes|neurons|units|layer)*$|features|inputs|^d(_in)?$|^nin$"
+    r"^n_?x$|^dim$|^n_?in|in(put)?_?(s|size|dim|dims|features|nodes|neurons|units|layer)*$|features|inputs|^d(_in)?$|^nin$"
 )
 _OUT = re.compile(
     r"^n_?y$|^n_?out|out(put)?_?(s|size|dim|features|nodes|neurons|units|layer)*$|classes|outputs|^c$|^k$|^nouts?$|labels"

@@ -6,48 +6,64 @@ Parameters are not told by their names: they are what the loss of a turn depends
 from __future__ import annotations
 
 import ast
+import time
 import types
 from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from handgrad.audit.dialects import silent
 from handgrad.audit.dialects.edits import base, read_at_all, reads, resolver
+from handgrad.audit.dialects.flow import free_names, stores
 from handgrad.audit.dialects.forms import BATCH, EACH, Form
 from handgrad.audit.dialects.places import Place, arrays, widen
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import CALLED, is_loss
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES, ends, make
-from handgrad.audit.dialects.slices import Scope, Slice, free_names, stores
+from handgrad.audit.dialects.slices import Scope, Slice
 from handgrad.audit.dialects.turns import ROWS, Loop, batch
 from handgrad.audit.dialects.world import copies, reachable
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
 _MANY = 40  # readings of one loop
+SECONDS = 6.0  # for all loops of a file
 
 
-def loops(namespace: dict[str, Any], cuts: list[Slice], dialect: Callable[[list[Place]], str]) -> Iterator[Reading]:
-    """Every loop that can be run and that changes what its loss depends on, as readings."""
+def loops(
+    namespace: dict[str, Any], cuts: list[Slice], started: Mapping[str, Any], dialect: Callable[[list[Place]], str]
+) -> Iterator[Reading]:
+    """Every loop that can be run and that changes what its loss depends on, as readings.
+
+    Args:
+        namespace: the file's names.
+        cuts: the loops.
+        started: what functions that start parameters return, by the names under which they return it.
+        dialect: names the way in which the parameters are kept.
+    """
+    until = time.monotonic() + SECONDS
     for cut in cuts:
-        found = 0
-        for form in (*BATCH, *EACH):
-            given = _owner(namespace, cut.scope, form)
-            if given is None:
-                continue
-            for rows in (True, False):
-                try:
-                    ready = list(_ready(namespace, cut, form, rows, given))
-                except Exception:  # somebody else's code may raise anything
-                    continue
-                for loop, name in ready:
-                    yield from _readings(loop, name, dialect)
-                    found += 1
-                if ready:
-                    break
-            if found >= _MANY:
+        found: dict[Form, int] = {}
+        for form, rows in product((*BATCH, *EACH), (True, False)):
+            if sum(found.values()) >= _MANY or time.monotonic() > until:
                 break
+            if form in found:
+                continue
+            try:
+                given = _owner(namespace, cut.scope, form)
+                if given is None:
+                    break
+                given |= {n: v for n, v in started.items() if n in cut.scope.arguments and n not in cut.inputs}
+                ready = list(_ready(namespace, cut, form, rows, given))
+            except TimeoutError:  # a whole training runs in one turn of it
+                break
+            except Exception:  # somebody else's code may raise anything
+                continue
+            for loop, name in ready:
+                yield from _readings(loop, name, dialect)
+                found[form] = found.get(form, 0) + 1
 
 
 def _owner(namespace: Mapping[str, Any], scope: Scope, form: Form) -> dict[str, Any] | None:
@@ -80,6 +96,8 @@ def _ready(
                 loop.prepare(features, classes, literal=literal)
                 loop.places = _candidates(loop, roots)
                 names = _tried(loop)
+            except TimeoutError:
+                raise
             except Exception:  # labels in another form, other sizes: somebody else's code says it in many ways
                 break
             if names:
@@ -103,12 +121,9 @@ def _candidates(loop: Loop, roots: list[str]) -> list[Place]:
     noted = set(free_names(loop.kept)) - read_at_all(loop.kept) - {n for one in loop.kept for n in stores(one)}
     updated = {base(n.target) for one in loop.kept for n in ast.walk(one) if isinstance(n, ast.AugAssign)}
     found = arrays(loop.state, [n for n in roots if n in loop.state and n in near - (noted - updated)])
-    made = [
-        n.id
-        for one in loop.cut.before
-        for n in ast.walk(one)
-        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-    ]
+    nodes = [n for one in loop.cut.before if not isinstance(one, ast.FunctionDef | ast.ClassDef) for n in ast.walk(one)]
+    names = [n for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    made = [n.id for n in sorted(names, key=lambda n: (n.lineno, n.col_offset))]
     return sorted(found, key=lambda place: made.index(place.root) if place.root in made else -1)
 
 
@@ -123,15 +138,15 @@ def _tried(loop: Loop) -> list[str]:
         place.get(loop.state)[...] = rng.standard_normal(value.shape) * (1.5 / np.sqrt(max(value.shape, default=1)))
     point = {place: np.array(place.get(loop.state)) for place in loop.places}
     names = _labelled(loop, x, y)
-    if not names:
-        loop.output = _output(loop, x, y)
-        if not loop.output:
-            return []
+    loop.output = _output(loop, x, y)
+    if not names and not loop.output:
+        return []
 
     def told() -> Any:
-        return loop.outputs(x, y).tolist() if loop.output else [loop.losses_at(x, y).get(name) for name in names]
+        return [loop.losses_at(x, y).get(name) for name in names] if names else loop.outputs(x, y).tolist()
 
     here, alive = told(), []
+    every = [*loop.places]
     for place, value in point.items():
         place.get(loop.state)[...] = value + 0.1 * rng.standard_normal(value.shape)
         if told() != here:
@@ -142,8 +157,10 @@ def _tried(loop: Loop) -> list[str]:
         return []
     if loop.adapted:
         loop.gradients(x, y)
+    if loop.output and _moves_more(loop, every, x, y):
+        loop.output = ""  # it is a layer's, not the network's
     loop.state = copies(loop.fresh)
-    return names or [loop.output]
+    return [*names, *([""] if loop.output else [])]
 
 
 def _labelled(loop: Loop, x: Array, y: Array) -> list[str]:
@@ -155,9 +172,11 @@ def _labelled(loop: Loop, x: Array, y: Array) -> list[str]:
 
 def _output(loop: Loop, x: Array, y: Array) -> str:
     """The last name that a turn binds to one number for each row and class which the labels do not change."""
-    here, other = loop.still(x[:1], y[:1]), loop.still(x[:1], y[1:2])
+    if loop.form.each:
+        whole, other = loop.still(x[:1], y[:1]), loop.still(x[:1], y[1:2])
+    else:
+        whole, other = loop.still(x, y), loop.still(x, np.roll(y, 1))
     rows = 1 if loop.form.each else len(x)
-    whole = here if loop.form.each else loop.still(x, y)
     found = ""
     for name, value in whole.items():
         if (
@@ -167,7 +186,7 @@ def _output(loop: Loop, x: Array, y: Array) -> str:
             or value.dtype.kind != "f"
         ):
             continue
-        if value.size == rows * loop.classes and name in other and np.array_equal(here[name], other[name]):
+        if value.size == rows * loop.classes and name in other and np.array_equal(value, other[name]):
             found = name
     return found
 
@@ -189,15 +208,29 @@ def _proportional(loop: Loop, x: Array, y: Array) -> bool:
     )
 
 
+def _moves_more(loop: Loop, every: list[Place], x: Array, y: Array) -> bool:
+    """Whether a step moves weights on which what was taken for the output, or the loss, does not depend."""
+    state = loop.state
+    loop.state = copies(state)
+    loop.step(x, y, 0.125)
+    others = [place for place in every if place not in loop.places and np.ndim(place.get(loop.fresh)) == 2]
+    moved = any(
+        np.any(place.get(loop.fresh)) and not np.array_equal(place.get(loop.state), place.get(state))
+        for place in others
+    )
+    loop.state = state
+    return moved
+
+
 def _same_size(move: Array) -> bool:
-    """Whether all numbers moved equally far, as only an optimizer makes them that measures them first: Adam, RMSprop."""
+    """Whether all numbers moved equally far, as only an optimizer makes them that scales them: Adam, RMSprop."""
     far = np.abs(move[move != 0])
     return far.size > 3 and bool(np.quantile(far, 0.9) < 1.02 * np.quantile(far, 0.2))
 
 
 def _readings(loop: Loop, name: str, dialect: Callable[[list[Place]], str]) -> Iterator[Reading]:
-    """A loop as a reading, with the loss of that name; as several, where that is an output and no loss is told."""
-    if loop.output:
+    """A loop as a reading with the loss of that name; without a name, with the loss that its gradients belong to."""
+    if not name:
         yield from silent.readings(lambda loss: _reading(loop, loss, "", dialect), loop.outputs)
     else:
         yield _reading(loop, lambda x, y: loop.losses_at(x, y)[name], name, dialect)

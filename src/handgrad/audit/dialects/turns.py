@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects.edits import RATE, Losses, forgiven, resolver, with_rate
+from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, without_missing
 from handgrad.audit.dialects.forms import Form
 from handgrad.audit.dialects.naming import matched
 from handgrad.audit.dialects.places import Place, values
 from handgrad.audit.dialects.roles import is_one_hot, own, role
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside, setting
-from handgrad.audit.dialects.slices import Scope, Slice, free_names, needed, runnable, stores, without_missing
+from handgrad.audit.dialects.slices import Scope, Slice
 from handgrad.audit.dialects.world import World, copies, holdings, unset
 from handgrad.core.arrays import Array
 
@@ -87,6 +88,8 @@ class Loop:
         world = World(self.namespace, self.state)
         try:
             after = world.run(runnable([one], once=False), {**inputs, **self.settings(0.125, ROWS)})
+        except TimeoutError:
+            raise
         except Exception:  # somebody else's code may raise anything
             return
         made = stores(one) | set(self.state)
@@ -155,7 +158,11 @@ class Loop:
         """One turn over a state; all names as they are afterwards."""
         rows = 1 if self.form.each else len(x)
         put_aside(state, lr, rows)
-        return World(self.namespace, state).run(self.code, {**self.settings(lr, rows), **self.inputs(x, y)})
+        after = World(self.namespace, state).run(self.code, {**self.settings(lr, rows), **self.inputs(x, y)})
+        for place in self.places:
+            if not isinstance(value := place.get(after), np.ndarray):
+                place.put(after, np.array([value], np.float64))
+        return after
 
     def step(self, x: Array, y: Array, lr: float) -> None:
         """A training step: one turn, or one turn for each row from the same parameters, their changes averaged."""

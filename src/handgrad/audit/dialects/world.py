@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects.roles import own, role
+from handgrad.audit.fence import OutOfTime, time_limit
 
+SECONDS = 0.5
 _LARGE = 5_000_000
 _GONE = object()
 
@@ -45,6 +47,8 @@ class World:
         """While this lasts, the state and some more values are the file's; yields what fills with all names at the end.
 
         Nothing prints, random numbers are those of one seed, and floating-point accidents are silent.
+
+        Raises: TimeoutError after `SECONDS`; a turn that takes longer is a whole training.
         """
         before = dict(self.namespace)
         held = random.getstate(), np.random.get_state()
@@ -56,8 +60,13 @@ class World:
             np.random.seed(0)
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                yield after
+                with time_limit(SECONDS):
+                    yield after
             after.update(self.namespace)
+        except OutOfTime as late:
+            raise TimeoutError from late
+        except SystemExit as ended:
+            raise RuntimeError from ended
         finally:
             self.namespace.clear()
             self.namespace.update(before)
