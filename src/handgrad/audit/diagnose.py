@@ -109,8 +109,9 @@ def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
 
 
 def _batch(subject: Subject, rows: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Random rows, and labels that name as many classes as they can."""
-    return rng.random((rows, subject.features)), rng.permutation(rows) % subject.classes
+    """Random rows, and labels that name as many classes as they can, the last one always: some count by it."""
+    many = max(subject.classes, 2)  # a single output is 0 or 1
+    return rng.random((rows, subject.features)), (many - 1 - rng.permutation(rows)) % many
 
 
 def _evidence(case: Case, gradient: dict[str, Array], exact: float) -> _Evidence:
@@ -131,11 +132,13 @@ def _updated_too_early(subject: Subject, x: Array, y: Array) -> list[Finding]:
 
 def _carry(found: list[Steady]) -> list[Finding]:
     """A gradient that brings the one before along was never reset; a share of it is momentum."""
-    carry = float(np.mean([one.carry for one in found]))
-    if carry < 1e-6:
-        return []
-    code, severity = ("never-reset", "error") if carry > 1 - 1e-6 else ("momentum", "note")
-    return [Finding(code, severity, tuple(found[0].gradient), {"carry": carry}, {"carry": 0.0})]
+    carries = {name: float(np.mean([one.carry[name] for one in found])) for name in found[0].carry}
+    findings = []
+    for code, severity, low, high in (("never-reset", "error", 1 - 1e-6, np.inf), ("momentum", "note", 1e-6, 1 - 1e-6)):
+        names = tuple(name for name, carry in carries.items() if low <= carry < high)
+        if names:
+            findings.append(Finding(code, severity, names, {"carry": carries[names[0]]}, {"carry": 0.0}))
+    return findings
 
 
 def _name(evidence: list[_Evidence], exact: float) -> list[Finding]:

@@ -97,6 +97,11 @@ def sums(output: Array, t: Array) -> dict[str, float]:
     return found
 
 
+def targets(y: Array, outputs: int) -> Array:
+    """Whole-number labels as one-hot rows; for a single output they are the targets 0 and 1 themselves."""
+    return y.reshape(-1, 1).astype(np.float64) if outputs == 1 else one_hot(y, outputs, np.float64)
+
+
 def random_point(subject: Subject, rng: np.random.Generator) -> dict[str, Array]:
     """Parameters at which nothing is saturated and no two networks give the same loss."""
     point = {}
@@ -126,10 +131,25 @@ def identify(subject: Subject, batches: list[tuple[Array, Array]], rng: np.rando
 
 
 def chains(parameters: Mapping[str, Array], features: int, classes: int) -> Iterator[tuple[Matrix, ...]]:
-    """Each way in which the matrices, in their order, lead from features to classes, with the biases in between."""
-    matrices = [(name, v.shape) for name, v in parameters.items() if v.ndim == 2 and min(v.shape) > 1]
-    vectors = [(name, v.size) for name, v in parameters.items() if v.ndim == 1 or (v.ndim == 2 and min(v.shape) == 1)]
-    for flips in product((False, True), repeat=len(matrices)):
+    """Each way in which the matrices, in their order, lead from features to classes, with the biases in between.
+
+    An array with one row or column may be either: the weights of a single output, or a bias.
+    """
+    shapes = {name: v.shape for name, v in parameters.items()}
+    either = [name for name, shape in shapes.items() if len(shape) == 2 and min(shape) == 1]
+    for picked in sorted(product((False, True), repeat=len(either)), key=sum):
+        weights = dict(zip(either, picked, strict=True))
+        names = [name for name, shape in shapes.items() if weights.get(name, len(shape) == 2)]
+        vectors = [(name, int(np.prod(shape))) for name, shape in shapes.items() if name not in names]
+        if names and len(vectors) <= len(names):
+            yield from _chains([(name, shapes[name]) for name in names], vectors, features, classes)
+
+
+def _chains(
+    matrices: list[tuple[str, tuple[int, ...]]], vectors: list[tuple[str, int]], features: int, classes: int
+) -> Iterator[tuple[Matrix, ...]]:
+    square = [(False, True) if shape[0] != shape[1] or max(shape) > 1 else (False,) for _, shape in matrices]
+    for flips in product(*square):
         size, chain, biases = features, [], list(vectors)
         for (name, shape), flip in zip(matrices, flips, strict=True):
             inputs, outputs = shape[::-1] if flip else shape
@@ -139,7 +159,7 @@ def chains(parameters: Mapping[str, Array], features: int, classes: int) -> Iter
             chain.append(Matrix(name, flip, biases.pop(bias)[0] if bias is not None else None))
             size = outputs
         else:
-            if matrices and size == classes and not biases:
+            if size == classes and not biases:
                 yield tuple(chain)
 
 
@@ -151,7 +171,7 @@ def _fits(net: Any, batches: list[tuple[Array, Array]], reported: list[float]) -
         rows, outputs = output.shape
         fitting = {
             (loss, name)
-            for loss, total in sums(output, one_hot(y, outputs, np.float64)).items()
+            for loss, total in sums(output, targets(y, outputs)).items()
             for name, divisor in _DIVISORS.items()
             if abs(total / divisor(rows, outputs) - value) <= CLOSE * abs(value)
         }

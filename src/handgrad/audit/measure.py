@@ -38,12 +38,12 @@ class Steady:
 
     Attributes:
         gradient: by parameter.
-        carry: the share of the call before that is in each call: 0 for a gradient that is assigned, 1 for one that is
+        carry: by parameter, the share of the call before that is in each call: 0 for a gradient that is assigned, 1 for one that is
             never reset, in between for momentum.
     """
 
     gradient: dict[str, Array]
-    carry: float
+    carry: dict[str, float]
 
 
 def tolerance(subject: Subject) -> float:
@@ -70,9 +70,10 @@ def steady(subject: Subject, x: Array, y: Array, lr: float) -> Steady:
     If each call gives v_n = c v_(n-1) + g, then v_3 - v_2 = c (v_2 - v_1), which yields the carry c; g = v_2 - c v_1.
     """
     v1, v2, v3 = (subject.gradient(x, y, lr) for _ in range(3))
-    first, second = (np.concatenate([(b[n] - a[n]).ravel() for n in a]) for a, b in ((v1, v2), (v2, v3)))
-    size = np.sqrt(sum(float(np.vdot(v, v)) for v in v2.values()))
-    if np.linalg.norm(first) <= 1e-9 * size:
-        return Steady(v1, 0.0)
-    carry = float(np.vdot(second, first) / np.vdot(first, first))
-    return Steady({name: v2[name] - carry * v1[name] for name in v1}, carry)
+    carry, gradient = {}, {}
+    for name in v1:
+        first, second = v2[name] - v1[name], v3[name] - v2[name]
+        still = np.linalg.norm(first) <= 1e-9 * np.linalg.norm(v2[name])
+        carry[name] = 0.0 if still else float(np.vdot(second, first) / np.vdot(first, first))
+        gradient[name] = v2[name] - carry[name] * v1[name]
+    return Steady(gradient, carry)

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from handgrad.audit.identify import Identity
+from handgrad.audit.identify import Identity, targets
 from handgrad.core.arrays import Array
 from handgrad.core.layers import Layer, Linear, Sigmoid, Tanh
-from handgrad.core.losses import one_hot
 
 # (layer, dy, its input z, its output y) -> dx
 Backward = Callable[[Layer, Array, Array, Array], Array]
@@ -56,9 +53,7 @@ def walk(case: Case) -> Walk:
         x = layer(x)
         outputs.append(x)
     rows, classes = x.shape
-    return Walk(
-        net.layers, inputs, outputs, one_hot(case.y, classes, np.float64), case.identity.divide_by(rows, classes)
-    )
+    return Walk(net.layers, inputs, outputs, targets(case.y, classes), case.identity.divide_by(rows, classes))
 
 
 def true_gradient(case: Case) -> dict[str, Array]:

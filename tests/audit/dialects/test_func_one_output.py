@@ -18,7 +18,6 @@ ONE: dict[str, tuple[str, str, str, str, set[str]]] = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="identify knows no network with a single output yet")
 @pytest.mark.parametrize("name", sorted(path.stem for path in (HERE / "one_output").glob("*.py")))
 def test_a_network_with_one_output_is_recognised_and_not_called_wrong(name: str, tmp_path: Path) -> None:
     dialect, hidden, output, loss, notes = ONE[name]

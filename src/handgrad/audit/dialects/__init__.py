@@ -20,18 +20,19 @@ from handgrad.audit.dialects import (
 )
 from handgrad.audit.dialects.reading import Reader, Reading
 
-# The surest first: glue names its own parts, and a class says more of itself than loose arrays do.
+# The surest first: glue names its own parts, and a class says more of itself than a loop does; a loop says more than
+# the functions that it calls.
 READERS: tuple[Reader, ...] = (
     glue.read,
+    scalars.read,
+    columns.read,
     nnfs.read,
     closures.read,
     unrolled.read,
     modules.read,
-    columns.read,
+    script.read,
     pairs.read,
     dictionaries.read,
-    scalars.read,
-    script.read,
 )
 
 __all__ = ["READERS", "Reader", "Reading"]
