@@ -38,8 +38,8 @@ class Steady:
 
     Attributes:
         gradient: by parameter.
-        carry: by parameter, the share of the call before that is in each call: 0 for a gradient that is assigned, 1 for one that is
-            never reset, in between for momentum.
+        carry: by parameter, the share of the call before that is in each call: 0 for a gradient that is assigned, 1 for
+            one that is never reset, in between for momentum.
     """
 
     gradient: dict[str, Array]
