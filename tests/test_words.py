@@ -156,7 +156,14 @@ def test_every_sentence_is_said_somewhere() -> None:
     }
     exact = {text.replace("\\", "") for text in wanted if ".+" not in text}
     open_ended = [text for text in wanted if re.match(r"[a-z_]+\\\.", text) and ".+" in text]
-    left_over = [key for key in KEYS if key not in exact and not any(re.fullmatch(text, key) for text in open_ended)]
+
+    def said(key: str) -> bool:
+        room, _, code = key.partition(".")
+        if room.startswith("findings"):  # a finding is said by its code
+            return code.removesuffix("_remedy") in exact
+        return key in exact or any(re.fullmatch(text, key) for text in open_ended)
+
+    left_over = [key for key in KEYS if not said(key)]
     assert left_over == []
 
 

@@ -7,11 +7,11 @@ the true ones and against those of every known mistake.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
+from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.identify import Identity, identify, random_point
 from handgrad.audit.measure import Fit, Steady, fits, steady, tolerance
 from handgrad.audit.mistakes import MISTAKES, Case, true_gradient
@@ -20,25 +20,6 @@ from handgrad.core.arrays import Array
 
 ROWS = (5, 8)  # two batch sizes, coprime, so that no factor means two things
 USUAL, BOLD, GENTLE = 2.0**-6, 2.0**-1, 2.0**-24  # learning rates; a gradient does not depend on them
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was found, as codes and numbers; the sentences are in `words/`.
-
-    Attributes:
-        code: which mistake or convention.
-        severity: "error", "warning" or "note".
-        where: the parameters that it spoils.
-        measured: the figures that were found.
-        expected: what they should have been.
-    """
-
-    code: str
-    severity: str
-    where: tuple[str, ...]
-    measured: dict[str, Any] = field(default_factory=dict)
-    expected: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,11 +42,6 @@ class Diagnosis:
     def ok(self) -> bool:
         """Whether no error was found."""
         return not any(finding.severity == "error" for finding in self.findings)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        findings = [asdict(finding) for finding in self.findings]
-        return {"ok": self.ok, "checks": self.checks, "findings": findings, "seconds": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True)
@@ -102,10 +78,8 @@ def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
     finally:
         subject.restore(saved)
     findings = [*early, *_carry(found), *_name(evidence, exact)]
-    rank = {"error": 0, "warning": 1, "note": 2}
-    findings.sort(key=lambda finding: rank[finding.severity])
     checks = sum(len(e.fits) for e in evidence) * (2 + len(MISTAKES))
-    return Diagnosis(identity, checks, tuple(findings), time.perf_counter() - began)
+    return Diagnosis(identity, checks, worst_first(findings), time.perf_counter() - began)
 
 
 def _batch(subject: Subject, rows: int, rng: np.random.Generator) -> tuple[Array, Array]:

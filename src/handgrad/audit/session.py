@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from handgrad.audit.diagnose import Diagnosis, Finding, diagnose
+from handgrad.audit.diagnose import Diagnosis, diagnose
 from handgrad.audit.dialects import READERS, Reading
 from handgrad.audit.fence import OutOfTime, time_limit
+from handgrad.audit.findings import Finding, worst_first
+from handgrad.audit.inspection import Inspection
 from handgrad.audit.lines import divisions_by_batch
 from handgrad.audit.source import Program, read_program
 from handgrad.errors import DataError, HandgradError
-from handgrad.words import say
 
 READING_SECONDS = 3.0  # for one way to understand the file
 # Which of a reading's functions a finding is about, the likeliest first.
@@ -33,12 +35,13 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
     program = read_program(request["path"])
     execution = program.execute()
     with program.guarded():
-        reading, diagnosis = _judged(program, execution.namespace)
+        inspection = Inspection(program, execution.namespace, *_judged(program, execution.namespace))
+        findings = worst_first(_placed(inspection, finding) for finding in inspection.diagnosis.findings)
     return {
-        "ok": diagnosis.ok,
-        "subject": _subject(program, reading, diagnosis),
-        "checks": diagnosis.checks,
-        "findings": [_finding(program, reading, finding) for finding in diagnosis.findings],
+        "ok": not any(finding.severity == "error" for finding in findings),
+        "subject": _subject(inspection),
+        "checks": inspection.diagnosis.checks,
+        "findings": [finding.to_json() for finding in findings],
         "seconds": round(time.perf_counter() - began, 3),
     }
 
@@ -71,9 +74,9 @@ def _readings(program: Program, namespace: dict[str, Any]) -> Iterator[Reading]:
             continue
 
 
-def _subject(program: Program, reading: Reading, diagnosis: Diagnosis) -> dict[str, Any]:
+def _subject(inspection: Inspection) -> dict[str, Any]:
+    program, reading, identity = inspection.program, inspection.reading, inspection.diagnosis.identity
     found: dict[str, Any] = {"file": str(program.path), "dialect": reading.dialect, "found": reading.facts}
-    identity = diagnosis.identity
     if identity is not None:
         parameters = reading.subject.parameters()
         shapes = [parameters[m.weight].shape[:: -1 if m.transposed else 1] for m in identity.matrices]
@@ -82,31 +85,15 @@ def _subject(program: Program, reading: Reading, diagnosis: Diagnosis) -> dict[s
     return found
 
 
-def _finding(program: Program, reading: Reading, finding: Finding) -> dict[str, Any]:
-    file, line = _place(program, reading, finding)
-    values = finding.measured | {"where": ", ".join(finding.where)}
-    shown = {key: f"{value:.4g}" if isinstance(value, float) else value for key, value in values.items()}
-    return {
-        "code": finding.code,
-        "severity": finding.severity,
-        "file": file,
-        "line": line,
-        "where": list(finding.where),
-        "measured": finding.measured,
-        "expected": finding.expected,
-        "cause": say(f"audit.{finding.code}", **shown),
-        "remedy": say(f"audit.{finding.code}_remedy", **shown),
-        "patch": None,
-    }
-
-
-def _place(program: Program, reading: Reading, finding: Finding) -> tuple[str, int | None]:
-    """File and line: of the mistake, where its shape is known, else of the function that it is in."""
+def _placed(inspection: Inspection, finding: Finding) -> Finding:
+    """The finding with file and line: of the mistake, where its shape is known, else of the function that it is in."""
+    program = inspection.program
     lines = divisions_by_batch(program.tree) if finding.code == "averaged-twice" else []
     if lines:
-        return program.place(lines[0])[:2]
+        file, line, _ = program.place(lines[0])
+        return replace(finding, file=file, line=line)
     for role in (*_ROLES.get(finding.code, ()), "backward", "gradients", "step"):
-        code = getattr(reading.functions.get(role), "__code__", None)
-        if code is not None and code.co_filename == str(program.path):
-            return str(program.path), code.co_firstlineno
-    return str(program.path), None
+        code = getattr(inspection.reading.functions.get(role), "__code__", None)
+        if code is not None and code.co_filename == program.filename:
+            return replace(finding, file=program.filename, line=code.co_firstlineno)
+    return replace(finding, file=program.filename)

@@ -42,8 +42,9 @@ def _show(out: Console, report: dict[str, Any]) -> None:
         out.print(f"  {name}: {found}", style="dim", markup=False)
     for finding in findings:
         place = f"{Path(finding['file']).name}:{finding['line']}" if finding["line"] else Path(finding["file"]).name
-        head = f"{say('audit.' + finding['severity'])} [{finding['code']}] {place}"
-        out.print(head, style=_STYLES[finding["severity"]], markup=False)
+        severity = finding["severity"]
+        head = f"{say(f'audit.{severity}')} [{finding['code']}] {place}"
+        out.print(head, style=_STYLES[severity], markup=False)
         out.print(f"  {finding['cause']}", markup=False)
         out.print(f"  {finding['remedy']}", markup=False)
     if not findings:
