@@ -1,7 +1,7 @@
 """Diagnosis: from figures to a named mistake, one finding for one mistake, and no name where none fits.
 
 The subject is moved to a random point where its gradients say something, and they are held, at two batch sizes, against
-the true ones and against those of every known mistake.
+the true ones. Where the network is known, each link of the chain is then looked at by itself.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from handgrad.audit.descent import UNNAMED, Explanation, descend
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.identify import Identity, identify, random_point
 from handgrad.audit.measure import Fit, Steady, fits, steady, tolerance
-from handgrad.audit.mistakes import MISTAKES, Case, true_gradient
+from handgrad.audit.scales import scales
 from handgrad.audit.subject import Subject
+from handgrad.audit.truth import slopes
+from handgrad.audit.walk import Case, true_gradient
 from handgrad.core.arrays import Array
 
 ROWS = (5, 8)  # two batch sizes, coprime, so that no factor means two things
@@ -46,16 +49,16 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """The subject's gradients of one batch, beside the true ones."""
+    """The subject's gradients of one batch beside the true ones; of an unknown network, both along some directions."""
 
-    case: Case
+    rows: int
     gradient: dict[str, Array]
     true: dict[str, Array]
-    fits: dict[str, Fit]
+    exact: float
 
     @property
-    def rows(self) -> int:
-        return len(self.case.x)
+    def fits(self) -> dict[str, Fit]:
+        return fits(self.gradient, self.true, self.exact)
 
 
 def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
@@ -64,21 +67,19 @@ def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
     rng = np.random.default_rng(seed)
     batches = [_batch(subject, rows, rng) for rows in ROWS]
     identity = identify(subject, batches, rng)
-    if identity is None:
-        return Diagnosis(None, 0, (Finding("network-unknown", "warning", ()),), time.perf_counter() - began)
     saved, exact = subject.snapshot(), tolerance(subject)
     try:
         subject.restore(random_point(subject, rng))
         early = _updated_too_early(subject, *batches[0])
         found = [steady(subject, x, y, GENTLE if early else USUAL) for x, y in batches]
-        evidence = [
-            _evidence(Case(identity, subject.snapshot(), x, y), one.gradient, max(exact, 1e-4 if early else 0.0))
-            for (x, y), one in zip(batches, found, strict=True)
-        ]
+        exact = max(exact, 1e-4 if early else 0.0)
+        if identity is None:
+            named, checks = _unknown(subject, batches, found, exact, rng)
+        else:
+            named, checks = _known(subject, identity, batches, found, exact)
     finally:
         subject.restore(saved)
-    findings = [*early, *_carry(found), *_name(evidence, exact)]
-    checks = sum(len(e.fits) for e in evidence) * (2 + len(MISTAKES))
+    findings = [*early, *_carry(found), *named]
     return Diagnosis(identity, checks, worst_first(findings), time.perf_counter() - began)
 
 
@@ -86,11 +87,6 @@ def _batch(subject: Subject, rows: int, rng: np.random.Generator) -> tuple[Array
     """Random rows, and labels that name as many classes as they can, the last one always: some count by it."""
     many = max(subject.classes, 2)  # a single output is 0 or 1
     return rng.random((rows, subject.features)), (many - 1 - rng.permutation(rows)) % many
-
-
-def _evidence(case: Case, gradient: dict[str, Array], exact: float) -> _Evidence:
-    true = true_gradient(case)
-    return _Evidence(case, gradient, true, fits(gradient, true, exact))
 
 
 def _updated_too_early(subject: Subject, x: Array, y: Array) -> list[Finding]:
@@ -115,64 +111,101 @@ def _carry(found: list[Steady]) -> list[Finding]:
     return findings
 
 
-def _name(evidence: list[_Evidence], exact: float) -> list[Finding]:
-    """The mistake behind the gradients of two batches."""
-    gone = tuple(name for name in evidence[0].fits if not any(e.gradient[name].any() for e in evidence))
-    alive = [name for name in evidence[0].fits if name not in gone]
-    found = [Finding("never-updated", "error", gone, {"factor": 0.0}, {"factor": 1.0})] if gone else []
-    wrong = tuple(name for name in alive if not all(e.fits[name].exact for e in evidence))
+def _known(
+    subject: Subject, identity: Identity, batches: list[tuple[Array, Array]], found: list[Steady], exact: float
+) -> tuple[list[Finding], int]:
+    """What the gradients of a network say that is known to its last link, and how many comparisons that took."""
+    cases = [Case(identity, subject.snapshot(), x, y) for x, y in batches]
+    gradients = [one.gradient for one in found]
+    evidence = [
+        _Evidence(len(case.x), gradient, true_gradient(case), exact)
+        for case, gradient in zip(cases, gradients, strict=True)
+    ]
+    gone = _never_updated(evidence)
+    findings = [*gone]
+    wrong = _wrong(evidence)
+    checks = sum(len(e.true) for e in evidence)
     if not wrong:
-        return found + _scales([{name: e.fits[name] for name in alive} for e in evidence], evidence)
-    for code, mistake in MISTAKES.items():
-        made = [mistake(e.case) for e in evidence]
-        beside = [fits(e.gradient, m, exact) for e, m in zip(evidence, made, strict=True)]
-        if all(f[name].exact and f[name].factor for f in beside for name in alive):
-            residual = max(e.fits[name].residual for e in evidence for name in wrong)
-            spoilt = Finding(code, "error", wrong, {"residual": residual}, {"residual": 0.0})
-            return [*found, spoilt, *_scales([{name: f[name] for name in alive} for f in beside], evidence)]
-    return [*found, _unnamed(evidence, wrong)]
+        alive = [{n: f for n, f in e.fits.items() if n not in _where(gone)} for e in evidence]
+        return [*findings, *scales(alive, [e.rows for e in evidence])], checks
+    explanation = descend(cases, gradients, exact)
+    residuals = {name: max(e.fits[name].residual for e in evidence) for name in evidence[0].true}
+    findings += _explained(explanation, identity, residuals, set(_where(gone)))
+    made = [
+        {name: both[k] for link in explanation.links for name, both in link.fits.items()
+         if UNNAMED not in link.error and UNNAMED not in link.mistakes[name]}
+        for k in range(len(cases))
+    ]  # fmt: skip
+    return [*findings, *scales(made, [e.rows for e in evidence])], checks + explanation.tried
 
 
-def _scales(found: list[dict[str, Fit]], evidence: list[_Evidence]) -> list[Finding]:
-    """What the factors say: of all parameters together, or of some that stand out from the rest."""
-    groups: list[tuple[Array, list[str]]] = []
-    for name in found[0]:
-        factors = np.array([f[name].factor for f in found])
-        like = next((names for known, names in groups if np.allclose(factors, known, rtol=1e-5, atol=0)), None)
-        if like is None:
-            groups.append((factors, [name]))
-        else:
-            like.append(name)
+def _explained(
+    explanation: Explanation, identity: Identity, residuals: dict[str, float], gone: set[str]
+) -> list[Finding]:
+    """One finding for each mistake: with all parameters that it spoils, and the one at which it is made."""
+    spoilt: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
+    for link in explanation.links:
+        below = [name for m in identity.matrices[: link.layer + 1] for name in (m.weight, m.bias) if name]
+        own = identity.matrices[link.layer]
+        for code in link.error:
+            lost = [own.weight, *([own.bias] if own.bias else []), *explanation.lost]
+            spoilt.setdefault(code, []).extend(lost if code == UNNAMED else below)
+            first.setdefault(code, own.weight)
+        for name, codes in link.mistakes.items():
+            for code in codes:
+                spoilt.setdefault(code, []).append(name)
+                first.setdefault(code, name)
+    order = list(residuals)
     findings = []
-    for factors, names in groups:
-        code, severity = _meaning(factors, [e.rows for e in evidence])
-        if code:
-            severity = "error" if len(groups) > 1 else severity  # a convention that only some follow is none
-            measured = {"factor": float(factors[-1]), "rows": evidence[-1].rows}
-            findings.append(Finding(code, severity, tuple(names), measured, {"factor": 1.0}))
+    for code, names in spoilt.items():
+        where = tuple(name for name in order if name in names and name not in gone)
+        residual = max((residuals[name] for name in where), default=0.0)
+        measured = {"residual": residual, "first": first[code]}
+        findings.append(Finding(code, "error", where, measured, {"residual": 0.0}))
     return findings
 
 
-def _meaning(factors: Array, rows: list[int]) -> tuple[str, str]:
-    """(code, severity) of a factor at each batch size: what it does when the batch grows tells what it is."""
+def _unknown(
+    subject: Subject,
+    batches: list[tuple[Array, Array]],
+    found: list[Steady],
+    exact: float,
+    rng: np.random.Generator,
+) -> tuple[list[Finding], int]:
+    """What the gradients of a network say of which only the loss is known."""
+    evidence = []
+    for (x, y), one in zip(batches, found, strict=True):
+        known = slopes(subject, x, y, rng)
+        if not known.values:
+            return [Finding("network-unknown", "warning", ())], 0
+        close = max(exact, 1e-5, 10 * known.noise)
+        evidence.append(_Evidence(len(x), known.along(one.gradient), known.values, close))
+    gone = _never_updated(evidence)
+    wrong = _wrong(evidence)
+    right = [{n: f for n, f in e.fits.items() if n not in {*_where(gone), *wrong}} for e in evidence]
+    findings = [*gone, *scales(right, [e.rows for e in evidence])]
+    if wrong:
+        residual = max(e.fits[name].residual for e in evidence for name in wrong)
+        findings.append(Finding(UNNAMED, "error", wrong, {"residual": residual, "first": wrong[-1]}, {"residual": 0.0}))
+    return findings, sum(one.size for e in evidence for one in e.true.values())
 
-    def alike(values: Array) -> bool:
-        return bool(np.allclose(values, values[0], rtol=1e-4, atol=0))
 
-    if np.allclose(factors, 1, rtol=1e-4, atol=0):
-        return "", ""
-    if (factors < 0).all():
-        return "sign-flipped", "error"
-    if alike(factors * rows):
-        return "averaged-twice", "error"
-    if alike(factors / rows):
-        return "summed", "note"
-    return ("constant-factor", "note") if alike(factors) else ("batch-dependent-factor", "error")
+def _never_updated(evidence: list[_Evidence]) -> list[Finding]:
+    """Parameters whose gradient is 0 in every batch, where it should not be."""
+    gone = tuple(
+        name
+        for name in evidence[0].true
+        if all(np.linalg.norm(e.gradient[name]) <= 1e-9 * np.linalg.norm(e.true[name]) for e in evidence)
+        and any(e.true[name].any() for e in evidence)
+    )
+    return [Finding("never-updated", "error", gone, {"factor": 0.0}, {"factor": 1.0})] if gone else []
 
 
-def _unnamed(evidence: list[_Evidence], wrong: tuple[str, ...]) -> Finding:
-    """No known mistake: say where, coming from the loss, the first wrong number appears."""
-    order = [name for m in reversed(evidence[0].case.identity.matrices) for name in (m.bias, m.weight) if name]
-    first = next(name for name in order if name in wrong)
-    residual = max(e.fits[first].residual for e in evidence)
-    return Finding("unnamed", "error", wrong, {"first": first, "residual": residual}, {"residual": 0.0})
+def _wrong(evidence: list[_Evidence]) -> tuple[str, ...]:
+    """Parameters whose gradient is no multiple of the true one."""
+    return tuple(name for name in evidence[0].true if not all(e.fits[name].exact for e in evidence))
+
+
+def _where(findings: list[Finding]) -> tuple[str, ...]:
+    return tuple(name for finding in findings for name in finding.where)

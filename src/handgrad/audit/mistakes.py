@@ -1,189 +1,166 @@
-"""The mistakes that people make in backpropagation, each as the gradient that it would give.
+"""The mistakes that people make in backpropagation, each as the numbers that it would give, link by link.
 
-Beside an identified network every known mistake can be made on purpose, in float64, on the same batch. If the subject's
-gradients are those numbers, to the last digits, the mistake has its name; if they are none of them, nobody guesses.
+Beside an identified network every known mistake can be made on purpose, in float64, on the same batch: at the loss, on
+the way from one layer down to the next, and where weights and biases get their gradients. If somebody's numbers are
+those, to the last digits, the mistake has its name; if they are none of them, nobody guesses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from handgrad.audit.identify import Identity, targets
+import numpy as np
+
+from handgrad.audit.walk import Stage, Walk
 from handgrad.core.arrays import Array
-from handgrad.core.layers import Layer, Linear, Sigmoid, Tanh
-
-# (layer, dy, its input z, its output y) -> dx
-Backward = Callable[[Layer, Array, Array, Array], Array]
+from handgrad.core.layers import ReLU, Sigmoid, Softmax, Tanh
+from handgrad.core.layers.activations import sigmoid
 
 
 @dataclass(frozen=True)
-class Case:
-    """An identified network with its parameters, and a batch: rows x, whole-number labels y."""
+class Guess:
+    """What some link of the chain may have computed.
 
-    identity: Identity
-    parameters: dict[str, Array]
-    x: Array
-    y: Array
+    Attributes:
+        codes: the mistakes that it makes; () for what is right.
+        variant: tells two guesses with the same codes apart.
+        value: the numbers.
+        above: for an error dL/dz, the error dL/dy that it was made from.
+    """
 
-
-@dataclass(frozen=True)
-class Walk:
-    """One forward pass: the layers, what went into and came out of each, and the one-hot targets."""
-
-    layers: tuple[Layer, ...]
-    inputs: list[Array]
-    outputs: list[Array]
-    t: Array
-    divisor: float
+    codes: tuple[str, ...]
+    variant: str
+    value: Array
+    above: Array | None = None
 
     @property
-    def output(self) -> Array:
-        """Of the last layer."""
-        return self.outputs[-1]
+    def key(self) -> tuple[tuple[str, ...], str]:
+        """The guess without its numbers."""
+        return self.codes, self.variant
 
 
-def walk(case: Case) -> Walk:
-    """Forward through the network of our own layers."""
-    net = case.identity.net(case.parameters)
-    inputs, outputs = [], []
-    x = case.x
-    for layer in net.layers:
-        inputs.append(x)
-        x = layer(x)
-        outputs.append(x)
-    rows, classes = x.shape
-    return Walk(net.layers, inputs, outputs, targets(case.y, classes), case.identity.divide_by(rows, classes))
+def at_loss(w: Walk) -> Iterator[Guess]:
+    """dL/dz of the last layer, as it is and as people mistake it."""
+    last, t = w.stages[-1], w.t
+    p, by_output, plain = w.output, w.by_output, (w.output - t) / w.divisor
+    yield Guess((), "", last.back(by_output), by_output)
+    if last.bend is not None:
+        if w.identity.loss != "squared error":
+            yield Guess(("gradient-of-squared-error",), "", last.back(plain), plain)
+        yield Guess(("output-derivative-missing",), "error", plain, plain)
+        yield Guess(("output-derivative-missing",), "loss", by_output, by_output)
+    if isinstance(last.bend, Softmax):
+        yield Guess(("softmax-diagonal-only",), "", by_output * p * (1 - p), by_output)
+        yield Guess(("softmax-as-sigmoid",), "", plain * p * (1 - p), plain)
+        yield Guess(("derivative-applied-twice",), "", last.back(last.back(by_output)), by_output)
+    elif last.bend is not None:
+        for error, tag in ((by_output, "loss"), (plain, "error")):
+            for code, variant, slope in wrong_slopes(last, error):
+                if code != "activation-derivative-missing":
+                    yield Guess((code,), f"{variant} {tag}", error * slope, error)
+    yield Guess(("error-before-activation",), "", (last.z - t) / w.divisor, plain)
+    yield Guess(("error-of-another-class",), "up", (p - np.roll(t, 1, axis=1)) / w.divisor, plain)
+    yield Guess(("error-of-another-class",), "down", (p - np.roll(t, -1, axis=1)) / w.divisor, plain)
+    yield Guess(("gradient-of-absolute-error",), "sign", np.sign(plain), plain)
+    yield Guess(("gradient-of-absolute-error",), "size", np.abs(plain), plain)
 
 
-def true_gradient(case: Case) -> dict[str, Array]:
-    """The derivative of the reported loss."""
-    w = walk(case)
-    return _collect(case, w, _by_output(case, w))
+def handed_down(w: Walk, i: int, delta: Array, deltas: list[Array]) -> Iterator[Guess]:
+    """dL/dz of layer i, from the `delta` that somebody has for the layer above, and all `deltas` so far."""
+    stage, above = w.stages[i], w.stages[i + 1]
+    errors = list(_errors(w, i, delta, deltas))
+    for codes, variant, dy in errors:
+        yield Guess(codes, variant, stage.back(dy), dy)
+    for codes, variant, dy in errors if stage.bend is not None else ():
+        for code, kind, slope in wrong_slopes(stage, dy):
+            yield Guess((*codes, code), f"{variant} {kind}".strip(), dy * slope, dy)
+        for other in (*w.stages[:i], *w.stages[i + 1 : -1]):
+            if other.z.shape == stage.z.shape:
+                yield Guess((*codes, "derivative-of-another-layer"), f"{variant} {other.matrix.weight}",
+                            stage.back(dy, other.z), dy)  # fmt: skip
+        if stage.x.shape == stage.z.shape:
+            yield Guess((*codes, "derivative-of-another-layer"), f"{variant} x", stage.back(dy, stage.x), dy)
+    if above.W.shape[0] == stage.W.shape[1] == above.W.shape[1]:
+        yield Guess(("weights-left-out",), "", stage.back(delta), delta)
 
 
-def squared_error_gradient(case: Case) -> dict[str, Array]:
-    """(y - t) through the output's true derivative, under another loss: the gradient of the squared error."""
-    w = walk(case)
-    return _collect(case, w, (w.output - w.t) / w.divisor)
+def _errors(w: Walk, i: int, delta: Array, deltas: list[Array]) -> Iterator[tuple[tuple[str, ...], str, Array]]:
+    """(codes, variant, dL/dy) of layer i: the error above times the weights above, and what people take for it."""
+    above = w.stages[i + 1]
+    yield (), "", delta @ above.W.T
+    if above.W.shape[0] == above.W.shape[1]:
+        yield ("weights-not-transposed",), "", delta @ above.W
+    for j, other in enumerate(w.stages):
+        if j != i + 1 and other.W.shape == above.W.shape:
+            yield ("weights-of-another-layer",), str(j), delta @ other.W.T
+    for j, other_delta in enumerate(deltas[:-1]):
+        if other_delta.shape == delta.shape:
+            yield ("error-of-another-layer",), str(j), other_delta @ above.W.T
 
 
-def fused_gradient(case: Case) -> dict[str, Array]:
-    """(y - t) past the output's derivative, where that loss does not cancel it."""
-    w = walk(case)
-    return _collect(case, w, (w.output - w.t) / w.divisor, skip_output=True)
-
-
-def softmax_diagonal(case: Case) -> dict[str, Array]:
-    """Only the diagonal p (1 - p) of the softmax Jacobian."""
-    w = walk(case)
-    return _collect(case, w, _by_output(case, w) * w.output * (1 - w.output), skip_output=True)
-
-
-def softmax_as_sigmoid(case: Case) -> dict[str, Array]:
-    """(p - t) p (1 - p): the way of a squared error behind a sigmoid, applied to a softmax."""
-    w = walk(case)
-    return _collect(case, w, (w.output - w.t) * w.output * (1 - w.output) / w.divisor, skip_output=True)
-
-
-def activation_derivative_missing(case: Case) -> dict[str, Array]:
-    """The error is handed past the hidden activations as it is."""
-    return _hidden(case, lambda layer, dy, z, y: dy)
-
-
-def derivative_at_output(case: Case) -> dict[str, Array]:
-    """f'(f(z)) in place of f'(z): a derivative that expects the input is fed the output."""
-
-    def backward(layer: Layer, dy: Array, z: Array, y: Array) -> Array:
-        again = type(layer)()
-        again(y)
-        return again.backward(dy)
-
-    return _hidden(case, backward)
-
-
-def derivative_fed_input(case: Case) -> dict[str, Array]:
-    """z (1 - z), or 1 - z^2: a derivative that expects the output is fed the input."""
-
-    def backward(layer: Layer, dy: Array, z: Array, y: Array) -> Array:
-        if isinstance(layer, (Sigmoid, Tanh)):
-            slope: Array = z * (1 - z) if isinstance(layer, Sigmoid) else 1 - z * z
-            return dy * slope
-        return layer.backward(dy)
-
-    return _hidden(case, backward)
-
-
-def sigmoid_derivative_everywhere(case: Case) -> dict[str, Array]:
-    """y (1 - y) behind another activation than the sigmoid."""
-    return _hidden(case, lambda layer, dy, z, y: dy * y * (1 - y))
-
-
-def weights_not_transposed(case: Case) -> dict[str, Array]:
-    """The error is handed down by W where W^T is due, which only square layers let pass."""
-
-    def backward(layer: Layer, dy: Array, z: Array, y: Array) -> Array:
-        dx = layer.backward(dy)
-        square = isinstance(layer, Linear) and layer.inputs == layer.outputs
-        return dy @ layer.W if square else dx  # type: ignore[attr-defined]
-
-    w = walk(case)
-    return _collect(case, w, _by_output(case, w), backward)
-
-
-# Code of the finding -> the gradient that the mistake would give.
-MISTAKES: dict[str, Callable[[Case], dict[str, Array]]] = {
-    "gradient-of-squared-error": squared_error_gradient,
-    "output-derivative-missing": fused_gradient,
-    "softmax-diagonal-only": softmax_diagonal,
-    "softmax-as-sigmoid": softmax_as_sigmoid,
-    "activation-derivative-missing": activation_derivative_missing,
-    "derivative-at-output": derivative_at_output,
-    "derivative-fed-input": derivative_fed_input,
-    "sigmoid-derivative-everywhere": sigmoid_derivative_everywhere,
-    "weights-not-transposed": weights_not_transposed,
-}
-
-
-def _by_output(case: Case, w: Walk) -> Array:
-    """The derivative of the reported loss by the output."""
-    if case.identity.loss == "cross-entropy":
-        by_output = -w.t / w.output
-    elif case.identity.loss == "binary cross-entropy":
-        by_output = (w.output - w.t) / (w.output * (1 - w.output))
+def wrong_slopes(stage: Stage, dy: Array) -> Iterator[tuple[str, str, Array]]:
+    """(code, variant, slope) of each mistaken derivative of an elementwise activation."""
+    z, y = stage.z, stage.y
+    right = stage.back(np.ones_like(z))
+    yield "activation-derivative-missing", "", np.ones_like(z)
+    yield "derivative-at-output", "", stage.back(np.ones_like(z), y)
+    yield "derivative-applied-twice", "", right * right
+    if isinstance(stage.bend, Sigmoid):
+        yield "derivative-fed-input", "", z * (1 - z)
+        yield "derivative-incomplete", "y", y
+        yield "derivative-incomplete", "1 - y", 1 - y
+    elif isinstance(stage.bend, Tanh):
+        yield "derivative-fed-input", "", 1 - z * z
+        yield "derivative-incomplete", "1 - y", 1 - y
+        yield "derivative-incomplete", "y^2", y * y
     else:
-        by_output = 2 * (w.output - w.t)
-    return by_output / w.divisor
+        yield "mask-inverted", "", 1.0 * (z <= 0)
+    if not isinstance(stage.bend, Sigmoid):
+        s = sigmoid(z)
+        yield "sigmoid-derivative-everywhere", "y", y * (1 - y)
+        yield "sigmoid-derivative-everywhere", "z", s * (1 - s)
+        yield "sigmoid-derivative-everywhere", "raw z", z * (1 - z)
+    if not isinstance(stage.bend, Tanh):
+        yield "derivative-of-another-activation", "tanh y", 1 - y * y
+        yield "derivative-of-another-activation", "tanh z", 1 - np.tanh(z) ** 2
+    if not isinstance(stage.bend, ReLU):
+        yield "derivative-of-another-activation", "relu", 1.0 * (z > 0)
+    yield "mask-from-error", "", 1.0 * (dy > 0)
 
 
-def _right(layer: Layer, dy: Array, z: Array, y: Array) -> Array:
-    return layer.backward(dy)
+def of_weights(w: Walk, i: int, delta: Array) -> Iterator[Guess]:
+    """dL/dW of layer i in (inputs, outputs), from what somebody has for dL/dz."""
+    stage = w.stages[i]
+    right = stage.x.T @ delta
+    yield Guess((), "", right)
+    if i and w.stages[i - 1].bend is not None:
+        yield Guess(("weights-from-preactivation",), "", w.stages[i - 1].z.T @ delta)
+    inputs = [(other.matrix.weight, other.x) for other in w.stages if other is not stage] + [("own output", stage.y)]
+    for name, x in inputs:
+        if x.shape == stage.x.shape:
+            yield Guess(("weights-from-another-layer",), name, x.T @ delta)
+    if right.shape[0] == right.shape[1]:
+        yield Guess(("gradient-transposed",), "", right.T)
+    yield from _of_any(right)
+    yield Guess(("averaged-before-product",), "", np.outer(stage.x.mean(axis=0), delta.mean(axis=0)))
+    for row in (0, -1):
+        yield Guess(("one-row-only",), str(row), np.outer(stage.x[row], delta[row]))
 
 
-def _hidden(case: Case, hidden: Backward) -> dict[str, Array]:
-    """The true gradient but for the hidden activations, whose backward is replaced."""
-    w = walk(case)
+def of_bias(w: Walk, i: int, delta: Array, above: Array | None) -> Iterator[Guess]:
+    """dL/db of layer i (outputs,), from what somebody has for dL/dz, and dL/dy above it."""
+    right = delta.sum(axis=0)
+    yield Guess((), "", right)
+    if above is not None and w.stages[i].bend is not None:
+        yield Guess(("bias-skips-derivative",), "", above.sum(axis=0))
+    yield Guess(("bias-summed-over-everything",), "", np.full_like(right, delta.sum()))
+    yield from _of_any(right)
+    for row in (0, -1):
+        yield Guess(("one-row-only",), str(row), delta[row])
 
-    def backward(layer: Layer, dy: Array, z: Array, y: Array) -> Array:
-        own = isinstance(layer, Linear) or layer is w.layers[-1]
-        return layer.backward(dy) if own else hidden(layer, dy, z, y)
 
-    return _collect(case, w, _by_output(case, w), backward)
-
-
-def _collect(
-    case: Case, w: Walk, dy: Array, backward: Backward = _right, *, skip_output: bool = False
-) -> dict[str, Array]:
-    """Go back layer by layer from dy, and gather the gradients under the subject's names and in its layout."""
-    steps = list(zip(w.layers, w.inputs, w.outputs, strict=True))
-    if skip_output and not isinstance(w.layers[-1], Linear):
-        steps.pop()
-    for layer, z, y in reversed(steps):
-        dy = backward(layer, dy, z, y)
-    found: dict[str, Array] = {}
-    linears = [layer for layer in w.layers if isinstance(layer, Linear)]
-    for matrix, linear in zip(case.identity.matrices, linears, strict=True):
-        found[matrix.weight] = (linear.dW.T if matrix.transposed else linear.dW).copy()
-        if matrix.bias is not None:
-            found[matrix.bias] = linear.db.reshape(case.parameters[matrix.bias].shape).copy()
-    return found
+def _of_any(right: Array) -> Iterator[Guess]:
+    """What may be done to any gradient."""
+    yield Guess(("gradient-sign-only",), "", np.sign(right))
+    yield Guess(("gradient-absolute",), "", np.abs(right))
