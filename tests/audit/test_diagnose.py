@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from plain_networks import PlainNetwork
 
+from handgrad.audit.batch import batch
 from handgrad.audit.diagnose import diagnose
 from handgrad.audit.identify import identify
 
@@ -93,7 +94,8 @@ def test_a_loss_of_no_known_network_is_not_guessed_at() -> None:
 
 def test_identification_does_not_take_one_activation_for_another() -> None:
     rng = np.random.default_rng(0)
-    batches = [(rng.random((rows, 20)), rng.integers(0, 5, rows)) for rows in (5, 8)]
+    subject = PlainNetwork().subject()
+    batches = [batch(subject, rows, seed=0) for rows in (5, 8)]
     for activation in ("sigmoid", "relu", "tanh"):
         identity = identify(PlainNetwork(activation).subject(), batches, rng)
         assert identity is not None

@@ -11,17 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from handgrad.audit.batch import Batch, batch
 from handgrad.audit.descent import UNNAMED, Explanation, descend
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.identify import Identity, identify, random_point
 from handgrad.audit.measure import Fit, Steady, fits, steady, tolerance
 from handgrad.audit.scales import scales
+from handgrad.audit.stillness import draws, held
 from handgrad.audit.subject import Subject
 from handgrad.audit.truth import slopes
 from handgrad.audit.walk import Case, true_gradient
 from handgrad.core.arrays import Array
 
 ROWS = (5, 8)  # two batch sizes, coprime, so that no factor means two things
+MISSING = "activation-derivative-missing"  # in every layer it is one mistake, the output's included
+DRAWN = 1e-3  # relative: calls that differ by more are drawn anew each time
 USUAL, BOLD, GENTLE = 2.0**-6, 2.0**-1, 2.0**-24  # learning rates; a gradient does not depend on them
 
 
@@ -34,12 +38,14 @@ class Diagnosis:
         checks: how many comparisons were made.
         findings: the worst first.
         seconds: how long it took.
+        judged: the parameters whose gradients were held against something.
     """
 
     identity: Identity | None
     checks: int
     findings: tuple[Finding, ...]
     seconds: float
+    judged: frozenset[str] = frozenset()
 
     @property
     def ok(self) -> bool:
@@ -61,18 +67,30 @@ class _Evidence:
         return fits(self.gradient, self.true, self.exact)
 
 
+def recognise(subject: Subject, seed: int = 0) -> Identity | None:
+    """Which known network the subject is; None where none gives its loss. Its parameters are restored."""
+    rng = np.random.default_rng(seed)
+    return identify(subject, [batch(subject, rows, seed + rows) for rows in ROWS], rng)
+
+
 def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
     """Hold the subject's gradients against the derivative of the loss that it reports. Its parameters are restored."""
     began = time.perf_counter()
     rng = np.random.default_rng(seed)
-    batches = [_batch(subject, rows, rng) for rows in ROWS]
+    batches = [batch(subject, rows, seed + rows) for rows in ROWS]
+    if len({float(subject.loss(batches[0].x, batches[0].y)) for _ in range(2)}) > 1:
+        subject = held(subject, rng)
     identity = identify(subject, batches, rng)
     saved, exact = subject.snapshot(), tolerance(subject)
     try:
-        subject.restore(random_point(subject, rng))
-        early = _updated_too_early(subject, *batches[0])
-        found = [steady(subject, x, y, GENTLE if early else USUAL) for x, y in batches]
+        subject.restore(_point(subject, batches[0], rng))
+        early = _updated_too_early(subject, batches[0])
+        found = [steady(subject, one.x, one.y, GENTLE if early else USUAL) for one in batches]
         exact = max(exact, 1e-4 if early else 0.0)
+        if max(one.spread for one in found) > DRAWN and draws(
+            lambda: subject.gradient(batches[0].x, batches[0].y), rng
+        ):
+            return Diagnosis(identity, 0, (Finding("random-step", "note", ()),), time.perf_counter() - began)
         if identity is None:
             named, checks = _unknown(subject, batches, found, exact, rng)
         else:
@@ -80,20 +98,27 @@ def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
     finally:
         subject.restore(saved)
     findings = [*early, *_carry(found), *named]
-    return Diagnosis(identity, checks, worst_first(findings), time.perf_counter() - began)
+    judged = frozenset(found[0].gradient)
+    return Diagnosis(identity, checks, worst_first(findings), time.perf_counter() - began, judged)
 
 
-def _batch(subject: Subject, rows: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Random rows, and labels that name as many classes as they can, the last one always: some count by it."""
-    many = max(subject.classes, 2)  # a single output is 0 or 1
-    return rng.random((rows, subject.features)), (many - 1 - rng.permutation(rows)) % many
+def _point(subject: Subject, one: Batch, rng: np.random.Generator) -> dict[str, Array]:
+    """Where the gradients are looked at: a random point, or near the present one where the loss has no value there."""
+    saved = subject.snapshot()
+    point = random_point(subject, rng)
+    subject.restore(point)
+    with np.errstate(all="ignore"):
+        fine = np.isfinite(subject.loss(one.x, one.y))
+    subject.restore(saved)
+    near = {n: v + 0.1 * (float(np.std(v)) or 0.1) * rng.standard_normal(v.shape) for n, v in saved.items()}
+    return point if fine else near
 
 
-def _updated_too_early(subject: Subject, x: Array, y: Array) -> list[Finding]:
+def _updated_too_early(subject: Subject, one: Batch) -> list[Finding]:
     """A step whose gradient depends on the learning rate changes weights before the error has passed them."""
     if subject.step is None:
         return []
-    gentle, bold = (steady(subject, x, y, lr).gradient for lr in (USUAL, BOLD))
+    gentle, bold = (steady(subject, one.x, one.y, lr).gradient for lr in (USUAL, BOLD))
     beside = fits(bold, gentle, 1e-4)
     early = tuple(name for name, found in beside.items() if not found.exact)
     residual = max((beside[name].residual for name in early), default=0.0)
@@ -112,10 +137,10 @@ def _carry(found: list[Steady]) -> list[Finding]:
 
 
 def _known(
-    subject: Subject, identity: Identity, batches: list[tuple[Array, Array]], found: list[Steady], exact: float
+    subject: Subject, identity: Identity, batches: list[Batch], found: list[Steady], exact: float
 ) -> tuple[list[Finding], int]:
     """What the gradients of a network say that is known to its last link, and how many comparisons that took."""
-    cases = [Case(identity, subject.snapshot(), x, y) for x, y in batches]
+    cases = [Case(identity, subject.snapshot(), *one.flat) for one in batches if one.flat is not None]
     gradients = [one.gradient for one in found]
     evidence = [
         _Evidence(len(case.x), gradient, true_gradient(case), exact)
@@ -145,13 +170,15 @@ def _explained(
     """One finding for each mistake: with all parameters that it spoils, and the one at which it is made."""
     spoilt: dict[str, list[str]] = {}
     first: dict[str, str] = {}
+    everywhere = len(explanation.links) > 1 and all(MISSING in link.error for link in explanation.links[1:])
     for link in explanation.links:
         below = [name for m in identity.matrices[: link.layer + 1] for name in (m.weight, m.bias) if name]
         own = identity.matrices[link.layer]
         for code in link.error:
+            name = MISSING if everywhere and code == "output-derivative-missing" else code
             lost = [own.weight, *([own.bias] if own.bias else []), *explanation.lost]
-            spoilt.setdefault(code, []).extend(lost if code == UNNAMED else below)
-            first.setdefault(code, own.weight)
+            spoilt.setdefault(name, []).extend(lost if name == UNNAMED else below)
+            first.setdefault(name, own.weight)
         for name, codes in link.mistakes.items():
             for code in codes:
                 spoilt.setdefault(code, []).append(name)
@@ -168,19 +195,19 @@ def _explained(
 
 def _unknown(
     subject: Subject,
-    batches: list[tuple[Array, Array]],
+    batches: list[Batch],
     found: list[Steady],
     exact: float,
     rng: np.random.Generator,
 ) -> tuple[list[Finding], int]:
     """What the gradients of a network say of which only the loss is known."""
     evidence = []
-    for (x, y), one in zip(batches, found, strict=True):
-        known = slopes(subject, x, y, rng)
+    for of, one in zip(batches, found, strict=True):
+        known = slopes(subject, of.x, of.y, rng)
         if not known.values:
             return [Finding("network-unknown", "warning", ())], 0
         close = max(exact, 1e-5, 10 * known.noise)
-        evidence.append(_Evidence(len(x), known.along(one.gradient), known.values, close))
+        evidence.append(_Evidence(of.rows, known.along(one.gradient), known.values, close))
     gone = _never_updated(evidence)
     wrong = _wrong(evidence)
     right = [{n: f for n, f in e.fits.items() if n not in {*_where(gone), *wrong}} for e in evidence]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.batch import Batch
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 from handgrad.core.layers import ACTIVATIONS, Layer, Linear, Softmax
@@ -111,20 +112,23 @@ def random_point(subject: Subject, rng: np.random.Generator) -> dict[str, Array]
     return point
 
 
-def identify(subject: Subject, batches: list[tuple[Array, Array]], rng: np.random.Generator) -> Identity | None:
+def identify(subject: Subject, batches: list[Batch], rng: np.random.Generator) -> Identity | None:
     """The network that gives the subject's loss on every batch, or None. The subject's parameters are restored."""
+    flat = [one.flat for one in batches if one.flat is not None]
+    if len(flat) < len(batches):
+        return None
+    features = flat[0][0].shape[1]
     saved = subject.snapshot()
     try:
-        point = random_point(subject, rng)
-        subject.restore(point)
+        subject.restore(random_point(subject, rng))
         point = subject.snapshot()  # what the subject's own dtype keeps of it
-        reported = [float(subject.loss(x, y)) for x, y in batches]
+        reported = [float(subject.loss(one.x, one.y)) for one in batches]
     finally:
         subject.restore(saved)
-    for matrices in chains(point, subject.features, subject.classes):
+    for matrices in chains(point, features, subject.classes):
         for hidden, output in product(HIDDEN if len(matrices) > 1 else ("none",), OUTPUTS):
             candidate = Identity(matrices, hidden, output, "", "")
-            found = _fits(candidate.net(point), batches, reported)
+            found = _fits(candidate.net(point), flat, reported)
             if found:
                 return Identity(matrices, hidden, output, *found)
     return None
@@ -159,7 +163,7 @@ def _chains(
             chain.append(Matrix(name, flip, biases.pop(bias)[0] if bias is not None else None))
             size = outputs
         else:
-            if size == classes and not biases:
+            if classes in (0, size) and not biases:
                 yield tuple(chain)
 
 
@@ -169,6 +173,8 @@ def _fits(net: Any, batches: list[tuple[Array, Array]], reported: list[float]) -
     for (x, y), value in zip(batches, reported, strict=True):
         output = net(x)
         rows, outputs = output.shape
+        if y.max() >= max(outputs, 2):
+            return None
         fitting = {
             (loss, name)
             for loss, total in sums(output, targets(y, outputs)).items()

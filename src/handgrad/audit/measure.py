@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -40,10 +41,13 @@ class Steady:
         gradient: by parameter.
         carry: by parameter, the share of the call before that is in each call: 0 for a gradient that is assigned, 1 for
             one that is never reset, in between for momentum.
+        spread: how far the calls are from following one another in that way, relative: more than rounding where the
+            gradient is drawn anew at each call, as behind dropout.
     """
 
     gradient: dict[str, Array]
     carry: dict[str, float]
+    spread: float
 
 
 def tolerance(subject: Subject) -> float:
@@ -64,16 +68,18 @@ def fits(gradients: Mapping[str, Array], references: Mapping[str, Array], exact:
     return {name: fit(gradients[name], references[name], exact) for name in references}
 
 
-def steady(subject: Subject, x: Array, y: Array, lr: float) -> Steady:
+def steady(subject: Subject, x: Any, y: Any, lr: float) -> Steady:
     """The gradient of a batch, from three calls at one point.
 
     If each call gives v_n = c v_(n-1) + g, then v_3 - v_2 = c (v_2 - v_1), which yields the carry c; g = v_2 - c v_1.
     """
     v1, v2, v3 = (subject.gradient(x, y, lr) for _ in range(3))
-    carry, gradient = {}, {}
+    carry, gradient, spread = {}, {}, 0.0
     for name in v1:
         first, second = v2[name] - v1[name], v3[name] - v2[name]
         still = np.linalg.norm(first) <= 1e-9 * np.linalg.norm(v2[name])
         carry[name] = 0.0 if still else float(np.vdot(second, first) / np.vdot(first, first))
         gradient[name] = v2[name] - carry[name] * v1[name]
-    return Steady(gradient, carry)
+        left, size = np.linalg.norm(second - carry[name] * first), np.linalg.norm(v3[name])
+        spread = max(spread, float(left / size) if size else 0.0)
+    return Steady(gradient, carry, spread)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from handgrad.audit.diagnose import Diagnosis, diagnose
+from handgrad.audit.diagnose import Diagnosis, diagnose, recognise
 from handgrad.audit.dialects import READERS, Reading
 from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.findings import Finding, worst_first
@@ -17,6 +17,8 @@ from handgrad.audit.source import Program, read_program
 from handgrad.errors import DataError, HandgradError
 
 READING_SECONDS = 3.0  # for one way to understand the file
+ALL_SECONDS = 5.0  # for all of them
+MOST_UNKNOWN = 8  # readings of networks that are not known, which take longer to judge
 # Which of a reading's functions a finding is about, the likeliest first.
 _ROLES = {
     "never-updated": ("update", "step", "backward", "gradients"),
@@ -47,23 +49,37 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagnosis]:
-    """The first reading whose network is known, else the first that runs at all."""
-    first: tuple[Reading, Diagnosis] | None = None
+    """The first reading whose network is known; else, of those that run, the first whose gradients are right."""
+    unknown: list[tuple[Reading, Diagnosis | None]] = []
     reason = ""
+    until = time.perf_counter() + ALL_SECONDS
     for reading in _readings(program, namespace):
+        if unknown and time.perf_counter() > until:
+            break
         try:
             with time_limit(READING_SECONDS):
-                diagnosis = diagnose(reading.subject)
+                known = recognise(reading.subject) is not None
+                diagnosis = diagnose(reading.subject) if known or len(unknown) < MOST_UNKNOWN else None
         except (Exception, SystemExit, OutOfTime) as error:  # a reading that makes no sense fails in any way it likes
             reason = reason or (str(error) if isinstance(error, HandgradError) else f"{type(error).__name__}: {error}")
             continue
-        if diagnosis.identity is not None:
+        if known and diagnosis is not None:
             return reading, diagnosis
-        first = first or (reading, diagnosis)
-    if first is None:
+        unknown.append((reading, diagnosis))
+    found = [(reading, diagnosis) for reading, diagnosis in unknown if diagnosis is not None]
+    if not found:
         key = "audit.forward_fails" if reason else "audit.no_network"
         raise DataError(key, file=str(program.path), **({"reason": reason[:200]} if reason else {}))
-    return first
+    reading, diagnosis = next((both for both in found if both[1].ok and both[1].checks), found[0])
+    return reading, diagnosis if reading.dialect == "glue" else _cautious(diagnosis)
+
+
+def _cautious(diagnosis: Diagnosis) -> Diagnosis:
+    """Of a network that is only guessed at, a loss that does not go with the gradients may be our misreading."""
+    misread = [finding for finding in diagnosis.findings if finding.code == "unnamed"]
+    if not misread or diagnosis.judged - set(misread[0].where):  # the others agree: then it is no misreading
+        return diagnosis
+    return replace(diagnosis, findings=(Finding("network-unknown", "warning", ()),))
 
 
 def _readings(program: Program, namespace: dict[str, Any]) -> Iterator[Reading]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from handgrad.errors import StateError
 
 @dataclass(frozen=True)
 class Subject:
-    """The calls through which a network is audited. All batches are rows (B, features), labels whole numbers (B,).
+    """The calls through which a network is audited.
 
     Attributes:
         parameters: name to live array, in the order of the layers; looked up afresh after each step.
@@ -25,17 +26,20 @@ class Subject:
         step: one training step on a batch with a learning rate, changing the parameters.
         gradients: the gradients that the code computes for a batch, by the names of the parameters.
         features: numbers a row.
-        classes: how many classes there are.
+        classes: how many classes there are; 1 for a single output.
+        data: n rows and their labels for a seed, in the form that the code wants. Without it, batches are rows
+            (B, features) in 0..1 and whole-number labels (B,).
 
     One of `step` and `gradients` is needed.
     """
 
     parameters: Callable[[], Mapping[str, Array]]
-    loss: Callable[[Array, Array], float]
-    step: Callable[[Array, Array, float], None] | None = None
-    gradients: Callable[[Array, Array], Mapping[str, Array]] | None = None
+    loss: Callable[[Any, Any], float]
+    step: Callable[[Any, Any, float], None] | None = None
+    gradients: Callable[[Any, Any], Mapping[str, Array]] | None = None
     features: int = 0
     classes: int = 0
+    data: Callable[[int, int], tuple[Any, Any]] | None = None
 
     def snapshot(self) -> dict[str, Array]:
         """Copies of all parameters."""
@@ -46,7 +50,7 @@ class Subject:
         for name, value in self.parameters().items():
             value[...] = saved[name]
 
-    def effective_gradient(self, x: Array, y: Array, lr: float) -> dict[str, Array]:
+    def effective_gradient(self, x: Any, y: Any, lr: float) -> dict[str, Array]:
         """(theta before - theta after) / lr: what a step really does, whatever stands in the code. Restores theta."""
         if self.step is None:
             raise StateError("audit.no_step")
@@ -56,7 +60,7 @@ class Subject:
         self.restore(before)
         return {name: (before[name] - after[name]) / lr for name in before}
 
-    def gradient(self, x: Array, y: Array, lr: float = 0.125) -> dict[str, Array]:
+    def gradient(self, x: Any, y: Any, lr: float = 0.125) -> dict[str, Array]:
         """The gradient that the code gives for a batch: its own, or else that of its step with this learning rate."""
         if self.gradients is None:
             return self.effective_gradient(x, y, lr)

@@ -46,7 +46,7 @@ DICTIONARIES: list[Fault] = [
     ("dict_loop", (("dout[self.mask] = 0\n", "pass\n"),), {"activation-derivative-missing"}),
     ("dict_course", (("1 - np.power(A1, 2)", "A1 * (1 - A1)"),), {"sigmoid-derivative-everywhere"}),
     ("dict_course", (("dZ2 = A2 - Y", "dZ2 = (A2 - Y) * A2 * (1 - A2)"),), {"gradient-of-squared-error"}),
-    ("dict_course", (("dW1 = (1 / m) * np.dot", "dW1 = np.dot"),), {"summed"}),
+    ("dict_course", (("dW1 = (1 / m) * np.dot", "dW1 = np.dot"),), {"uneven-scale"}),
     ("dict_deep", (("dZ[cache <= 0] = 0", "pass"),), {"activation-derivative-missing"}),
     ("dict_deep", (("db = 1.0 / m * np.sum", "db = 1.0 / m / m * np.sum"),), {"averaged-twice"}),
     ("dict_tuples", (("b1 = b1 - alpha * db1", "b1 = b1"),), {"never-updated"}),
@@ -131,7 +131,7 @@ COLUMNS: list[Fault] = [
 SCALARS: list[Fault] = [
     ("scalars_loop", (("    for p in n.parameters():\n        p.grad = 0.0\n", ""),), {"never-reset"}),
     ("scalars_loop", (("p.data += -0.1 * p.grad", "p.data += 0.1 * p.grad"),), {"sign-flipped"}),
-    ("scalars_loop", (("self.grad += (1 - t**2) * out.grad", "self.grad += out.grad"),), {"unnamed"}),
+    ("scalars_loop", (("self.grad += (1 - t**2) * out.grad", "self.grad += out.grad"),), {"activation-derivative-missing"}),
     (
         "scalars_module",
         (("self.grad += (out.data > 0) * out.grad", "self.grad += out.grad"),),
@@ -147,7 +147,7 @@ SCALARS: list[Fault] = [
         ),
         {"constant-factor"},
     ),
-    ("scalars_sigmoid", (("(s * (1 - s),)", "(self.data * (1 - self.data),)"),), {"unnamed"}),
+    ("scalars_sigmoid", (("(s * (1 - s),)", "(self.data * (1 - self.data),)"),), {"derivative-fed-input"}),
     ("scalars_sigmoid", (("(o.data, self.data))", "(self.data, o.data))"),), {"unnamed"}),
     ("scalars_module", (("other.grad += self.data * out.grad", "other.grad = self.data * out.grad"),), {"unnamed"}),
 ]

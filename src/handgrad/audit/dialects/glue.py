@@ -1,4 +1,7 @@
-"""Glue: functions named parameters, loss and step (or gradients) in the file itself. They need no guessing."""
+"""Glue: functions named parameters, loss and step (or gradients) in the file itself. They need no guessing.
+
+With `data(n, seed)` the batch comes in whatever form the code wants: pictures, columns, one-hot rows.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +16,34 @@ from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
+_PARTS = ("parameters", "loss", "step", "gradients", "data", "optimizer_step")
+
 
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
-    """One reading if the file has `parameters()`, `loss(x, y)` and one of `step(x, y, lr)` and `gradients(x, y)`."""
-    parts = {name: namespace.get(name) for name in ("parameters", "loss", "step", "gradients")}
-    functions = {name: part for name, part in parts.items() if inspect.isfunction(part)}
-    if not {"parameters", "loss"} <= functions.keys() or not functions.keys() & {"step", "gradients"}:
+    """If the file has `parameters()`, `loss(x, y)`, and `step(x, y, lr)`, `gradients(x, y)` or `optimizer_step(x, y)`.
+
+    One reading with the file's `data`, else one for each form in which the labels may be wanted.
+    """
+    functions = {name: part for name in _PARTS if inspect.isfunction(part := namespace.get(name))}
+    if not {"parameters", "loss"} <= functions.keys() or not functions.keys() & {"step", "gradients", "optimizer_step"}:
         return
-    matrices = [np.shape(value) for value in functions["parameters"]().values() if np.ndim(value) == 2]
-    for classes in ends(matrices):
+    facts = {name: f"{name}()" for name in functions}
+    if "data" in functions:
+        yield Reading(_subject(functions, "numbers", (0, 0)), "glue", facts | {"labels": "data()"}, functions)
+        return
+    shapes = [np.shape(value) for value in functions["parameters"]().values()]
+    for sizes in ends([shape for shape in shapes if len(shape) == 2]):
         for labels in ("numbers", "one-hot"):
-            subject = Subject(
-                functions["parameters"],
-                _labelled(functions["loss"], labels, classes[1]),
-                _labelled(functions["step"], labels, classes[1]) if "step" in functions else None,
-                _labelled(functions["gradients"], labels, classes[1]) if "gradients" in functions else None,
-                *classes,
-            )
-            facts = {name: f"{name}()" for name in functions} | {"labels": labels}
-            yield Reading(subject, "glue", facts, functions)
+            yield Reading(_subject(functions, labels, sizes), "glue", facts | {"labels": labels}, functions)
+
+
+def _subject(functions: dict[str, Any], labels: str, sizes: tuple[int, int]) -> Subject:
+    def wanted(name: str) -> Any:
+        return _labelled(functions[name], labels, sizes[1]) if name in functions else None
+
+    return Subject(
+        functions["parameters"], wanted("loss"), wanted("step"), wanted("gradients"), *sizes, functions.get("data")
+    )
 
 
 def ends(shapes: list[tuple[int, ...]]) -> list[tuple[int, int]]:
