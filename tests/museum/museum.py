@@ -1,0 +1,133 @@
+"""The museum: right nets as strangers write them, and the mistakes that are planted into them by small edits.
+
+A mistake is a table in `mistakes/*.toml`; each of its plantings names a net, the text to replace, and what replaces it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOM = Path(__file__).parent
+PROBES = ROOM / "probes"
+NETS = {
+    f"{path.parent.name}/{path.name.removesuffix('.py')}": path
+    for path in sorted((ROOM / "nets").glob("*/*"))
+    if path.suffix in {".py", ".ipynb"}
+}
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A net with one mistake in it, or a clean one.
+
+    Attributes:
+        name: "mistake@dialect/net", or "dialect/net" for a clean net.
+        dialect: the room it hangs in.
+        family: the file of `mistakes/` it comes from; "clean" for a clean net.
+        mistake: its name; "" for a clean net.
+        codes: the findings that name it; empty for a clean net.
+        severity: "error" or "warning": the least that must be said.
+        text: the content of the file.
+        suffix: ".py" or ".ipynb".
+        lines: the lines that are right to point at, from 1; in a notebook within their cell.
+    """
+
+    name: str
+    dialect: str
+    family: str
+    mistake: str
+    codes: tuple[str, ...]
+    severity: str
+    text: str
+    suffix: str
+    lines: frozenset[int]
+
+    @property
+    def aside(self) -> bool:
+        """Whether it belongs to the third that no rule is tuned on."""
+        return int(hashlib.sha256(self.name.encode()).hexdigest(), 16) % 3 == 0
+
+
+def clean() -> list[Exhibit]:
+    """All right nets."""
+    return [
+        Exhibit(name, path.parent.name, "clean", "", (), "", path.read_text(encoding="utf-8"), path.suffix, frozenset())
+        for name, path in NETS.items()
+    ]
+
+
+def mistakes() -> dict[str, dict[str, Any]]:
+    """Every mistake as it is written, with its family, by its name."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted((ROOM / "mistakes").glob("*.toml")):
+        for name, table in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            if name in found:
+                raise ValueError(f"{name} stands twice")
+            found[name] = table | {"family": path.stem}
+    return found
+
+
+def planted() -> Iterator[Exhibit]:
+    """Every mistake in every net that it is planted into."""
+    for name, table in mistakes().items():
+        for plant in table["plant"]:
+            net = plant["net"]
+            text, lines = _plant(NETS[net], plant)
+            yield Exhibit(
+                f"{name}@{net}", net.partition("/")[0], table["family"], name, tuple(table["codes"]),
+                table.get("severity", "error"), text, NETS[net].suffix, lines,
+            )  # fmt: skip
+
+
+def _plant(path: Path, plant: dict[str, Any]) -> tuple[str, frozenset[int]]:
+    """(the file with the mistake, the lines that are right to point at)."""
+    text = path.read_text(encoding="utf-8")
+    edits = [(plant["find"], plant["put"]), *map(tuple, plant.get("edits", []))]
+    book = json.loads(text) if path.suffix == ".ipynb" else None
+    parts = ["".join(cell["source"]) for cell in book["cells"]] if book else [text]
+    lines: set[int] = set()
+    for find, put in edits:
+        where = [i for i, part in enumerate(parts) if find in part]
+        if len(where) != 1 or parts[where[0]].count(find) != 1:
+            raise ValueError(f"{path.name}: {find!r} stands there {sum(part.count(find) for part in parts)} times")
+        parts[where[0]] = parts[where[0]].replace(find, put)
+    for i, part in enumerate(parts):
+        if not book or book["cells"][i]["cell_type"] == "code":
+            for find, put in edits[: None if plant.get("all", False) else 1]:
+                lines |= _touched(part, find, put)
+            for more in plant.get("also", []):
+                lines |= {n for n, line in enumerate(part.split("\n"), 1) if more in line}
+    if book:
+        for cell, part in zip(book["cells"], parts, strict=True):
+            cell["source"] = part.splitlines(keepends=True)
+    return (json.dumps(book, ensure_ascii=False) if book else parts[0]), frozenset(lines)
+
+
+def _touched(text: str, find: str, put: str) -> set[int]:
+    """The lines of an edit, after it: those that differ; where lines were only taken out, those beside and the def."""
+    old, new = find.split("\n"), put.split("\n")
+    ahead = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    behind = 0
+    while behind < min(len(old), len(new)) - ahead and old[-1 - behind] == new[-1 - behind]:
+        behind += 1
+    if not put or put not in text:
+        return set()
+    first = text[: text.index(put)].count("\n") + 1
+    touched = set(range(first + ahead, first + len(new) - behind))
+    if len(new) < len(old) or not touched:  # a deletion
+        beside = first + ahead
+        touched |= {beside - 1, beside}
+        tree = ast.parse("\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in text.split("\n")))
+        around = [
+            node for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef) and node.lineno <= beside <= (node.end_lineno or 0) + 1
+        ]  # fmt: skip
+        touched |= {max(node.lineno for node in around)} if around else set()
+    return {line for line in touched if line > 0}
