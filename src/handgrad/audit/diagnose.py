@@ -7,7 +7,7 @@ the true ones. Where the network is known, each link of the chain is then looked
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,6 +65,17 @@ class _Evidence:
     @property
     def fits(self) -> dict[str, Fit]:
         return fits(self.gradient, self.true, self.exact)
+
+    def flat(self, name: str) -> bool:
+        """Whether the loss does not depend on a parameter, such as a bias ahead of BatchNorm, and the gradient says so."""
+        largest = max(float(np.linalg.norm(value)) for value in self.true.values())
+        both = max(np.linalg.norm(self.true[name]), np.linalg.norm(self.gradient[name]))
+        return bool(both <= 1e-6 * largest)
+
+    def without(self, names: set[str]) -> _Evidence:
+        """The evidence on all other parameters."""
+        rest = [name for name in self.true if name not in names]
+        return replace(self, gradient={n: self.gradient[n] for n in rest}, true={n: self.true[n] for n in rest})
 
 
 def recognise(subject: Subject, seed: int = 0) -> Identity | None:
@@ -208,6 +219,8 @@ def _unknown(
             return [Finding("network-unknown", "warning", ())], 0
         close = max(exact, 1e-5, 10 * known.noise)
         evidence.append(_Evidence(of.rows, known.along(one.gradient), known.values, close))
+    flat = {name for name in evidence[0].true if all(e.flat(name) for e in evidence)}  # truly 0, and given as 0
+    evidence = [e.without(flat) for e in evidence]
     gone = _never_updated(evidence)
     wrong = _wrong(evidence)
     right = [{n: f for n, f in e.fits.items() if n not in {*_where(gone), *wrong}} for e in evidence]
