@@ -1,0 +1,151 @@
+"""Bench: a network held at one random point, where any edit of its code can be measured against the truth.
+
+The truth is the slope of the reported loss, which no edit of the way back can change; an edit that changes the loss is
+none of the way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from handgrad.audit.fence import OutOfTime, time_limit
+from handgrad.audit.identify import random_point
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.measure import Fit, fits, steady, tolerance
+from handgrad.audit.repair.edits import Replacements
+from handgrad.audit.repair.keeping import Kept
+from handgrad.audit.repair.swap import Live
+from handgrad.audit.subject import Subject
+from handgrad.audit.truth import slopes
+from handgrad.audit.walk import Case, true_gradient
+from handgrad.core.arrays import Array
+
+ROWS = (5, 8)
+RATE = 2.0**-6
+_SECONDS = 0.1  # for one measurement
+_SAME = 1e-9  # relative: two losses that are one
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One batch with its true gradient, whole or along some directions."""
+
+    x: Array
+    y: Array
+    values: dict[str, Array]
+    along: Callable[[Mapping[str, Array]], Mapping[str, Array]]
+    exact: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """How right gradients are.
+
+    Attributes:
+        right: parameters whose gradient is the true one, by the file's own convention.
+        wrong: the others.
+        plain: whether the convention is that of the reported loss: factor 1 for all.
+    """
+
+    right: frozenset[str]
+    wrong: frozenset[str]
+    plain: bool
+
+    @property
+    def whole(self) -> bool:
+        """Whether all are right."""
+        return not self.wrong
+
+
+class Bench:
+    """The subject of an inspection at a random point. Use it in a `with`: everything is put back at its end."""
+
+    def __init__(self, inspection: Inspection, live: Live, codes: set[str], seed: int = 11) -> None:
+        self.inspection, self.live = inspection, live
+        self.subject: Subject = inspection.reading.subject
+        self.careful = bool(codes & {"never-reset", "momentum"})
+        self.momentum = {n for f in inspection.diagnosis.findings if f.code == "momentum" for n in f.where}
+        self.rng = np.random.default_rng(seed)
+        self.saved = self.subject.snapshot()
+
+    def __enter__(self) -> Bench:
+        self.subject.restore(random_point(self.subject, self.rng))
+        self.point = self.subject.snapshot()
+        self.kept = Kept(self.inspection, self.live.functions)
+        self.truths = [self._truth(rows) for rows in ROWS]
+        self.loss = self._loss()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kept.put_back()
+        self.subject.restore(self.saved)
+
+    def _truth(self, rows: int) -> Truth:
+        subject = self.subject
+        many = max(subject.classes, 2)
+        x, y = self.rng.random((rows, subject.features)), (many - 1 - self.rng.permutation(rows)) % many
+        exact = tolerance(subject)
+        identity = self.inspection.diagnosis.identity
+        if identity is not None:
+            return Truth(x, y, true_gradient(Case(identity, self.point, x, y)), lambda g: g, exact)
+        found = slopes(subject, x, y, self.rng, 0.2)
+        return Truth(x, y, found.values, found.along, max(exact, 1e-5, 10 * found.noise))
+
+    def _loss(self) -> float:
+        return float(self.subject.loss(self.truths[0].x, self.truths[0].y))
+
+    def measured(self, replaced: Replacements, *, batch: int = 0) -> Score | None:
+        """How right the gradients of one batch are with an edit at work; None where it fails or changes the loss."""
+        try:
+            with self.live.at_work(replaced) as reached:
+                if not reached and replaced:
+                    return None
+                return self.score(batch)
+        except (SyntaxError, ValueError, TypeError):
+            return None
+
+    def score(self, batch: int = 0) -> Score | None:
+        """The same for the code as it is now."""
+        truth = self.truths[batch]
+        self.kept.begin()
+        try:
+            with time_limit(_SECONDS), np.errstate(all="ignore"):
+                carry: Mapping[str, float] = {}
+                if self.careful:
+                    found = steady(self.subject, truth.x, truth.y, RATE)
+                    gradient, carry = found.gradient, found.carry
+                else:
+                    gradient = self.subject.gradient(truth.x, truth.y, RATE)
+                if any(gradient[name].shape != value.shape for name, value in self.point.items()):
+                    return None
+                beside = fits(truth.along(gradient), truth.values, truth.exact)
+                carried = {n for n, c in carry.items() if c > 1e-6 and not (n in self.momentum and c < 1 - 1e-6)}
+                score = self._score(beside, carried)
+                if score.right and batch == 0:
+                    self.subject.restore(self.point)
+                    if abs(self._loss() - self.loss) > _SAME * abs(self.loss):
+                        return None
+                return score
+        except (Exception, SystemExit, OutOfTime):  # an edit may make anything of somebody's code
+            return None
+        finally:
+            self.kept.put_back()
+
+    def _score(self, beside: Mapping[str, Fit], carried: set[str]) -> Score:
+        exact = {n: f for n, f in beside.items() if f.exact and n not in carried}
+        names = frozenset(beside)
+        ones = frozenset(n for n, f in exact.items() if abs(f.factor - 1) < 1e-4 or not f.factor and not f.residual
+                         and self._is_zero(n))  # fmt: skip
+        if ones == names:
+            return Score(ones, frozenset(), True)
+        for factor in {round(f.factor, 9) for f in exact.values() if f.factor > 0}:
+            like = frozenset(n for n, f in exact.items() if abs(f.factor - factor) < 1e-4 * factor)
+            if like == names:
+                return Score(like, frozenset(), False)
+        return Score(ones, names - ones, True)
+
+    def _is_zero(self, name: str) -> bool:
+        return not any(truth.values[name].any() for truth in self.truths)

@@ -1,0 +1,323 @@
+"""Search: which edits are tried, in which order, and what proves that one of them is the mistake.
+
+Tries cost about a millisecond, so the likely ones come first: by what the mistake is called, by where it is suspected,
+by how small they are.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import FunctionType
+
+from handgrad.audit.diagnose import diagnose
+from handgrad.audit.fence import OutOfTime, time_limit
+from handgrad.audit.findings import Finding
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.repair import expressions, slopes, statements
+from handgrad.audit.repair.bench import RATE, Bench, Score
+from handgrad.audit.repair.edits import Change, Edit, diff, edited, replacements
+from handgrad.audit.repair.likely import LIKELY, USUAL
+from handgrad.audit.repair.places import Hints, Place
+from handgrad.audit.repair.source_text import SourceText
+from handgrad.audit.repair.swap import Live
+from handgrad.audit.repair.tracing import Trace, Tracer
+from handgrad.audit.subject import Subject
+
+SECONDS = 1.2
+_MORE = 60  # tries after the first edit that heals, for a better one
+_TOGETHER = 4  # edits that may be needed together
+_FORWARD = re.compile(r"^_*(forward\w*|predict\w*|feed_?forward|__init__|softmax|sigmoid|relu|tanh|accuracy|loss|cost)$")
+_SLOPE = re.compile(r"prime|deriv|grad|backward|^d_|_d$|delta|slope|jacob", re.IGNORECASE)
+
+OPERATORS = (
+    expressions.signs, expressions.averages, expressions.transposes, expressions.names, expressions.factors,
+    slopes.missing, slopes.functions, slopes.arguments, slopes.at_entry, slopes.jacobians, statements.assignments,
+    statements.siblings, statements.elements, statements.moved, statements.resets, statements.dropped,
+    expressions.unwrapped, expressions.axes, expressions.constants, expressions.comparisons, expressions.divisions,
+)  # fmt: skip
+
+# Whether gradients are right at a point that a seed chooses, said as `diagnose` says it.
+Judge = Callable[[Subject, int], tuple[Finding, ...]]
+
+
+def judge_by_diagnosis(subject: Subject, seed: int) -> tuple[Finding, ...]:
+    """What the audit itself finds."""
+    return diagnose(subject, seed).findings
+
+
+def repair(
+    inspection: Inspection,
+    findings: Sequence[Finding],
+    *,
+    suspects: Sequence[int] = (),
+    judge: Judge = judge_by_diagnosis,
+    seconds: float = SECONDS,
+) -> list[Finding]:
+    """The findings, with the line of each mistake and a patch wherever an edit was found that mends it.
+
+    Call it within `program.guarded()`. The code and its parameters are left as they were. Raises nothing.
+
+    Args:
+        inspection: of the file.
+        findings: what the audit of the whole network has found.
+        suspects: lines of the program's text, the most suspect first.
+        judge: what says whether the gradients are right.
+        seconds: for everything.
+    """
+    errors = [one for one in findings if one.severity == "error"]
+    if not errors:
+        return list(findings)
+    try:
+        with time_limit(1.5 * seconds):
+            search = Search(inspection, findings, suspects, judge, time.perf_counter() + seconds)
+            found = search.run()
+            return list(findings) if found is None else _told(inspection, findings, found)
+    except (Exception, OutOfTime):  # somebody else's code and tree may be anything
+        return list(findings)
+
+
+@dataclass(frozen=True)
+class Mended:
+    """Edits that together make all gradients right.
+
+    Attributes:
+        edits: in the order in which they were found.
+        patch: all of them, as a unified diff.
+        righted: by edit, the parameters whose gradients it made right.
+    """
+
+    edits: tuple[Edit, ...]
+    patch: str
+    righted: tuple[frozenset[str], ...]
+
+
+class Search:
+    """One search for the edits that mend a file."""
+
+    def __init__(
+        self, inspection: Inspection, findings: Sequence[Finding], suspects: Sequence[int], judge: Judge, until: float
+    ) -> None:
+        self.inspection, self.findings, self.judge, self.until = inspection, findings, judge, until
+        self.codes = {one.code for one in findings}
+        self.errors = {one.code for one in findings if one.severity == "error"}
+        self.notes = {one.code for one in findings if one.severity == "note"}
+        self.source = SourceText(inspection.program.text, inspection.program.tree)
+        self.live = Live(inspection, self.source)
+        self.rank = {line: i for i, line in enumerate(dict.fromkeys(suspects))}
+        self.tries = 0
+
+    def run(self) -> Mended | None:
+        """The edits, or None where none were found in time."""
+        with Bench(self.inspection, self.live, self.codes) as bench:
+            self.bench = bench
+            self.start = bench.score()
+            if self.start is None:
+                return None
+            candidates = self.candidates(self.traced())
+            taken: list[Edit] = []
+            righted: list[frozenset[str]] = []
+            score = self.start
+            while len(taken) < _TOGETHER:
+                healing, partial = self.tried(candidates, taken, score)
+                for edit in healing:
+                    patch = self.proven([*taken, edit])
+                    if patch is not None:
+                        return Mended((*taken, edit), patch, (*righted, score.wrong))
+                if not partial:
+                    return None
+                edit, better = partial[0]
+                taken.append(edit)
+                righted.append(better.right - score.right)
+                candidates = sorted(candidates, key=lambda one, like=edit: one.operator != like.operator)
+                score = better
+        return None
+
+    def traced(self) -> Trace:
+        """One step, watched."""
+        subject, truth = self.bench.subject, self.bench.truths[0]
+        tracer = Tracer(self.source, self.inspection.program.filename)
+        self.bench.kept.begin()
+        try:
+            with time_limit(0.5):
+                return tracer.watch(lambda: subject.gradient(truth.x, truth.y, RATE))
+        finally:
+            self.bench.kept.put_back()
+
+    def candidates(self, trace: Trace) -> list[Edit]:
+        """Every edit worth a try, the likely ones first."""
+        hints = self.hints()
+        weights = {operator: i for i, operator in enumerate(self.likely())}
+        found: list[tuple[float, int, Edit]] = []
+        seen: set[tuple[tuple[int, str, str, tuple[int, int]], ...]] = set()
+        for line in trace.lines:
+            statement = self.source.by_line.get(line)
+            if statement is None:
+                continue
+            where = self.remote(statement)
+            if where is None:
+                continue
+            place = Place(self.source, statement, trace, hints, trace.scope.get(line, {}))
+            for edit in _made(place):
+                key = tuple(self.key(change) for change in edit.changes)
+                if key in seen:
+                    continue
+                seen.add(key)
+                rank = self.rank.get(edit.line)
+                suspicion = 3.0 if rank is None and self.rank else 0.4 * (rank or 0)
+                fit = weights.get(edit.operator)
+                unlikely = 4.0 if fit is None else 0.25 * fit
+                found.append((unlikely + suspicion + where + edit.size, len(found), edit))
+        return [edit for _, _, edit in sorted(found, key=lambda one: one[:2])]
+
+    def key(self, change: Change) -> tuple[int, str, str, tuple[int, int]]:
+        """What tells two changes apart."""
+        span = self.source.span(change.node if change.node is not None else change.statement)
+        return change.statement.lineno, change.new, change.where, span
+
+    def likely(self) -> list[str]:
+        """Operators by how well they fit what the mistakes are called."""
+        found: dict[str, None] = {}
+        for code in sorted(self.errors):
+            found |= dict.fromkeys(LIKELY.get(code, USUAL))
+        return list(found)
+
+    def remote(self, statement: ast.stmt) -> float | None:
+        """How far a statement is from the way back, by the name of its function; None for what is never edited."""
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
+            return None
+        function = self.source.function(statement)
+        if function is None:
+            return 0.5
+        if _SLOPE.search(function.name) or re.search("back|updat|step|optim|train|fit|learn|sgd", function.name):
+            return 0.0
+        return None if _FORWARD.match(function.name) else 1.0
+
+    def hints(self) -> Hints:
+        """What operators may know of the file."""
+        identity = self.inspection.diagnosis.identity
+        errors = [one for one in self.findings if one.severity == "error"]
+        names = tuple(dict.fromkeys(name for one in errors for name in one.where))
+        updated = tuple(name for name in self.bench.point if name not in names)
+        return Hints(self.slopes(), identity.hidden if identity is not None else "", names, updated)
+
+    def slopes(self) -> tuple[str, ...]:
+        """Functions and methods of the file that look like derivatives of one thing."""
+        found: dict[str, None] = {}
+        for function in self.live.functions:
+            code = function.__code__
+            if _SLOPE.search(code.co_name) and isinstance(function, FunctionType):
+                method = code.co_varnames[:1] == ("self",)
+                if code.co_argcount - method == 1:
+                    found[f"self.{code.co_name}" if method else code.co_name] = None
+        return tuple(found)[:6]
+
+    def tried(
+        self, candidates: list[Edit], taken: list[Edit], before: Score
+    ) -> tuple[list[Edit], list[tuple[Edit, Score]]]:
+        """Edits that heal, and those that make more parameters right and none wrong, the best first."""
+        healing: list[tuple[float, int, Edit]] = []
+        partial: list[tuple[int, int, Edit, Score]] = []
+        left = None
+        for i, edit in enumerate(candidates):
+            if time.perf_counter() > self.until or left == 0:
+                break
+            left = left - 1 if left is not None else None
+            score = self.measured([*taken, edit])
+            if score is None:
+                continue
+            if score.whole:
+                healing.append((0.0 if score.plain else 2.0, i, edit))
+                left = _MORE if left is None else left
+            elif score.right > before.right:
+                partial.append((-len(score.right), i, edit, score))
+        healing.sort(key=lambda one: one[:2])
+        partial.sort(key=lambda one: one[:2])
+        return [edit for _, _, edit in healing], [(edit, score) for _, _, edit, score in partial]
+
+    def measured(self, edits: Sequence[Edit]) -> Score | None:
+        """How right gradients are with some edits at work."""
+        self.tries += 1
+        try:
+            made = replacements(self.source, [change for edit in edits for change in edit.changes])
+        except (SyntaxError, ValueError):
+            return None
+        return self.bench.measured(made)
+
+    def proven(self, edits: Sequence[Edit]) -> str | None:
+        """The patch, if with it the gradients are right at two batch sizes and two points, and the text is sound."""
+        changes = [change for edit in edits for change in edit.changes]
+        text = edited(self.source, changes)
+        if text is None or not self.same(text, changes):
+            return None
+        made = replacements(self.source, changes)
+        second = self.bench.measured(made, batch=1)
+        if second is None or not second.whole:
+            return None
+        try:
+            with self.live.at_work(made):
+                for seed in (0, 1):
+                    self.bench.kept.begin()
+                    try:
+                        found = self.judge(self.bench.subject, seed)
+                    finally:
+                        self.bench.kept.put_back()
+                    if any(one.severity != "note" or one.code not in self.notes for one in found):
+                        return None
+        except Exception:
+            return None
+        return patch(self.inspection, text)
+
+    def same(self, text: str, changes: Sequence[Change]) -> bool:
+        """Whether the text is what was tried."""
+        from handgrad.audit.repair.swap import rebuilt
+
+        made = replacements(self.source, changes)
+        body = [new for one in self.source.tree.body for new in rebuilt(one, made)]
+        try:
+            return ast.dump(ast.parse(text)) == ast.dump(ast.Module(body, []))
+        except SyntaxError:
+            return False
+
+
+def _made(place: Place) -> Iterator[Edit]:
+    for operator in OPERATORS:
+        try:
+            yield from operator(place)
+        except Exception:  # an operator that stumbles over somebody's way of writing has nothing to offer
+            continue
+
+
+def patch(inspection: Inspection, text: str) -> str:
+    """A unified diff of the user's text; of a notebook that of the cell's, which the header names."""
+    program = inspection.program
+    name = program.path.name
+    if not program.cells:
+        return diff(program.text, text, name)
+    old, new = program.text.split("\n"), text.split("\n")
+    first = next(i for i, (a, b) in enumerate(zip(old, new, strict=False), 1) if a != b)
+    _, line, cell = program.place(first)
+    start = first - line
+    ends = [at - 1 for at in program.cells if at - 1 > start]
+    end = ends[0] if ends else len(old)
+    grown = len(new) - len(old)
+    return diff("\n".join(old[start:end]) + "\n", "\n".join(new[start : end + grown]) + "\n", f"{name} [cell {cell}]")
+
+
+def _told(inspection: Inspection, findings: Sequence[Finding], mended: Mended) -> list[Finding]:
+    """The findings with lines and patch."""
+    told = []
+    for one in findings:
+        if one.severity != "error":
+            told.append(one)
+            continue
+        mine = [
+            edit for edit, names in zip(mended.edits, mended.righted, strict=True) if names & set(one.where)
+        ] or list(mended.edits)
+        fitting = [edit for edit in mine if edit.operator in LIKELY.get(one.code, ())] or mine
+        file, line, _ = inspection.program.place(fitting[0].line)
+        told.append(replace(one, file=file, line=line, patch=mended.patch))
+    return told
