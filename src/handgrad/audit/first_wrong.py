@@ -1,0 +1,111 @@
+"""First wrong: the line of somebody's code in which the first wrong number of a training step appears.
+
+One step is run and observed, and every array that it makes is held against the right numbers of the same batch. Going
+back from the loss, the first one that should be a right number and is none has its line told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from handgrad.audit.blame import Suspect, wrong_values
+from handgrad.audit.fence import OutOfTime, time_limit
+from handgrad.audit.findings import Finding
+from handgrad.audit.identify import random_point
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.measure import steady, tolerance
+from handgrad.audit.observe import MADE, Noted, observe
+from handgrad.audit.right_numbers import RightNumbers, Step, Trail, views
+from handgrad.audit.walk import Case
+from handgrad.audit.wrong_scale import never_reset, never_updated, updated_too_early, wrong_scale
+from handgrad.core.arrays import Array
+
+SECONDS = 1.0
+_RATE = 2.0**-6
+_ROWS = (7, 5, 11, 3)
+
+
+def first_wrong(inspection: Inspection, findings: Iterable[Finding]) -> list[Suspect]:
+    """The lines in which the first wrong number may appear, the most suspect first; empty where nothing is wrong.
+
+    Args:
+        inspection: a file whose network is known.
+        findings: what is wrong with its gradients.
+    """
+    if inspection.diagnosis.identity is None or inspection.reading.dialect == "scalars":
+        return []
+    try:
+        with time_limit(SECONDS), inspection.program.guarded():
+            return _suspects(inspection, list(findings))
+    except (Exception, SystemExit, OutOfTime):  # the code is a stranger's, and this is an extra
+        return []
+
+
+def _suspects(inspection: Inspection, findings: list[Finding]) -> list[Suspect]:
+    subject = inspection.reading.subject
+    errors = [finding for finding in findings if finding.severity == "error"]
+    wrong = frozenset(name for finding in errors for name in finding.where) & subject.parameters().keys()
+    if not wrong:
+        return []
+    codes = {finding.code for finding in errors}
+    step = _observed(inspection, wrong, twice="never-reset" in codes)
+    found: list[Suspect] = []
+    if "never-reset" in codes:
+        found += never_reset(step)
+    if "updated-too-early" in codes:
+        found += updated_too_early(step)
+    found += [*wrong_values(step), *never_updated(step), *wrong_scale(step)]
+    unique: dict[int, Suspect] = {}
+    for one in found:
+        if one.line > 0:
+            unique.setdefault(one.line, one)
+    return list(unique.values())
+
+
+def _observed(inspection: Inspection, wrong: frozenset[str], *, twice: bool) -> Step:
+    """One step at a random point, with everything that it made. The parameters are restored."""
+    subject, identity = inspection.reading.subject, inspection.diagnosis.identity
+    assert identity is not None
+    rng = np.random.default_rng(4)
+    sizes = {n for value in subject.parameters().values() for n in value.shape}
+    alone = "one sample at a time" in inspection.reading.facts.get("labels", "")
+    rows = 1 if alone else next(n for n in _ROWS if n not in sizes)
+    many = max(subject.classes, 2)
+    x, y = rng.random((rows, subject.features)), (many - 1 - rng.permutation(rows)) % many
+    files = {inspection.program.filename, "<audit>"}
+
+    def run() -> None:
+        if subject.gradients is not None:
+            subject.gradients(x, y)
+        elif subject.step is not None:
+            subject.step(x, y, _RATE)
+
+    saved = subject.snapshot()
+    try:
+        subject.restore(random_point(subject, rng))
+        before = subject.snapshot()
+        gradient = steady(subject, x, y, _RATE).gradient
+        earlier = observe(run, files) if twice else []
+        subject.restore(before)
+        notes = observe(run, files)
+        after = subject.snapshot()
+    finally:
+        subject.restore(saved)
+    order = _order(notes, x)
+    right = RightNumbers(Case(identity, before, x[order], y[order]))
+    trail = Trail(notes, max(tolerance(subject), 1e-6))
+    return Step(right, trail, before, after, gradient, _RATE, wrong, rows, tuple(earlier), inspection.program.tree)
+
+
+def _order(notes: list[Noted], x: Array) -> Array:
+    """The order in which the code took the rows: many shuffle what they get."""
+    keys = x @ np.linspace(1, 2, x.shape[1])
+    ranks, found = np.argsort(keys), np.arange(len(x))
+    for note in notes:
+        for view in views(note.value, x.shape) if note.value.size == x.size and note.how == MADE else ():
+            taken = view @ np.linspace(1, 2, x.shape[1])
+            if np.array_equal(view, x[ranks[np.argsort(np.argsort(taken))]]):
+                return ranks[np.argsort(np.argsort(taken))]
+    return found
