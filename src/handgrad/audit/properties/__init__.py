@@ -1,0 +1,46 @@
+"""Properties: what no derivative shows. Each is one plain function that looks at an inspection; numbers come first.
+
+Where the code never runs, such as data preparation at top level, the syntax tree is read, and only its clearest shapes
+are believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+from handgrad.audit.fence import OutOfTime, time_limit
+from handgrad.audit.findings import Finding
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.properties.descent import cannot_overfit
+from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, unusual_networks
+from handgrad.audit.properties.pairing import labels_apart
+from handgrad.audit.properties.start import start
+
+PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
+    labels_apart,
+    no_nonlinearity,
+    not_normalised,
+    start,
+    unusual_networks,
+    cannot_overfit,
+)
+SECONDS = 0.5  # for one property
+_ALL_SECONDS = 1.0
+
+
+def check(inspection: Inspection) -> list[Finding]:
+    """Every property's findings; one that fails or takes too long says nothing."""
+    findings: list[Finding] = []
+    ends = perf_counter() + _ALL_SECONDS
+    with inspection.program.guarded():
+        for look in PROPERTIES:
+            left = ends - perf_counter()
+            if left <= 0:
+                break
+            try:
+                with time_limit(min(SECONDS, left)):
+                    findings += look(inspection)
+            except (Exception, SystemExit, OutOfTime):  # somebody else's code may do anything
+                continue
+    return findings

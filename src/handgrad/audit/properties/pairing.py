@@ -1,0 +1,426 @@
+"""Pairing: do the rows still have their own labels when the network sees them? A shuffle or a slice may part them.
+
+Each name is followed through the code with the picks that were made of its rows, in order. Two arrays that are used
+together must have gone through the same picks; what cannot be followed is left alone.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+
+from handgrad.audit.findings import Finding
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.properties.naming import kind_of, last_name, stem
+from handgrad.audit.properties.places import found
+
+_DRAWS = {"permutation", "permuted", "choice", "randint", "randperm", "sample", "rand", "random", "integers", "choices"}
+_MIXES = {"permutation", "permuted", "shuffle", "sample"}
+_RESTORES = {"set_state", "setstate", "bit_generator", "get_state", "getstate"}
+_MAKES = {"default_rng", "RandomState", "Random", "Generator"}
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One choice of rows: how it is written with every name as it stood, whether it was drawn, when and where."""
+
+    key: str
+    drawn: bool
+    time: int
+    line: int
+    index: ast.expr | None = None
+    axis: int = 0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is known of one array's rows: where they came from, and what was picked of them since."""
+
+    root: str
+    born: int
+    picks: tuple[Pick, ...] = ()
+
+    def drawn(self) -> dict[str, Pick]:
+        """The picks at random."""
+        return {pick.key: pick for pick in self.picks if pick.drawn}
+
+
+@dataclass(frozen=True)
+class Parting:
+    """A pair that has lost its order: the names, the line that parts them, and by how many rows where that is known."""
+
+    x: str
+    y: str
+    line: int
+    shift: int | None = None
+
+
+def labels_apart(inspection: Inspection) -> list[Finding]:
+    """Rows that are shuffled or sliced without their labels."""
+    findings = {}
+    for parting in partings(inspection.program.tree):
+        shift = parting.shift
+        code = "labels-shuffled" if shift is None else "labels-shifted"
+        measured = {"x": parting.x, "y": parting.y} | ({} if shift is None else {"rows": shift})
+        expected = {} if shift is None else {"rows": 0}
+        findings.setdefault(parting.line, found(inspection, code, "error", parting.line, measured, expected))
+    return list(findings.values())
+
+
+def partings(tree: ast.Module) -> Iterator[Parting]:
+    """Every parting of a program: at top level, and in each function on its own."""
+    scopes = [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]
+    for scope in scopes:
+        names = [last_name(node) for node in _own(scope) if isinstance(node, ast.Name | ast.Attribute)]
+        if _RESTORES & set(names) or sum(name in _MAKES for name in names) > 1:
+            continue  # random numbers that are wound back give the same order again
+        follower = _Follower()
+        follower.block(scope.body)
+        follower.at_the_end(scope)
+        yield from follower.partings
+
+
+def _own(scope: ast.AST) -> Iterator[ast.AST]:
+    """All nodes of a scope without the functions and classes in it."""
+    for node in ast.iter_child_nodes(scope):
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda):
+            yield node
+            yield from _own(node)
+
+
+@dataclass
+class _Follower:
+    """Goes through statements and keeps what is known of each name."""
+
+    rows: dict[str, Rows] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    drawn: set[str] = field(default_factory=set)
+    partings: list[Parting] = field(default_factory=list)
+    time: int = 0
+    seed: str = ""
+    draws: int = 0
+
+    def block(self, body: list[ast.stmt]) -> None:
+        """Statements one after the other; then the batch that was picked in this block is compared."""
+        picked: dict[str, list[tuple[str, int]]] = {"x": [], "y": []}
+        for node in body:
+            self.statement(node)
+            if isinstance(node, ast.Assign):
+                for target, value in _single(node):
+                    kind = kind_of(target)
+                    rows = self.rows.get(target)
+                    if kind and rows and rows.picks and not rows.root.startswith(f"{target}@") and _has_pick(value):
+                        picked[kind].append((target, node.lineno))
+        if len(picked["x"]) == len(picked["y"]) == 1:
+            (x, _), (y, _) = picked["x"][0], picked["y"][0]
+            self.compare(x, self.rows.get(x), y, self.rows.get(y))
+
+    def statement(self, node: ast.stmt) -> None:
+        """One statement, in the order in which it runs; a loop runs twice, so that it meets what it left behind."""
+        self.time += 1
+        match node:
+            case ast.FunctionDef() | ast.ClassDef() | ast.AsyncFunctionDef():
+                return
+            case ast.For():
+                self.calls(node.iter)
+                for _ in range(2):
+                    self.assign(node.target, None, node.lineno)
+                    self.block(node.body)
+                self.block(node.orelse)
+            case ast.While():
+                for _ in range(2):
+                    self.block(node.body)
+            case ast.If():
+                self.calls(node.test)
+                self.block(node.body)
+                self.block(node.orelse)
+            case ast.With():
+                self.block(node.body)
+            case ast.Try():
+                for body in (node.body, *(handler.body for handler in node.handlers), node.orelse, node.finalbody):
+                    self.block(body)
+            case ast.Assign():
+                self.calls(node.value)
+                for target in node.targets:
+                    self.assign(target, node.value, node.lineno)
+            case ast.AnnAssign() if node.value is not None:
+                self.calls(node.value)
+                self.assign(node.target, node.value, node.lineno)
+            case ast.Return() | ast.Expr():
+                if node.value is not None:
+                    self.expression(node.value)
+
+    def expression(self, node: ast.expr) -> None:
+        """What is returned, yielded or called for its effect."""
+        inner = node.value if isinstance(node, ast.Yield) else node
+        if isinstance(inner, ast.Tuple):
+            self.together(inner.elts)
+        if isinstance(inner, ast.Call) and last_name(inner.func) in {"shuffle", "permuted"} and inner.args:
+            self.shuffle(inner)
+        elif isinstance(inner, ast.Call) and last_name(inner.func) == "seed":
+            self.seed, self.draws = ast.unparse(inner), 0
+        elif inner is not None:
+            self.calls(inner)
+
+    def shuffle(self, call: ast.Call) -> None:
+        """In place, of one array; a list of pairs keeps its pairs."""
+        name = _written(call.args[0])
+        if name is None or len(call.args) > 1 and kind_of(_written(call.args[1]) or ""):
+            return
+        if kind_of(name):
+            rows = self.of(call.args[0])
+            if rows:
+                pick = Pick(self.draw(), drawn=True, time=self.time, line=call.lineno)
+                self.rows[name] = replace(rows, picks=(*rows.picks, pick))
+        else:
+            self.version(name, drawn=True)
+
+    def draw(self) -> str:
+        """A name for the next random order: the same one after the same seed."""
+        self.draws += 1
+        return f"#{self.seed}{self.draws}"
+
+    def version(self, name: str, *, drawn: bool) -> None:
+        """The name stands for something new from now on."""
+        self.versions[name] = self.draw() if drawn else f"{name}@{self.time}"
+        (self.drawn.add if drawn else self.drawn.discard)(name)
+
+    def assign(self, target: ast.expr, value: ast.expr | None, line: int) -> None:
+        """What a name stands for after `target = value`."""
+        if isinstance(target, ast.Tuple | ast.List):
+            inner = value.elts if isinstance(value, ast.Tuple | ast.List) else [None] * len(target.elts)
+            if len(inner) == len(target.elts):
+                held = [self.of(one) if one is not None else None for one in inner]
+                for one, each, rows in zip(target.elts, inner, held, strict=True):
+                    self.bind(one, each, rows)
+            return
+        self.bind(target, value, self.of(value) if value is not None else None)
+
+    def bind(self, target: ast.expr, value: ast.expr | None, rows: Rows | None) -> None:
+        if isinstance(target, ast.Tuple | ast.List):
+            self.assign(target, value, target.lineno)
+            return
+        name = _written(target)
+        if name is None:
+            return
+        self.version(name, drawn=value is not None and self.is_drawn(value))
+        self.rows[name] = rows if rows is not None else Rows(f"{name}@{self.time}", self.time)
+
+    def is_drawn(self, node: ast.expr) -> bool:
+        """Whether an expression is random, or made of what is."""
+        for part in ast.walk(node):
+            if isinstance(part, ast.Call) and last_name(part.func) in _DRAWS:
+                return True
+            if isinstance(part, ast.Name | ast.Attribute) and _written(part) in self.drawn:
+                return True
+        return False
+
+    def of(self, node: ast.expr) -> Rows | None:
+        """The rows that an expression gives, where it is made of one array only."""
+        match node:
+            case ast.Name() | ast.Attribute() if (name := _written(node)) is not None and node_is_data(name):
+                return self.rows.get(name) or Rows(name, 0)
+            case ast.Attribute():
+                return self.of(node.value)
+            case ast.Subscript(slice=ast.Constant(value=str())):
+                name = ast.unparse(node)
+                return (self.rows.get(name) or Rows(name, 0)) if kind_of(name) else None
+            case ast.Subscript():
+                rows = self.of(node.value)
+                return None if rows is None else self.picked(rows, node.slice, node.lineno)
+            case ast.Call():
+                return self.called(node)
+        inner = [self.of(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+        known = [rows for rows in inner if rows is not None]
+        return known[0] if len(known) == 1 else None
+
+    def called(self, call: ast.Call) -> Rows | None:
+        """The rows that a call gives: those of the only array in it, mixed if the call mixes."""
+        parts = [call.func.value] if isinstance(call.func, ast.Attribute) else []
+        given = [*parts, *call.args, *(keyword.value for keyword in call.keywords)]
+        known = [rows for rows in map(self.of, given) if rows is not None]
+        if len(known) != 1:
+            return None
+        name = last_name(call.func)
+        for other in call.args:
+            if self.of(other) is None and self.is_drawn(other):
+                return self.picked(known[0], other, call.lineno)
+        if name in _MIXES:
+            same = [k for k in call.keywords if k.arg in ("random_state", "seed")]
+            key = f"#{ast.unparse(same[0].value)}" if same else self.draw()
+            return replace(known[0], picks=(*known[0].picks, Pick(key, True, self.time, call.lineno)))
+        return known[0]
+
+    def picked(self, rows: Rows, index: ast.expr, line: int) -> Rows:
+        axis = 0
+        if isinstance(index, ast.Tuple):
+            kept = [(i, one) for i, one in enumerate(index.elts) if not _is_all(one)]
+            if len(kept) != 1:
+                return rows
+            axis, index = kept[0]
+        if _is_all(index):
+            return rows
+        pick = Pick(self.key(index), self.is_drawn(index), self.time, line, index, axis)
+        return replace(rows, picks=(*rows.picks, pick))
+
+    def key(self, node: ast.expr) -> str:
+        """An expression in words, each name as it stands now, each draw a new one."""
+        follower = self
+
+        class Versions(ast.NodeTransformer):
+            def visit_Name(self, node: ast.Name) -> ast.AST:
+                return ast.Name(follower.versions.get(node.id, node.id))
+
+            def visit_Call(self, node: ast.Call) -> ast.AST:
+                if last_name(node.func) in _DRAWS:
+                    return ast.Name(follower.draw())
+                return self.generic_visit(node)
+
+        return ast.unparse(Versions().visit(deepcopy(node)))
+
+    def calls(self, node: ast.expr) -> None:
+        """Every call in an expression that is given rows and labels."""
+        for part in ast.walk(node):
+            if isinstance(part, ast.Call) and last_name(part.func) not in _MIXES:
+                self.together([*part.args, *(keyword.value for keyword in part.keywords)])
+
+    def together(self, parts: list[ast.expr]) -> None:
+        """Arrays that are used side by side."""
+        data: dict[str, list[tuple[str, Rows]]] = {"x": [], "y": []}
+        for part in parts:
+            rows = self.of(part)
+            name = _data_name(part)
+            if rows is not None and name and (kind := kind_of(name)):
+                data[kind].append((name, rows))
+        if len(data["x"]) == len(data["y"]) == 1:
+            (x, a), (y, b) = data["x"][0], data["y"][0]
+            self.compare(x, a, y, b)
+
+    def at_the_end(self, scope: ast.AST) -> None:
+        """Rows that were mixed under their own name, where the labels, used later, were not."""
+        for x, a in self.rows.items():
+            if kind_of(x) != "x" or not a.drawn() or a.root.split("@")[0] != x:
+                continue
+            last = max(pick.line for pick in a.drawn().values())
+            for node in _own(scope):
+                y = _written(node) if isinstance(node, ast.Name | ast.Attribute) else None
+                if y and kind_of(y) == "y" and stem(x) == stem(y) and isinstance(node.ctx, ast.Load):
+                    if node.lineno > last and node_is_data(y):
+                        self.compare(x, a, y, self.rows.get(y) or Rows(y, 0))
+
+    def compare(self, x: str, a: Rows | None, y: str, b: Rows | None) -> None:
+        """Note a parting where there is one beyond doubt."""
+        if a is None or b is None or a.root == b.root or stem(a.root) != stem(b.root):
+            return
+        if a.drawn().keys() != b.drawn().keys():
+            for one, other in ((a, b), (b, a)):
+                alone = [p for key, p in one.drawn().items() if key not in other.drawn() and p.time > other.born]
+                if alone and all(pick.time > other.born for pick in one.drawn().values()):
+                    self.partings.append(Parting(x, y, alone[-1].line))
+                    return
+            return
+        last, first = (a.picks[-1:], b.picks[-1:])
+        if last and first and len(a.picks) == len(b.picks) and last[0].axis == first[0].axis:
+            rest = [(p.key == q.key) for p, q in zip(a.picks[:-1], b.picks[:-1], strict=True)]
+            shift = _shift(last[0].index, first[0].index) if all(rest) and last[0].key != first[0].key else None
+            if shift and a.root == stem_root(a) and b.root == stem_root(b):
+                self.partings.append(Parting(x, y, first[0].line, shift))
+
+
+def stem_root(rows: Rows) -> str:
+    """The name itself where nothing was assigned to it in this scope."""
+    return rows.root.split("@")[0]
+
+
+def node_is_data(name: str) -> bool:
+    """Whether a name is one of those that rows or labels have."""
+    return kind_of(name) != ""
+
+
+def _single(node: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
+    """(name, value) of an assignment, of a tuple one by one."""
+    for target in node.targets:
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            for one, value in zip(target.elts, node.value.elts, strict=False):
+                if (name := _written(one)) is not None:
+                    yield name, value
+        elif (name := _written(target)) is not None:
+            yield name, node.value
+
+
+def _has_pick(value: ast.expr) -> bool:
+    return any(isinstance(part, ast.Subscript) for part in ast.walk(value))
+
+
+def _written(node: ast.AST) -> str | None:
+    """A name or self.name as text; None for all else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return f"{node.value.id}.{node.attr}" if node.attr not in ("T", "shape", "size") else None
+    return None
+
+
+def _data_name(node: ast.expr) -> str | None:
+    """The one name of rows or labels in an expression."""
+    names = [name for part in ast.walk(node) if (name := _written(part)) is not None and kind_of(name)]
+    return names[0] if len(set(names)) == 1 else None
+
+
+def _is_all(node: ast.expr) -> bool:
+    whole = isinstance(node, ast.Slice) and node.lower is None and node.upper is None and node.step is None
+    return whole or (isinstance(node, ast.Constant) and node.value in (None, ...))
+
+
+def _shift(first: ast.expr | None, second: ast.expr | None) -> int | None:
+    """By how many rows two picks of the same length differ, whatever the numbers in them are; None without such one."""
+    if first is None or second is None or isinstance(first, ast.Slice) != isinstance(second, ast.Slice):
+        return None
+    shifts = set()
+    for base in (100, 137):
+        ranges = [_range(node, base) for node in (first, second)]
+        if None in ranges:
+            return None
+        (start, stop), (other, end) = ranges  # type: ignore[misc]
+        if stop - start != end - other:
+            return None
+        shifts.add(other - start)
+    return shifts.pop() if len(shifts) == 1 else None
+
+
+def _range(node: ast.expr, base: int) -> tuple[int, int] | None:
+    """(start, stop) of a slice or a whole number, each name standing for a number of its own."""
+    if isinstance(node, ast.Slice):
+        if node.lower is None or node.upper is None or node.step is not None:
+            return None
+        start, stop = _number(node.lower, base), _number(node.upper, base)
+        return None if start is None or stop is None else (start, stop)
+    if isinstance(node, ast.Name | ast.BinOp) and any(isinstance(n, ast.Name) for n in ast.walk(node)):
+        value = _number(node, base)
+        return None if value is None else (value, value + 1)
+    return None
+
+
+def _number(node: ast.expr, base: int) -> int | None:
+    """The value of an expression of names, whole numbers, +, - and *."""
+    match node:
+        case ast.Constant(value=int(value)):
+            return value
+        case ast.Name(id=name):
+            return base * (1 + sum(map(ord, name)))
+        case ast.Attribute():
+            return base * (1 + sum(map(ord, ast.unparse(node))))
+        case ast.BinOp(left=left, op=op, right=right):
+            a, b = _number(left, base), _number(right, base)
+            if a is None or b is None:
+                return None
+            match op:
+                case ast.Add():
+                    return a + b
+                case ast.Sub():
+                    return a - b
+                case ast.Mult():
+                    return a * b
+    return None
