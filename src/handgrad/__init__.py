@@ -43,6 +43,9 @@ from handgrad.core.schedules import constant, cosine, one_cycle, step_decay, war
 from handgrad.errors import DataError, DivergedError, HandgradError, InputError, StateError
 
 if TYPE_CHECKING:
+    from handgrad.audit.memory import audit  # the package itself can be called: see its `__init__.py`
+    from handgrad.audit.report import Report
+    from handgrad.audit.subject import Subject
     from handgrad.data import load_data, to_mnist
     from handgrad.train import Recipe, Run, Training, evaluate, fit, load_net, load_recipe, probabilities, save_net
 
@@ -50,6 +53,8 @@ __version__ = "0.1.0"
 
 # Imported when first used, so that `import handgrad` costs NumPy and nothing else.
 _LATER = {
+    "Report": "handgrad.audit.report",
+    "Subject": "handgrad.audit.subject",
     "load_data": "handgrad.data",
     "to_mnist": "handgrad.data",
     "load_net": "handgrad.train",
@@ -62,7 +67,7 @@ _LATER = {
     "load_recipe": "handgrad.train",
     "probabilities": "handgrad.train",
 }
-_ROOMS = ("audit", "data", "plots", "train")
+_ROOMS = ("audit", "data", "plots", "testing", "train")
 # What people look for under the name that it has elsewhere.
 _ELSEWHERE = {
     "CrossEntropyLoss": "SoftmaxCrossEntropy (takes logits, as PyTorch's does) or CrossEntropy (takes probabilities)",
@@ -109,6 +114,7 @@ __all__ = [
     "RMSprop",
     "ReLU",
     "Recipe",
+    "Report",
     "Run",
     "Sequential",
     "SiLU",
@@ -117,8 +123,10 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "Softplus",
     "StateError",
+    "Subject",
     "Tanh",
     "Training",
+    "audit",
     "clip_by_norm",
     "constant",
     "cosine",

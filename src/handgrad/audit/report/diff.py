@@ -11,10 +11,10 @@ _KINDS = {"+": "added", "-": "removed", "@": "hunk"}
 
 
 class Replacement(NamedTuple):
-    """Lines that go, and what comes in their place. `first` counts from 1; with no lines to go, it comes before it."""
+    """So many lines go, from `first` on (counted from 1), and `text` comes in their place."""
 
     first: int
-    count: int
+    lines: int
     text: str
 
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from handgrad.audit.findings import Finding
 from handgrad.words import say, sentences
 
-
 _SAID = {"rows"}  # what the sentence says already, and is no measurement
 
 

@@ -100,6 +100,6 @@ def _artifact(file: str) -> dict[str, str]:
 
 def _replacement(change: Replacement) -> dict[str, Any]:
     """Whole lines: from the first column of the first one to the first column of the one after the last."""
-    region = {"startLine": change.first, "startColumn": 1, "endLine": change.first + change.count, "endColumn": 1}
+    region = {"startLine": change.first, "startColumn": 1, "endLine": change.first + change.lines, "endColumn": 1}
     found: dict[str, Any] = {"deletedRegion": region}
     return found | ({"insertedContent": {"text": change.text}} if change.text else {})
