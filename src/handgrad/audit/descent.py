@@ -11,14 +11,19 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from handgrad.audit.measure import Fit, fit
+from handgrad.audit.measure import Fit, fit, fit_beside
 from handgrad.audit.mistakes import Guess, at_loss, handed_down, of_bias, of_weights
 from handgrad.audit.walk import Case
 from handgrad.core.arrays import Array
 
 Key = tuple[tuple[str, ...], str]
 UNNAMED = "unnamed"
-_NAMED, _UNNAMED_PARAMETER, _UNNAMED_LAYER = 1.0, 3.0, 10.0  # what an explanation costs; the cheapest one is believed
+_DECAYED, _NAMED, _UNNAMED_PARAMETER, _UNNAMED_LAYER = (
+    0.1,
+    1.0,
+    3.0,
+    10.0,
+)  # what an explanation costs; the cheapest one is believed
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class _Descent:
         self.cases, self.exact = cases, exact
         self.top = len(cases[0].walk.stages) - 1
         self.gradients = [_canonical(case, found) for case, found in zip(cases, gradients, strict=True)]
+        self.beside = [_canonical(case, charged(case)) for case in cases]
         self.found: Explanation | None = None
         self.tried = 0
 
@@ -135,10 +141,10 @@ class _Descent:
             ]
             for guesses in zip(*made, strict=True):
                 self.tried += 1
-                found = [fit(g[name], one.value, self.exact) for g, one in zip(self.gradients, guesses, strict=True)]
+                found = [self._fit(k, name, one.value) for k, one in enumerate(guesses)]
                 if all(one.exact and one.factor for one in found):
                     link.mistakes[name], link.fits[name] = guesses[0].codes, found
-                    cost += _NAMED * len(guesses[0].codes)
+                    cost += _NAMED * len(guesses[0].codes) + _DECAYED * any(one.decay for one in found)
                     proved += 1
                     break
             else:
@@ -146,6 +152,10 @@ class _Descent:
                 link.mistakes[name], link.fits[name] = (UNNAMED,), found
                 cost += _UNNAMED_PARAMETER
         return None if alive and not proved else (link, cost)
+
+    def _fit(self, k: int, name: str, guess: Array) -> Fit:
+        """A parameter's gradient of batch k as a multiple of a guess, with a share of the parameter itself in it."""
+        return fit_beside(self.gradients[k][name], guess, self.beside[k][name], self.exact)
 
     def _give_up(self, i: int, deltas: list[list[Array]], links: list[Link], cost: float) -> None:
         """A layer whose error is none that is known: go on below with the one that its weights' gradient implies."""
@@ -171,6 +181,13 @@ class _Descent:
         lost = tuple(name for s in stages[:i] for name in (s.matrix.weight, s.matrix.bias) if name)
         if self.found is None or cost < self.found.cost:
             self.found = Explanation((*links, link), cost, lost)
+
+
+def charged(case: Case) -> dict[str, Array]:
+    """What a penalty on the weights would add to each gradient, but for its factor: the weights, or their signs."""
+    penalty = case.identity.penalty
+    signs = penalty is not None and penalty.kind == "sizes"
+    return {name: np.sign(value) if signs else value for name, value in case.parameters.items()}
 
 
 def _canonical(case: Case, gradient: dict[str, Array]) -> dict[str, Array]:

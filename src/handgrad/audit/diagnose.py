@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from handgrad.audit.batch import Batch, batch
+from handgrad.audit.decay import decayed
 from handgrad.audit.descent import UNNAMED, Explanation, descend
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.identify import Identity, identify, random_point
@@ -67,7 +68,7 @@ class _Evidence:
         return fits(self.gradient, self.true, self.exact)
 
     def flat(self, name: str) -> bool:
-        """Whether the loss does not depend on a parameter, such as a bias ahead of BatchNorm, and the gradient says so."""
+        """Whether the loss does not depend on a parameter, as a bias ahead of BatchNorm, and the gradient says so."""
         largest = max(float(np.linalg.norm(value)) for value in self.true.values())
         both = max(np.linalg.norm(self.true[name]), np.linalg.norm(self.gradient[name]))
         return bool(both <= 1e-6 * largest)
@@ -108,7 +109,11 @@ def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
             named, checks = _known(subject, identity, batches, found, exact)
     finally:
         subject.restore(saved)
-    findings = [*early, *_carry(found), *named]
+    order = list(saved)
+    findings = [
+        replace(finding, where=tuple(sorted(finding.where, key=order.index)))
+        for finding in (*early, *_carry(found), *named)
+    ]
     judged = frozenset(found[0].gradient)
     return Diagnosis(identity, checks, worst_first(findings), time.perf_counter() - began, judged)
 
@@ -172,7 +177,9 @@ def _known(
          if UNNAMED not in link.error and UNNAMED not in link.mistakes[name]}
         for k in range(len(cases))
     ]  # fmt: skip
-    return [*findings, *scales(made, [e.rows for e in evidence])], checks + explanation.tried
+    rows = [e.rows for e in evidence]
+    decays = decayed(explanation, identity.penalty, rows)
+    return [*findings, *decays, *scales(made, rows)], checks + explanation.tried
 
 
 def _explained(
@@ -194,10 +201,9 @@ def _explained(
             for code in codes:
                 spoilt.setdefault(code, []).append(name)
                 first.setdefault(code, name)
-    order = list(residuals)
     findings = []
     for code, names in spoilt.items():
-        where = tuple(name for name in order if name in names and name not in gone)
+        where = tuple(name for name in residuals if name in names and name not in gone)
         residual = max((residuals[name] for name in where), default=0.0)
         measured = {"residual": residual, "first": first[code]}
         findings.append(Finding(code, "error", where, measured, {"residual": 0.0}))

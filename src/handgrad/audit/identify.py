@@ -8,13 +8,14 @@ loss is the network. From then on its true gradients, and those of any known mis
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from handgrad.audit.batch import Batch
+from handgrad.audit.penalty import Charges, Penalty
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 from handgrad.core.layers import ACTIVATIONS, Layer, Linear, Softmax
@@ -22,6 +23,7 @@ from handgrad.core.losses import one_hot
 from handgrad.core.net import Sequential
 
 CLOSE = 1e-5  # relative: log(p + 1e-8) for log(p) stays below it, another network does not
+LEAST = 1e-6  # relative to the loss: what counts as a penalty at all
 HIDDEN = ("relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "silu", "softplus", "none")
 OUTPUTS = ("softmax", "none", "sigmoid", "tanh", "relu")
 
@@ -45,6 +47,7 @@ class Identity:
         output: what follows the last layer: softmax, sigmoid, none, ...
         loss: "cross-entropy", "squared error" or "binary cross-entropy".
         divisor: what its loss divides the sum over batch and outputs by: "B", "1", "BC" or "2B" ...
+        penalty: what its loss charges for the weights; None for nothing.
     """
 
     matrices: tuple[Matrix, ...]
@@ -52,6 +55,7 @@ class Identity:
     output: str
     loss: str
     divisor: str
+    penalty: Penalty | None = None
 
     def net(self, parameters: Mapping[str, Array]) -> Sequential:
         """The same network of handgrad's layers, in float64, with these parameters. It ends in the output's layer."""
@@ -113,25 +117,64 @@ def random_point(subject: Subject, rng: np.random.Generator) -> dict[str, Array]
 
 
 def identify(subject: Subject, batches: list[Batch], rng: np.random.Generator) -> Identity | None:
-    """The network that gives the subject's loss on every batch, or None. The subject's parameters are restored."""
+    """The network that gives the subject's loss on every batch, or None. The subject's parameters are restored.
+
+    The loss is seen at two points, so that a penalty on the weights can be told from anything else.
+    """
     flat = [one.flat for one in batches if one.flat is not None]
     if len(flat) < len(batches):
         return None
-    features = flat[0][0].shape[1]
     saved = subject.snapshot()
+    points, reported = [], []
     try:
-        subject.restore(random_point(subject, rng))
-        point = subject.snapshot()  # what the subject's own dtype keeps of it
-        reported = [float(subject.loss(one.x, one.y)) for one in batches]
+        for _ in range(2):
+            subject.restore(random_point(subject, rng))
+            points.append(subject.snapshot())  # what the subject's own dtype keeps of it
+            reported.append([float(subject.loss(one.x, one.y)) for one in batches])
     finally:
         subject.restore(saved)
-    for matrices in chains(point, features, subject.classes):
+    charged: Identity | None = None
+    for matrices in chains(points[0], flat[0][0].shape[1], subject.classes):
+        weights = tuple(m.weight for m in matrices)
+        charges = Charges.at(points, weights, tuple(m.bias for m in matrices if m.bias is not None))
         for hidden, output in product(HIDDEN if len(matrices) > 1 else ("none",), OUTPUTS):
             candidate = Identity(matrices, hidden, output, "", "")
-            found = _fits(candidate.net(point), flat, reported)
+            found = _fits(candidate.net(points[0]), flat, reported[0])
             if found:
                 return Identity(matrices, hidden, output, *found)
+            charged = charged or _charged(candidate, points, flat, reported, charges)
+    return charged
+
+
+def _charged(
+    candidate: Identity,
+    points: list[dict[str, Array]],
+    flat: list[tuple[Array, Array]],
+    reported: list[list[float]],
+    charges: Charges,
+) -> Identity | None:
+    """The candidate with the loss, divisor and penalty on its weights that give what was reported."""
+    totals = [[_totals(net, x, y) for x, y in flat] for net in map(candidate.net, points)]
+    rows = [len(x) for x, _ in flat]
+    for loss, (name, divisor) in product(totals[0][0][0], _DIVISORS.items()):
+        if not all(loss in found for at in totals for found, _ in at):
+            continue
+        rest = [
+            [values[k] - found[loss] / divisor(rows[k], outputs) for k, (found, outputs) in enumerate(at)]
+            for values, at in zip(reported, totals, strict=True)
+        ]
+        if min(map(min, rest)) > LEAST * max(map(max, reported)):
+            charged = charges.explain(rest, rows)
+            if charged is not None:
+                return replace(candidate, loss=loss, divisor=name, penalty=charged)
     return None
+
+
+def _totals(net: Any, x: Array, y: Array) -> tuple[dict[str, float], int]:
+    """(the losses of a batch, summed; how many outputs there are)."""
+    output = net(x)
+    outputs = output.shape[1]
+    return (sums(output, targets(y, outputs)) if y.max() < max(outputs, 2) else {}), outputs
 
 
 def chains(parameters: Mapping[str, Array], features: int, classes: int) -> Iterator[tuple[Matrix, ...]]:
@@ -171,15 +214,12 @@ def _fits(net: Any, batches: list[tuple[Array, Array]], reported: list[float]) -
     """(loss, divisor) with which the net gives what was reported on every batch; None without one."""
     possible: set[tuple[str, str]] | None = None
     for (x, y), value in zip(batches, reported, strict=True):
-        output = net(x)
-        rows, outputs = output.shape
-        if y.max() >= max(outputs, 2):
-            return None
+        totals, outputs = _totals(net, x, y)
         fitting = {
             (loss, name)
-            for loss, total in sums(output, targets(y, outputs)).items()
+            for loss, total in totals.items()
             for name, divisor in _DIVISORS.items()
-            if abs(total / divisor(rows, outputs) - value) <= CLOSE * abs(value)
+            if abs(total / divisor(len(x), outputs) - value) <= CLOSE * abs(value)
         }
         possible = fitting if possible is None else possible & fitting
         if not possible:

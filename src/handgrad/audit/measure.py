@@ -26,11 +26,14 @@ class Fit:
         factor: the k that brings k * reference nearest to the gradient.
         residual: |gradient - k * reference| / |gradient|; 0 for a gradient of zeros.
         exact: whether that is no more than rounding in the subject's precision.
+        decay: how much of something else, the parameter itself, is in the gradient beside it: gradient =
+            k * reference + decay * parameter.
     """
 
     factor: float
     residual: float
     exact: bool
+    decay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,17 @@ def fit(gradient: Array, reference: Array, exact: float) -> Fit:
     factor = float(np.vdot(gradient, reference)) / size if size else 0.0
     residual = float(np.linalg.norm(gradient - factor * reference)) / norm if norm else 0.0
     return Fit(factor, residual, residual <= exact)
+
+
+def fit_beside(gradient: Array, reference: Array, other: Array, exact: float) -> Fit:
+    """The same with a share of another array in it; not exact for arrays so small that two factors fit anything."""
+    found = fit(gradient, reference, exact)
+    if found.exact or gradient.size < 5 or not other.any():
+        return found
+    columns = np.stack([reference.ravel(), other.ravel()], axis=1)
+    (factor, decay), *_ = np.linalg.lstsq(columns, gradient.ravel(), rcond=None)
+    left = float(np.linalg.norm(gradient.ravel() - columns @ (factor, decay)) / np.linalg.norm(gradient))
+    return Fit(float(factor), left, True, float(decay)) if left <= exact else found
 
 
 def fits(gradients: Mapping[str, Array], references: Mapping[str, Array], exact: float) -> dict[str, Fit]:

@@ -119,4 +119,7 @@ def true_gradient(case: Case) -> dict[str, Array]:
         found[stage.matrix.weight] = dW.T if stage.matrix.transposed else dW
         if stage.matrix.bias is not None:
             found[stage.matrix.bias] = delta.sum(axis=0).reshape(case.parameters[stage.matrix.bias].shape)
+    penalty = case.identity.penalty
+    if penalty is not None:
+        found = {name: dW + penalty.slope(name, case.parameters, len(case.x)) for name, dW in found.items()}
     return found
