@@ -12,16 +12,27 @@ from time import perf_counter
 from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.properties.batches import never_mixed, same_batch
 from handgrad.audit.properties.descent import cannot_overfit
+from handgrad.audit.properties.extremes import overflow, predicts_alike
+from handgrad.audit.properties.helpers import accuracy, one_hot
 from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, unusual_networks
 from handgrad.audit.properties.pairing import labels_apart
+from handgrad.audit.properties.preparation import scaled_differently
 from handgrad.audit.properties.start import start
 
 PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     labels_apart,
+    same_batch,
+    never_mixed,
+    scaled_differently,
+    accuracy,
+    one_hot,
     no_nonlinearity,
     not_normalised,
     start,
+    overflow,
+    predicts_alike,
     unusual_networks,
     cannot_overfit,
 )

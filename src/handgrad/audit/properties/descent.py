@@ -48,8 +48,7 @@ def descend(
 ) -> Descent | None:
     """Steps from where the parameters are, which are restored. None where the subject has no step, or it fails.
 
-    Args:
-        stop: whether to end as soon as the loss has fallen.
+    With `stop` they end as soon as the loss has fallen.
     """
     if subject.step is None:
         return None
@@ -57,7 +56,7 @@ def descend(
     try:
         first = best = float(subject.loss(x, y))
         done = 0
-        for done in range(1, steps + 1):  # noqa: B007 - counted for the report
+        for done in range(1, steps + 1):
             subject.step(x, y, lr)
             if done % 5 == 0 or done < 3:
                 best = min(best, float(subject.loss(x, y)))

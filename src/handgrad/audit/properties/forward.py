@@ -1,4 +1,4 @@
-"""Forward: a subject's own parameters run through layers of any kinds, to see which of them give the loss it reports."""
+"""Forward: a subject's own parameters run through layers of any kinds, to see which give the loss it reports."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from itertools import product
 
 import numpy as np
 
+from handgrad.audit.dialects.making import CLASSES as MADE_CLASSES
+from handgrad.audit.dialects.making import FEATURES as MADE_FEATURES
+from handgrad.audit.dialects.sizes import CLASSES, FEATURES
 from handgrad.audit.identify import CLOSE, HIDDEN, Identity, Matrix, chains, random_point, sums, targets
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.subject import Subject
@@ -56,6 +59,11 @@ def scores(identity: Identity) -> Shape:
 def flat(subject: Subject) -> bool:
     """Whether batches are rows of numbers and whole-number labels."""
     return getattr(subject, "data", None) is None and subject.features > 0
+
+
+def made_small(subject: Subject) -> bool:
+    """Whether the sizes are those that the search gives a network whose file leaves them open."""
+    return (subject.features, subject.classes) in product((FEATURES, MADE_FEATURES), (CLASSES, 5, MADE_CLASSES))
 
 
 def batch(subject: Subject, rows: int, seed: int) -> tuple[Array, Array]:

@@ -32,7 +32,7 @@ def words(name: str) -> list[str]:
 
 
 def kind_of(name: str) -> str:
-    """ "x" for a name that rows have, "y" for one that labels have, "" for any other."""
+    """Which a name stands for: "x" for rows, "y" for labels, "" for anything else."""
     said = words(name)
     if not said or set(said) & _OTHER or len(said) > 4:
         return ""
@@ -44,7 +44,7 @@ def kind_of(name: str) -> str:
 
 def stem(name: str) -> str:
     """Which set a name belongs to: "train", "held" (test, validation) or ""."""
-    said = set(words(name.split("@")[0]))
+    said = set(words(name.split("@", maxsplit=1)[0]))
     if said & _HELD:
         return "held"
     return "train" if said & _TRAIN else ""

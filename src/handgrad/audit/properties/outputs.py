@@ -10,7 +10,7 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.identify import targets
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.descent import descend
-from handgrad.audit.properties.forward import Shape, batch, flat, known, through, unusual
+from handgrad.audit.properties.forward import Shape, batch, flat, known, made_small, through, unusual
 from handgrad.audit.properties.places import found, line_of
 
 _SPAN = {"softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
@@ -62,12 +62,14 @@ def _linear(inspection: Inspection, shape: Shape, line: int | None) -> Finding:
 
 
 def not_normalised(inspection: Inspection) -> list[Finding]:
-    """-sum(t log p) over outputs that do not share a sum of 1: all of them at 1 reach 0. Judged by what descent does."""
+    """-sum(t log p) over outputs that do not share a sum of 1: all at 1 reach 0. Judged by what descent does."""
     identity, subject = inspection.diagnosis.identity, inspection.reading.subject
     if identity is None or subject.classes < 2 or not flat(subject):
         return []
     line = line_of(inspection, "loss", "step")
     if identity.loss == "binary cross-entropy":
+        if made_small(subject):
+            return []
         return [found(inspection, "independent-outputs", "note", line, {"classes": subject.classes})]
     if identity.loss != "cross-entropy" or identity.output != "sigmoid":
         return []

@@ -15,36 +15,13 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.naming import kind_of, last_name, stem
 from handgrad.audit.properties.places import found
+from handgrad.audit.properties.rows import Pick, Rows, bare, data_name, has_pick, is_all, single, written
+from handgrad.audit.properties.shifts import shift_between
 
 _DRAWS = {"permutation", "permuted", "choice", "randint", "randperm", "sample", "rand", "random", "integers", "choices"}
 _MIXES = {"permutation", "permuted", "shuffle", "sample"}
 _RESTORES = {"set_state", "setstate", "bit_generator", "get_state", "getstate"}
 _MAKES = {"default_rng", "RandomState", "Random", "Generator"}
-
-
-@dataclass(frozen=True)
-class Pick:
-    """One choice of rows: how it is written with every name as it stood, whether it was drawn, when and where."""
-
-    key: str
-    drawn: bool
-    time: int
-    line: int
-    index: ast.expr | None = None
-    axis: int = 0
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What is known of one array's rows: where they came from, and what was picked of them since."""
-
-    root: str
-    born: int
-    picks: tuple[Pick, ...] = ()
-
-    def drawn(self) -> dict[str, Pick]:
-        """The picks at random."""
-        return {pick.key: pick for pick in self.picks if pick.drawn}
 
 
 @dataclass(frozen=True)
@@ -59,7 +36,7 @@ class Parting:
 
 def labels_apart(inspection: Inspection) -> list[Finding]:
     """Rows that are shuffled or sliced without their labels."""
-    findings = {}
+    findings: dict[int, Finding] = {}
     for parting in partings(inspection.program.tree):
         shift = parting.shift
         code = "labels-shuffled" if shift is None else "labels-shifted"
@@ -71,7 +48,8 @@ def labels_apart(inspection: Inspection) -> list[Finding]:
 
 def partings(tree: ast.Module) -> Iterator[Parting]:
     """Every parting of a program: at top level, and in each function on its own."""
-    scopes = [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]
+    scopes: list[ast.Module | ast.FunctionDef] = [tree]
+    scopes += (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
     for scope in scopes:
         names = [last_name(node) for node in _own(scope) if isinstance(node, ast.Name | ast.Attribute)]
         if _RESTORES & set(names) or sum(name in _MAKES for name in names) > 1:
@@ -88,6 +66,16 @@ def _own(scope: ast.AST) -> Iterator[ast.AST]:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda):
             yield node
             yield from _own(node)
+
+
+def _bodies(node: ast.If | ast.With | ast.Try) -> Iterator[list[ast.stmt]]:
+    """The blocks of a statement, in the order in which they stand."""
+    yield node.body
+    if isinstance(node, ast.Try):
+        yield from (handler.body for handler in node.handlers)
+        yield node.finalbody
+    if not isinstance(node, ast.With):
+        yield node.orelse
 
 
 @dataclass
@@ -108,10 +96,10 @@ class _Follower:
         for node in body:
             self.statement(node)
             if isinstance(node, ast.Assign):
-                for target, value in _single(node):
+                for target, value in single(node):
                     kind = kind_of(target)
                     rows = self.rows.get(target)
-                    if kind and rows and rows.picks and not rows.root.startswith(f"{target}@") and _has_pick(value):
+                    if kind and rows and rows.picks and not rows.root.startswith(f"{target}@") and has_pick(value):
                         picked[kind].append((target, node.lineno))
         if len(picked["x"]) == len(picked["y"]) == 1:
             (x, _), (y, _) = picked["x"][0], picked["y"][0]
@@ -128,18 +116,11 @@ class _Follower:
                 for _ in range(2):
                     self.assign(node.target, None, node.lineno)
                     self.block(node.body)
-                self.block(node.orelse)
             case ast.While():
-                for _ in range(2):
-                    self.block(node.body)
-            case ast.If():
-                self.calls(node.test)
                 self.block(node.body)
-                self.block(node.orelse)
-            case ast.With():
                 self.block(node.body)
-            case ast.Try():
-                for body in (node.body, *(handler.body for handler in node.handlers), node.orelse, node.finalbody):
+            case ast.If() | ast.With() | ast.Try():
+                for body in _bodies(node):
                     self.block(body)
             case ast.Assign():
                 self.calls(node.value)
@@ -166,8 +147,8 @@ class _Follower:
 
     def shuffle(self, call: ast.Call) -> None:
         """In place, of one array; a list of pairs keeps its pairs."""
-        name = _written(call.args[0])
-        if name is None or len(call.args) > 1 and kind_of(_written(call.args[1]) or ""):
+        name = written(call.args[0])
+        if name is None or (len(call.args) > 1 and kind_of(written(call.args[1]) or "")):
             return
         if kind_of(name):
             rows = self.of(call.args[0])
@@ -202,7 +183,7 @@ class _Follower:
         if isinstance(target, ast.Tuple | ast.List):
             self.assign(target, value, target.lineno)
             return
-        name = _written(target)
+        name = written(target)
         if name is None:
             return
         self.version(name, drawn=value is not None and self.is_drawn(value))
@@ -213,14 +194,14 @@ class _Follower:
         for part in ast.walk(node):
             if isinstance(part, ast.Call) and last_name(part.func) in _DRAWS:
                 return True
-            if isinstance(part, ast.Name | ast.Attribute) and _written(part) in self.drawn:
+            if isinstance(part, ast.Name | ast.Attribute) and written(part) in self.drawn:
                 return True
         return False
 
     def of(self, node: ast.expr) -> Rows | None:
         """The rows that an expression gives, where it is made of one array only."""
         match node:
-            case ast.Name() | ast.Attribute() if (name := _written(node)) is not None and node_is_data(name):
+            case ast.Name() | ast.Attribute() if (name := written(node)) is not None and kind_of(name):
                 return self.rows.get(name) or Rows(name, 0)
             case ast.Attribute():
                 return self.of(node.value)
@@ -256,11 +237,11 @@ class _Follower:
     def picked(self, rows: Rows, index: ast.expr, line: int) -> Rows:
         axis = 0
         if isinstance(index, ast.Tuple):
-            kept = [(i, one) for i, one in enumerate(index.elts) if not _is_all(one)]
+            kept = [(i, one) for i, one in enumerate(index.elts) if not is_all(one)]
             if len(kept) != 1:
                 return rows
             axis, index = kept[0]
-        if _is_all(index):
+        if is_all(index):
             return rows
         pick = Pick(self.key(index), self.is_drawn(index), self.time, line, index, axis)
         return replace(rows, picks=(*rows.picks, pick))
@@ -291,7 +272,7 @@ class _Follower:
         data: dict[str, list[tuple[str, Rows]]] = {"x": [], "y": []}
         for part in parts:
             rows = self.of(part)
-            name = _data_name(part)
+            name = data_name(part)
             if rows is not None and name and (kind := kind_of(name)):
                 data[kind].append((name, rows))
         if len(data["x"]) == len(data["y"]) == 1:
@@ -301,14 +282,15 @@ class _Follower:
     def at_the_end(self, scope: ast.AST) -> None:
         """Rows that were mixed under their own name, where the labels, used later, were not."""
         for x, a in self.rows.items():
-            if kind_of(x) != "x" or not a.drawn() or a.root.split("@")[0] != x:
+            if kind_of(x) != "x" or not a.drawn() or bare(a) != x:
                 continue
             last = max(pick.line for pick in a.drawn().values())
             for node in _own(scope):
-                y = _written(node) if isinstance(node, ast.Name | ast.Attribute) else None
-                if y and kind_of(y) == "y" and stem(x) == stem(y) and isinstance(node.ctx, ast.Load):
-                    if node.lineno > last and node_is_data(y):
-                        self.compare(x, a, y, self.rows.get(y) or Rows(y, 0))
+                if not isinstance(node, ast.Name | ast.Attribute) or not isinstance(node.ctx, ast.Load):
+                    continue
+                y = written(node) or ""
+                if kind_of(y) == "y" and stem(x) == stem(y) and node.lineno > last:
+                    self.compare(x, a, y, self.rows.get(y) or Rows(y, 0))
 
     def compare(self, x: str, a: Rows | None, y: str, b: Rows | None) -> None:
         """Note a parting where there is one beyond doubt."""
@@ -324,103 +306,6 @@ class _Follower:
         last, first = (a.picks[-1:], b.picks[-1:])
         if last and first and len(a.picks) == len(b.picks) and last[0].axis == first[0].axis:
             rest = [(p.key == q.key) for p, q in zip(a.picks[:-1], b.picks[:-1], strict=True)]
-            shift = _shift(last[0].index, first[0].index) if all(rest) and last[0].key != first[0].key else None
-            if shift and a.root == stem_root(a) and b.root == stem_root(b):
+            shift = shift_between(last[0].index, first[0].index) if all(rest) and last[0].key != first[0].key else None
+            if shift and a.root == bare(a) and b.root == bare(b):
                 self.partings.append(Parting(x, y, first[0].line, shift))
-
-
-def stem_root(rows: Rows) -> str:
-    """The name itself where nothing was assigned to it in this scope."""
-    return rows.root.split("@")[0]
-
-
-def node_is_data(name: str) -> bool:
-    """Whether a name is one of those that rows or labels have."""
-    return kind_of(name) != ""
-
-
-def _single(node: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
-    """(name, value) of an assignment, of a tuple one by one."""
-    for target in node.targets:
-        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
-            for one, value in zip(target.elts, node.value.elts, strict=False):
-                if (name := _written(one)) is not None:
-                    yield name, value
-        elif (name := _written(target)) is not None:
-            yield name, node.value
-
-
-def _has_pick(value: ast.expr) -> bool:
-    return any(isinstance(part, ast.Subscript) for part in ast.walk(value))
-
-
-def _written(node: ast.AST) -> str | None:
-    """A name or self.name as text; None for all else."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        return f"{node.value.id}.{node.attr}" if node.attr not in ("T", "shape", "size") else None
-    return None
-
-
-def _data_name(node: ast.expr) -> str | None:
-    """The one name of rows or labels in an expression."""
-    names = [name for part in ast.walk(node) if (name := _written(part)) is not None and kind_of(name)]
-    return names[0] if len(set(names)) == 1 else None
-
-
-def _is_all(node: ast.expr) -> bool:
-    whole = isinstance(node, ast.Slice) and node.lower is None and node.upper is None and node.step is None
-    return whole or (isinstance(node, ast.Constant) and node.value in (None, ...))
-
-
-def _shift(first: ast.expr | None, second: ast.expr | None) -> int | None:
-    """By how many rows two picks of the same length differ, whatever the numbers in them are; None without such one."""
-    if first is None or second is None or isinstance(first, ast.Slice) != isinstance(second, ast.Slice):
-        return None
-    shifts = set()
-    for base in (100, 137):
-        ranges = [_range(node, base) for node in (first, second)]
-        if None in ranges:
-            return None
-        (start, stop), (other, end) = ranges  # type: ignore[misc]
-        if stop - start != end - other:
-            return None
-        shifts.add(other - start)
-    return shifts.pop() if len(shifts) == 1 else None
-
-
-def _range(node: ast.expr, base: int) -> tuple[int, int] | None:
-    """(start, stop) of a slice or a whole number, each name standing for a number of its own."""
-    if isinstance(node, ast.Slice):
-        if node.lower is None or node.upper is None or node.step is not None:
-            return None
-        start, stop = _number(node.lower, base), _number(node.upper, base)
-        return None if start is None or stop is None else (start, stop)
-    if isinstance(node, ast.Name | ast.BinOp) and any(isinstance(n, ast.Name) for n in ast.walk(node)):
-        value = _number(node, base)
-        return None if value is None else (value, value + 1)
-    return None
-
-
-def _number(node: ast.expr, base: int) -> int | None:
-    """The value of an expression of names, whole numbers, +, - and *."""
-    match node:
-        case ast.Constant(value=int(value)):
-            return value
-        case ast.Name(id=name):
-            return base * (1 + sum(map(ord, name)))
-        case ast.Attribute():
-            return base * (1 + sum(map(ord, ast.unparse(node))))
-        case ast.BinOp(left=left, op=op, right=right):
-            a, b = _number(left, base), _number(right, base)
-            if a is None or b is None:
-                return None
-            match op:
-                case ast.Add():
-                    return a + b
-                case ast.Sub():
-                    return a - b
-                case ast.Mult():
-                    return a * b
-    return None

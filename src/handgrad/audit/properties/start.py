@@ -108,6 +108,6 @@ def _asleep(inspection: Inspection, identity: Identity, parameters: dict[str, Ar
         else:
             return []
         if bad:
-            measured = {"share": 100 * share, "activation": identity.hidden}
-            return [found(inspection, code, "warning", _made_at(inspection), measured, {"share": 0.0}, (matrix.weight,))]
+            measured, where = {"share": 100 * share, "activation": identity.hidden}, (matrix.weight,)
+            return [found(inspection, code, "warning", _made_at(inspection), measured, {"share": 0.0}, where)]
     return []

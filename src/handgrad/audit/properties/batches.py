@@ -1,0 +1,83 @@
+"""Batches: whether a training loop goes through all its rows, and mixes them. It is read, and only where plain."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from handgrad.audit.findings import Finding
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.properties.naming import kind_of, last_name
+from handgrad.audit.properties.places import found
+
+_RANDOM = {"shuffle", "permutation", "permuted", "choice", "sample", "randint", "randperm", "integers", "choices"}
+
+
+def same_batch(inspection: Inspection) -> list[Finding]:
+    """A loop over batches whose batch is the same at every turn: rows and labels are sliced, but not by the turn."""
+    for loop in _loops(inspection.program.tree):
+        if not _counts_batches(loop):
+            continue
+        assert isinstance(loop.target, ast.Name)
+        changing = {
+            part.id for part in ast.walk(loop) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+        }
+        slices = [node for statement in loop.body for node in _taken(statement)]
+        kinds = {kind_of(_root(node)) for node in slices}
+        draws = any(isinstance(part, ast.Call) and last_name(part.func) in _RANDOM for part in ast.walk(loop))
+        if {"x", "y"} <= kinds and not draws and all(_fixed(node, changing) for node in slices):
+            measured = {"rows": ast.unparse(slices[0]), "turn": loop.target.id}
+            return [found(inspection, "same-batch", "warning", slices[0].lineno, measured)]
+    return []
+
+
+def never_mixed(inspection: Inspection) -> list[Finding]:
+    """Batches in the same order in every epoch, in a file that mixes nothing anywhere."""
+    tree = inspection.program.tree
+    if any(last_name(node) in _RANDOM for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute)):
+        return []
+    for outer in _loops(tree):
+        if "epoch" not in ast.unparse(outer.target).lower() + ast.unparse(outer.iter).lower():
+            continue
+        for loop in _loops(outer):
+            taken = [node for statement in loop.body for node in _taken(statement)]
+            kinds = {kind_of(_root(node)) for node in taken if isinstance(node.slice, ast.Slice)}
+            if loop is not outer and _counts_batches(loop) and {"x", "y"} <= kinds:
+                return [found(inspection, "never-mixed", "note", loop.lineno, {})]
+    return []
+
+
+def _loops(tree: ast.AST) -> Iterator[ast.For]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.For))
+
+
+def _counts_batches(loop: ast.For) -> bool:
+    """for i in range(0, n, size), or range of some number of batches."""
+    if not (
+        isinstance(loop.iter, ast.Call) and last_name(loop.iter.func) == "range" and isinstance(loop.target, ast.Name)
+    ):
+        return False
+    said = ast.unparse(loop.iter).lower()
+    return len(loop.iter.args) == 3 or "batch" in said or "//" in said or "iter_per" in said
+
+
+def _taken(statement: ast.stmt) -> Iterator[ast.Subscript]:
+    """The slices of rows and labels that a statement of the loop takes into names of its own."""
+    if isinstance(statement, ast.Assign):
+        for node in ast.walk(statement.value):
+            if isinstance(node, ast.Subscript) and kind_of(_root(node)) and _has_slice(node.slice):
+                yield node
+
+
+def _has_slice(index: ast.expr) -> bool:
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    return any(isinstance(part, ast.Slice) and (part.lower or part.upper) for part in parts)
+
+
+def _root(node: ast.Subscript) -> str:
+    return ast.unparse(node.value) if isinstance(node.value, ast.Name | ast.Attribute) else ""
+
+
+def _fixed(node: ast.Subscript, changing: set[str]) -> bool:
+    """Whether neither the array nor the slice changes from turn to turn."""
+    return not any(isinstance(part, ast.Name) and part.id in changing for part in ast.walk(node))

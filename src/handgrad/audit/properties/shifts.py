@@ -1,0 +1,57 @@
+"""Shifts: by how many rows two slices are apart, whatever numbers stand for the names in them."""
+
+from __future__ import annotations
+
+import ast
+
+
+def shift_between(first: ast.expr | None, second: ast.expr | None) -> int | None:
+    """By how many rows two picks of the same length differ, whatever the numbers in them are; None without such one."""
+    if first is None or second is None or isinstance(first, ast.Slice) != isinstance(second, ast.Slice):
+        return None
+    shifts = set()
+    for base in (100, 137):
+        ranges = [_range(node, base) for node in (first, second)]
+        if None in ranges:
+            return None
+        (start, stop), (other, end) = ranges  # type: ignore[misc]
+        if stop - start != end - other:
+            return None
+        shifts.add(other - start)
+    return shifts.pop() if len(shifts) == 1 else None
+
+
+def _range(node: ast.expr, base: int) -> tuple[int, int] | None:
+    """(start, stop) of a slice or a whole number, each name standing for a number of its own."""
+    if isinstance(node, ast.Slice):
+        if node.lower is None or node.upper is None or node.step is not None:
+            return None
+        start, stop = _number(node.lower, base), _number(node.upper, base)
+        return None if start is None or stop is None else (start, stop)
+    if isinstance(node, ast.Name | ast.BinOp) and any(isinstance(n, ast.Name) for n in ast.walk(node)):
+        value = _number(node, base)
+        return None if value is None else (value, value + 1)
+    return None
+
+
+def _number(node: ast.expr, base: int) -> int | None:
+    """The value of an expression of names, whole numbers, +, - and *."""
+    match node:
+        case ast.Constant(value=int(value)):
+            return value
+        case ast.Name(id=name):
+            return base * (1 + sum(map(ord, name)))
+        case ast.Attribute():
+            return base * (1 + sum(map(ord, ast.unparse(node))))
+        case ast.BinOp(left=left, op=op, right=right):
+            a, b = _number(left, base), _number(right, base)
+            if a is None or b is None:
+                return None
+            match op:
+                case ast.Add():
+                    return a + b
+                case ast.Sub():
+                    return a - b
+                case ast.Mult():
+                    return a * b
+    return None
