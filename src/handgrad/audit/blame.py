@@ -87,7 +87,8 @@ def _wrong_delta(step: Step, layer: int, used: Array) -> Iterator[Suspect]:
         yield _suspect(step, made, dz)
         return
     for note in _wrong_error(step, layer, used, made):
-        yield _suspect(step, note, da)
+        alone = note.how == RETURNED or layer < right.last  # a function that works out nothing else
+        yield from (_suspect(step, note, da), _suspect(step, made, dz))[:: 1 if alone else -1]
     for line, note in (*_wrong_slope(step, layer, used, made), *_wrong_place(step, layer, used, made)):
         yield Suspect(line, note.name, f"f'(z{layer})", None, 1.0)
     for note in _wrong_jacobian(step, layer, made):
@@ -172,6 +173,10 @@ def _wrong_place(step: Step, layer: int, used: Array, made: Noted) -> Iterator[t
                     n for n in trail.notes[: note.order]
                     if n.array == note.array and n.how == RETURNED and "[" in n.name and n.call != note.call
                 ]  # fmt: skip
+                beside = {
+                    hit.note.call for hit in trail.hits(step.right.forward[f"a{layer}"]) if hit.note.how == RETURNED
+                }
+                kept = [n for n in kept if n.call in beside] + kept
                 yield (kept[0].line, kept[0]) if kept else ((made.stack or (made.line,))[0], note)
                 return
 

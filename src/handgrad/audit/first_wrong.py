@@ -6,7 +6,10 @@ back from the loss, the first one that should be a right number and is none has 
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,12 +22,14 @@ from handgrad.audit.measure import steady, tolerance
 from handgrad.audit.observe import MADE, Noted, observe
 from handgrad.audit.right_numbers import RightNumbers, Step, Trail, views
 from handgrad.audit.walk import Case
-from handgrad.audit.wrong_scale import never_reset, never_updated, updated_too_early, wrong_scale
+from handgrad.audit.wrong_scale import wrong_scale
+from handgrad.audit.wrong_update import never_reset, never_updated, updated_too_early
 from handgrad.core.arrays import Array
 
 SECONDS = 1.0
 _RATE = 2.0**-6
 _ROWS = (7, 5, 11, 3)
+_ALONE = re.compile(r"one sample at a time|a sample$")  # what readers say of code that takes one row after the other
 
 
 def first_wrong(inspection: Inspection, findings: Iterable[Finding]) -> list[Suspect]:
@@ -60,8 +65,26 @@ def _suspects(inspection: Inspection, findings: list[Finding]) -> list[Suspect]:
     unique: dict[int, Suspect] = {}
     for one in found:
         if one.line > 0:
-            unique.setdefault(one.line, one)
+            line = _line(inspection.program.tree, one)
+            unique.setdefault(line, replace(one, line=line))
     return list(unique.values())
+
+
+def _line(tree: ast.Module, one: Suspect) -> int:
+    """The line itself where a dictionary with the number is written over several."""
+    key = re.search(r"\['([^']*)'\]$", one.name)
+    if key is None:
+        return one.line
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt) and node.lineno == one.line and isinstance(value := _written(node), ast.Dict):
+            for name, entry in zip(value.keys, value.values, strict=True):
+                if isinstance(name, ast.Constant) and name.value == key[1]:
+                    return entry.lineno
+    return one.line
+
+
+def _written(node: ast.stmt) -> ast.expr | None:
+    return node.value if isinstance(node, (ast.Return, ast.Assign)) else None
 
 
 def _observed(inspection: Inspection, wrong: frozenset[str], *, twice: bool) -> Step:
@@ -70,13 +93,13 @@ def _observed(inspection: Inspection, wrong: frozenset[str], *, twice: bool) -> 
     assert identity is not None
     rng = np.random.default_rng(4)
     sizes = {n for value in subject.parameters().values() for n in value.shape}
-    alone = "one sample at a time" in inspection.reading.facts.get("labels", "")
+    alone = _ALONE.search(inspection.reading.facts.get("labels", ""))
     rows = 1 if alone else next(n for n in _ROWS if n not in sizes)
     many = max(subject.classes, 2)
     x, y = rng.random((rows, subject.features)), (many - 1 - rng.permutation(rows)) % many
     files = {inspection.program.filename, "<audit>"}
 
-    def run() -> None:
+    def run(x: Array = x) -> None:
         if subject.gradients is not None:
             subject.gradients(x, y)
         elif subject.step is not None:
@@ -87,7 +110,7 @@ def _observed(inspection: Inspection, wrong: frozenset[str], *, twice: bool) -> 
         subject.restore(random_point(subject, rng))
         before = subject.snapshot()
         gradient = steady(subject, x, y, _RATE).gradient
-        earlier = observe(run, files) if twice else []
+        earlier = observe(run, files) if twice else run(1 - x)  # what is left over is that of another batch
         subject.restore(before)
         notes = observe(run, files)
         after = subject.snapshot()
@@ -96,7 +119,7 @@ def _observed(inspection: Inspection, wrong: frozenset[str], *, twice: bool) -> 
     order = _order(notes, x)
     right = RightNumbers(Case(identity, before, x[order], y[order]))
     trail = Trail(notes, max(tolerance(subject), 1e-6))
-    return Step(right, trail, before, after, gradient, _RATE, wrong, rows, tuple(earlier), inspection.program.tree)
+    return Step(right, trail, before, after, gradient, _RATE, wrong, rows, tuple(earlier or ()), inspection.program.tree)
 
 
 def _order(notes: list[Noted], x: Array) -> Array:
