@@ -21,7 +21,7 @@ class Replacement(NamedTuple):
 def kinds(patch: str) -> Iterator[tuple[str, str]]:
     """(added, removed, hunk, head or same; the line) for each line of a unified diff."""
     in_hunk = False
-    for line in patch.splitlines():
+    for line in patch.rstrip().splitlines():
         in_hunk = in_hunk or line.startswith("@@")
         if line.startswith(("--- ", "+++ ")) and not in_hunk:
             yield "head", line

@@ -97,7 +97,7 @@ def _finding(finding: Finding, lang: str, name: str) -> str:
     parts = [
         f'<div class="head">{head}</div>',
         f'<p class="cause">{escape(finding.cause(lang))}</p>',
-        f'<p class="remedy"><b>{escape(say("audit.page_remedy", lang))}</b> {escape(finding.remedy(lang))}</p>',
+        f'<p class="remedy">{_label(finding, lang)}{escape(finding.remedy(lang))}</p>',
     ]
     code = excerpt(finding, around=3)
     if code:
@@ -110,6 +110,11 @@ def _finding(finding: Finding, lang: str, name: str) -> str:
         parts.append(_figure(say("audit.page_patch", lang), listing))
     label = f' id="{name}"' if name else ""
     return f'<article class="finding {finding.severity}"{label}>\n{_joined(parts)}\n</article>'
+
+
+def _label(finding: Finding, lang: str) -> str:
+    """What stands before a remedy; a convention needs none."""
+    return "" if finding.severity == "note" else f"<b>{escape(say('audit.page_remedy', lang))}</b> "
 
 
 def _listing(lines: list[Line], lang: str) -> str:
