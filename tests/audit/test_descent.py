@@ -24,19 +24,28 @@ class Chain:
         self.activation, self.top, self.penalty = activation, top, penalty
         self.links: dict[str, Callable[..., Array]] = {}
 
-    def bend(self, z: Array) -> Array:
-        return {"sigmoid": lambda: 1 / (1 + np.exp(-z)), "tanh": lambda: np.tanh(z), "relu": lambda: z * (z > 0)}[
-            self.activation
-        ]()
+    def bend(self, z: Array, i: int) -> Array:
+        bends: dict[str, Callable[[], Array]] = {
+            "sigmoid": lambda: 1 / (1 + np.exp(-z)),
+            "tanh": lambda: np.tanh(z),
+            "relu": lambda: z * (z > 0),
+            "leaky": lambda: np.where(z > 0, z, 0.2 * z),
+        }
+        return bends[self.kind(i)]()
 
-    def slope(self, z: Array, a: Array) -> Array:
-        return {"sigmoid": a * (1 - a), "tanh": 1 - a * a, "relu": 1.0 * (z > 0)}[self.activation]
+    def slope(self, z: Array, a: Array, i: int) -> Array:
+        slopes = {"sigmoid": a * (1 - a), "tanh": 1 - a * a, "relu": 1.0 * (z > 0), "leaky": np.where(z > 0, 1, 0.2)}
+        return slopes[self.kind(i)]
+
+    def kind(self, i: int) -> str:
+        several = self.activation.split(", ")
+        return several[i % len(several)]
 
     def forward(self, x: Array) -> tuple[list[Array], list[Array]]:
         a, z = [x], []
         for i in range(3):
             z.append(a[-1] @ self.W[i] + self.b[i])
-            a.append(self.bend(z[-1]))
+            a.append(self.bend(z[-1], i))
         if self.top == "softmax":
             e = np.exp(z[-1] - z[-1].max(axis=1, keepdims=True))
             a[-1] = e / e.sum(axis=1, keepdims=True)
@@ -52,7 +61,7 @@ class Chain:
     def gradients(self, x: Array, y: Array) -> dict[str, Array]:
         a, z = self.forward(x)
         t, rows, links = np.eye(4)[y], len(x), self.links
-        d = (a[-1] - t) / rows if self.top == "softmax" else 2 * (a[-1] - t) / rows * self.slope(z[-1], a[-1])
+        d = (a[-1] - t) / rows if self.top == "softmax" else 2 * (a[-1] - t) / rows * self.slope(z[-1], a[-1], 2)
         d = links["top"](a, z, t) / rows if "top" in links else d
         found = {}
         for i in (2, 1, 0):
@@ -62,7 +71,11 @@ class Chain:
             found[f"W{i}"] = found[f"W{i}"] + (links["decay"](self.W[i]) if "decay" in links else 0)
             if i:
                 dy = links[f"hand{i}"](self.W, d) if f"hand{i}" in links else d @ self.W[i].T
-                d = links[f"bend{i}"](dy, a[i], z[i - 1]) if f"bend{i}" in links else dy * self.slope(z[i - 1], a[i])
+                d = (
+                    links[f"bend{i}"](dy, a[i], z[i - 1])
+                    if f"bend{i}" in links
+                    else dy * self.slope(z[i - 1], a[i], i - 1)
+                )
         return found
 
     def parameters(self) -> dict[str, Array]:
@@ -112,6 +125,20 @@ def test_one_wrong_link_has_its_name(activation: str, links: dict[str, Callable[
     assert found(chain) == {}
     chain.links = links
     assert found(chain).keys() == codes
+
+
+@pytest.mark.parametrize(
+    ("activation", "hidden"),
+    [("relu, tanh", "relu, tanh"), ("sigmoid, relu", "sigmoid, relu"), ("leaky", "leaky_relu(0.2)")],
+)
+def test_layers_may_differ_and_leaky_slopes_too(activation: str, hidden: str) -> None:
+    chain = Chain(activation)
+    diagnosis = diagnose(chain.subject())
+    assert diagnosis.identity is not None
+    assert diagnosis.identity.hidden == hidden
+    assert diagnosis.findings == ()
+    chain.links = {"bend1": lambda dy, a, z: dy}
+    assert found(chain) == {"activation-derivative-missing": ("W0", "b0")}
 
 
 def test_two_mistakes_have_two_names_and_each_its_own_place() -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 
@@ -18,12 +17,15 @@ from handgrad.audit.batch import Batch
 from handgrad.audit.penalty import Charges, Penalty
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
-from handgrad.core.layers import ACTIVATIONS, Layer, Linear, Softmax
+from handgrad.core.layers import ACTIVATIONS, Layer, LeakyReLU, Linear, Softmax
 from handgrad.core.losses import one_hot
 from handgrad.core.net import Sequential
 
 CLOSE = 1e-5  # relative: log(p + 1e-8) for log(p) stays below it, another network does not
 LEAST = 1e-6  # relative to the loss: what counts as a penalty at all
+SLOPES = (0.1, 0.2, 0.3, 0.05, 0.001)  # of leaky ReLUs, beside the usual 0.01
+MIXED = ("relu", "sigmoid", "tanh", "leaky_relu", "elu", "none")  # what people put side by side in one network
+MOST_MIXED = 3  # hidden layers for which every mixture is tried
 HIDDEN = ("relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "silu", "softplus", "none")
 OUTPUTS = ("softmax", "none", "sigmoid", "tanh", "relu")
 
@@ -43,7 +45,8 @@ class Identity:
 
     Attributes:
         matrices: its layers, from the input up.
-        hidden: the activation between them, by name; "none" for none.
+        hidden: the activation between them, by name; "none" for none, "leaky_relu(0.2)" with another slope than usual,
+            and the activation of each layer, "relu, tanh", where they differ.
         output: what follows the last layer: softmax, sigmoid, none, ...
         loss: "cross-entropy", "squared error" or "binary cross-entropy".
         divisor: what its loss divides the sum over batch and outputs by: "B", "1", "BC" or "2B" ...
@@ -69,12 +72,15 @@ class Identity:
                 linear.b = np.asarray(parameters[matrix.bias], np.float64).reshape(-1)
             layers.append(linear)
             last = i == len(self.matrices) - 1
-            kind = self.output if last else self.hidden
-            if kind == "softmax":
-                layers.append(Softmax())
-            elif kind in ACTIVATIONS:
-                layers.append(ACTIVATIONS[kind]())
+            bend = _layer(self.output if last else self.bends[i])
+            layers += [bend] if bend is not None else []
         return Sequential(*layers)
+
+    @property
+    def bends(self) -> tuple[str, ...]:
+        """The activation of each hidden layer."""
+        several = tuple(self.hidden.split(", "))
+        return several if len(several) > 1 else several * (len(self.matrices) - 1)
 
     def divide_by(self, rows: int, outputs: int) -> float:
         """What the loss divides its sum by, for a batch of so many rows."""
@@ -116,10 +122,13 @@ def random_point(subject: Subject, rng: np.random.Generator) -> dict[str, Array]
     return point
 
 
-def identify(subject: Subject, batches: list[Batch], rng: np.random.Generator) -> Identity | None:
+def identify(
+    subject: Subject, batches: list[Batch], rng: np.random.Generator, *, mixed: bool = True
+) -> Identity | None:
     """The network that gives the subject's loss on every batch, or None. The subject's parameters are restored.
 
-    The loss is seen at two points, so that a penalty on the weights can be told from anything else.
+    The loss is seen at two points, so that a penalty on the weights can be told from anything else. Layers whose
+    activations differ take ten times as long to find, and are only looked for if `mixed`.
     """
     flat = [one.flat for one in batches if one.flat is not None]
     if len(flat) < len(batches):
@@ -133,48 +142,84 @@ def identify(subject: Subject, batches: list[Batch], rng: np.random.Generator) -
             reported.append([float(subject.loss(one.x, one.y)) for one in batches])
     finally:
         subject.restore(saved)
+    seen = _Seen(points, flat, reported)
     charged: Identity | None = None
     for matrices in chains(points[0], flat[0][0].shape[1], subject.classes):
-        weights = tuple(m.weight for m in matrices)
-        charges = Charges.at(points, weights, tuple(m.bias for m in matrices if m.bias is not None))
-        for hidden, output in product(HIDDEN if len(matrices) > 1 else ("none",), OUTPUTS):
-            candidate = Identity(matrices, hidden, output, "", "")
-            found = _fits(candidate.net(points[0]), flat, reported[0])
-            if found:
-                return Identity(matrices, hidden, output, *found)
-            charged = charged or _charged(candidate, points, flat, reported, charges)
+        for hidden in _hidden(len(matrices) - 1, mixed=mixed):
+            scores = Identity(matrices, hidden, "none", "", "")
+            found, with_penalty = seen.explain(scores, penalties=charged is None and "," not in hidden)
+            if found is not None:
+                return found
+            charged = charged or with_penalty
     return charged
 
 
-def _charged(
-    candidate: Identity,
-    points: list[dict[str, Array]],
-    flat: list[tuple[Array, Array]],
-    reported: list[list[float]],
-    charges: Charges,
-) -> Identity | None:
-    """The candidate with the loss, divisor and penalty on its weights that give what was reported."""
-    totals = [[_totals(net, x, y) for x, y in flat] for net in map(candidate.net, points)]
-    rows = [len(x) for x, _ in flat]
-    for loss, (name, divisor) in product(totals[0][0][0], _DIVISORS.items()):
-        if not all(loss in found for at in totals for found, _ in at):
-            continue
-        rest = [
-            [values[k] - found[loss] / divisor(rows[k], outputs) for k, (found, outputs) in enumerate(at)]
-            for values, at in zip(reported, totals, strict=True)
-        ]
-        if min(map(min, rest)) > LEAST * max(map(max, reported)):
-            charged = charges.explain(rest, rows)
-            if charged is not None:
-                return replace(candidate, loss=loss, divisor=name, penalty=charged)
-    return None
+def _hidden(layers: int, *, mixed: bool) -> Iterator[str]:
+    """The activations that so many hidden layers may have, the usual ones first."""
+    if layers == 0:
+        yield "none"
+        return
+    yield from HIDDEN
+    yield from (f"leaky_relu({slope})" for slope in SLOPES)
+    if mixed and 1 < layers <= MOST_MIXED:
+        kinds = MIXED if layers == 2 else MIXED[:3]
+        yield from (", ".join(some) for some in product(kinds, repeat=layers) if len(set(some)) > 1)
 
 
-def _totals(net: Any, x: Array, y: Array) -> tuple[dict[str, float], int]:
-    """(the losses of a batch, summed; how many outputs there are)."""
-    output = net(x)
-    outputs = output.shape[1]
-    return (sums(output, targets(y, outputs)) if y.max() < max(outputs, 2) else {}), outputs
+class _Seen:
+    """The losses that were reported at two points, for several batches, and what explains them."""
+
+    def __init__(
+        self, points: list[dict[str, Array]], batches: list[tuple[Array, Array]], reported: list[list[float]]
+    ) -> None:
+        self.points, self.batches, self.reported = points, batches, reported
+        self.rows = [len(x) for x, _ in batches]
+
+    def explain(self, scores: Identity, *, penalties: bool) -> tuple[Identity | None, Identity | None]:
+        """(the network with these hidden layers whose loss was reported, else one whose loss holds a penalty)."""
+        z = [[net(x) for x, _ in self.batches] for net in map(scores.net, self.points[: 1 + penalties])]
+        charged: Identity | None = None
+        for output in OUTPUTS:
+            layer = _layer(output)
+            totals = [[self._totals(z_ if layer is None else layer(z_), k) for k, z_ in enumerate(at)] for at in z]
+            for loss, (name, divisor) in product(totals[0][0], _DIVISORS.items()):
+                if not all(loss in found for at in totals for found in at):
+                    continue
+                plain = [
+                    [found[loss] / divisor(self.rows[k], z[0][k].shape[1]) for k, found in enumerate(at)]
+                    for at in totals
+                ]
+                if self._close(plain[0]):
+                    return replace(scores, output=output, loss=loss, divisor=name), None
+                if penalties and charged is None:
+                    penalty = self._penalty(scores.matrices, plain)
+                    if penalty is not None:
+                        charged = replace(scores, output=output, loss=loss, divisor=name, penalty=penalty)
+        return None, charged
+
+    def _close(self, plain: list[float]) -> bool:
+        return all(abs(a - b) <= CLOSE * abs(b) for a, b in zip(plain, self.reported[0], strict=True))
+
+    def _totals(self, output: Array, k: int) -> dict[str, float]:
+        """The losses of batch k, summed over it."""
+        y, outputs = self.batches[k][1], output.shape[1]
+        return sums(output, targets(y, outputs)) if y.max() < max(outputs, 2) else {}
+
+    def _penalty(self, matrices: tuple[Matrix, ...], plain: list[list[float]]) -> Penalty | None:
+        """What makes up the rest of the reported losses, if something on the weights does."""
+        rest = [[a - b for a, b in zip(*both, strict=True)] for both in zip(self.reported, plain, strict=True)]
+        if min(map(min, rest)) <= LEAST * max(map(max, self.reported)):
+            return None
+        weights = tuple(m.weight for m in matrices)
+        biases = tuple(m.bias for m in matrices if m.bias is not None)
+        return Charges.at(self.points, weights, biases).explain(rest, self.rows)
+
+
+def _layer(kind: str) -> Layer | None:
+    """The activation of that name; None for "none"."""
+    if kind.startswith("leaky_relu("):
+        return LeakyReLU(float(kind[len("leaky_relu(") : -1]))
+    return Softmax() if kind == "softmax" else ACTIVATIONS[kind]() if kind in ACTIVATIONS else None
 
 
 def chains(parameters: Mapping[str, Array], features: int, classes: int) -> Iterator[tuple[Matrix, ...]]:
@@ -208,20 +253,3 @@ def _chains(
         else:
             if classes in (0, size) and not biases:
                 yield tuple(chain)
-
-
-def _fits(net: Any, batches: list[tuple[Array, Array]], reported: list[float]) -> tuple[str, str] | None:
-    """(loss, divisor) with which the net gives what was reported on every batch; None without one."""
-    possible: set[tuple[str, str]] | None = None
-    for (x, y), value in zip(batches, reported, strict=True):
-        totals, outputs = _totals(net, x, y)
-        fitting = {
-            (loss, name)
-            for loss, total in totals.items()
-            for name, divisor in _DIVISORS.items()
-            if abs(total / divisor(len(x), outputs) - value) <= CLOSE * abs(value)
-        }
-        possible = fitting if possible is None else possible & fitting
-        if not possible:
-            return None
-    return min(possible) if possible else None

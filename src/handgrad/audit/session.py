@@ -58,12 +58,12 @@ def _judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagn
             break
         try:
             with time_limit(READING_SECONDS):
-                known = recognise(reading.subject) is not None
-                diagnosis = diagnose(reading.subject) if known or len(unknown) < MOST_UNKNOWN else None
+                worthwhile = len(unknown) < MOST_UNKNOWN or recognise(reading.subject) is not None
+                diagnosis = diagnose(reading.subject) if worthwhile else None
         except (Exception, SystemExit, OutOfTime) as error:  # a reading that makes no sense fails in any way it likes
             reason = reason or (str(error) if isinstance(error, HandgradError) else f"{type(error).__name__}: {error}")
             continue
-        if known and diagnosis is not None:
+        if diagnosis is not None and diagnosis.identity is not None:
             return reading, diagnosis
         unknown.append((reading, diagnosis))
     found = [(reading, diagnosis) for reading, diagnosis in unknown if diagnosis is not None]
