@@ -89,45 +89,45 @@ def planted() -> Iterator[Exhibit]:
 def _plant(path: Path, plant: dict[str, Any]) -> tuple[str, frozenset[int]]:
     """(the file with the mistake, the lines that are right to point at)."""
     text = path.read_text(encoding="utf-8")
-    edits = [(plant["find"], plant["put"]), *map(tuple, plant.get("edits", []))]
     book = json.loads(text) if path.suffix == ".ipynb" else None
     parts = ["".join(cell["source"]) for cell in book["cells"]] if book else [text]
-    lines: set[int] = set()
-    for find, put in edits:
+    lines: list[set[int]] = [set() for _ in parts]
+    edits = [(plant["find"], plant["put"]), *plant.get("edits", [])]
+    for find, put in (*edits, *plant.get("setup", [])):
         where = [i for i, part in enumerate(parts) if find in part]
         if len(where) != 1 or parts[where[0]].count(find) != 1:
             raise ValueError(f"{path.name}: {find!r} stands there {sum(part.count(find) for part in parts)} times")
-        parts[where[0]] = parts[where[0]].replace(find, put)
+        i = where[0]
+        at, more = parts[i].index(find), put.count("\n") - find.count("\n")
+        parts[i] = parts[i].replace(find, put)
+        last = parts[i][:at].count("\n") + 1 + find.count("\n")
+        lines[i] = {line + more if line > last else line for line in lines[i]}
+        if [find, put] not in plant.get("setup", []):
+            lines[i] |= _touched(parts[i], at, find, put)
     for i, part in enumerate(parts):
         if not book or book["cells"][i]["cell_type"] == "code":
-            for find, put in edits[: None if plant.get("all", False) else 1]:
-                lines |= _touched(part, find, put)
-            for more in plant.get("also", []):
-                lines |= {n for n, line in enumerate(part.split("\n"), 1) if more in line}
+            for also in plant.get("also", []):
+                lines[i] |= {n for n, line in enumerate(part.split("\n"), 1) if also in line}
     if book:
         for cell, part in zip(book["cells"], parts, strict=True):
             cell["source"] = part.splitlines(keepends=True)
-    return (json.dumps(book, ensure_ascii=False) if book else parts[0]), frozenset(lines)
+    return (json.dumps(book, ensure_ascii=False) if book else parts[0]), frozenset(set[int]().union(*lines))
 
 
-def _touched(text: str, find: str, put: str) -> set[int]:
+def _touched(text: str, at: int, find: str, put: str) -> set[int]:
     """The lines of an edit, after it: those that differ; where lines were only taken out, those beside and the def."""
     old, new = find.split("\n"), put.split("\n")
-    ahead = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
-    behind = 0
-    while behind < min(len(old), len(new)) - ahead and old[-1 - behind] == new[-1 - behind]:
-        behind += 1
-    if not put or put not in text:
-        return set()
-    first = text[: text.index(put)].count("\n") + 1
+    shorter = min(len(old), len(new))
+    ahead = next((i for i in range(shorter) if old[i] != new[i]), shorter)
+    behind = next((i for i in range(shorter - ahead) if old[-1 - i] != new[-1 - i]), shorter - ahead)
+    first = text[:at].count("\n") + 1
     touched = set(range(first + ahead, first + len(new) - behind))
-    if len(new) < len(old) or not touched:  # a deletion
-        beside = first + ahead
-        touched |= {beside - 1, beside}
-        tree = ast.parse("\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in text.split("\n")))
-        around = [
-            node for node in ast.walk(tree)
-            if isinstance(node, ast.FunctionDef) and node.lineno <= beside <= (node.end_lineno or 0) + 1
-        ]  # fmt: skip
-        touched |= {max(node.lineno for node in around)} if around else set()
-    return {line for line in touched if line > 0}
+    if len(new) >= len(old) and touched:
+        return touched
+    beside = first + ahead
+    plain = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in text.split("\n"))
+    around = [
+        node.lineno for node in ast.walk(ast.parse(plain))
+        if isinstance(node, ast.FunctionDef) and node.lineno <= beside <= (node.end_lineno or 0) + 1
+    ]  # fmt: skip
+    return {line for line in (touched | {beside - 1, beside} | set(around[-1:])) if line > 0}
