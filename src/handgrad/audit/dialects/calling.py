@@ -72,11 +72,12 @@ def _listed(text: str) -> list[str]:
 # What methods and functions are called, the clearer names first; case and underscores count for nothing.
 FORWARD = _listed("""
     forward __call__ forward_pass feedforward forward_prop forward_propagation forward_propagate fwd
-    predict_proba forward_propogation predict run propagate think query begin_update feed
+    predict_proba forward_propogation fprop f_prop propagate_forward prop_forward predict run propagate think query
+    begin_update feed
 """)
 BACKWARD = _listed("""
     backward backprop backpropagation back_propagation backward_pass back_prop backpropagate backward_prop
-    backward_propagation bwd backward_propagate backpropogate backpropogation propagate_backward back
+    backward_propagation bprop b_prop bwd backward_propagate backpropogate backpropogation propagate_backward back
     propagate_back gradient gradients compute_gradients calc_gradients get_gradients backward_propogation
 """)
 UPDATE = _listed("""
@@ -177,10 +178,22 @@ def needed(function: Callable[..., Any]) -> list[str] | None:
     return [p.name for p in parameters if p.default is p.empty and p.kind not in skipped]
 
 
-def fill_by_place(function: Callable[..., Any], values: list[Any]) -> dict[str, Any] | None:
-    """The values for the needed parameters, in order; None where there are more or fewer of them."""
+def fill_by_place(
+    function: Callable[..., Any], values: list[Any], known: Context | None = None
+) -> dict[str, Any] | None:
+    """The values for the needed parameters, in order; None where there are more or fewer of them.
+
+    Parameters with a default get what is known of their role.
+    """
     names = needed(function)
-    return dict(zip(names, values, strict=True)) if names is not None and len(names) == len(values) else None
+    if names is None or len(names) != len(values):
+        return None
+    filled = dict(zip(names, values, strict=True))
+    for parameter in inspect.signature(function).parameters.values() if known else ():
+        role = next(iter(roles(parameter.name)), "")
+        if parameter.name not in filled and known and role in known and role not in {*_NOT_FOR_DEFAULTS, "x", "y"}:
+            filled[parameter.name] = known[role]
+    return filled
 
 
 def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:

@@ -191,7 +191,7 @@ def losses(namespace: Mapping[str, Any], model: Any) -> Iterator[Loss]:
     for name, thing in things.items():
         value = method(thing, _criterion_values(thing))
         if value is not None:
-            yield Loss(name, value, method(thing, [*BACKWARD, "prime", "derivative", "grad", "gradient", "d"]), thing)
+            yield Loss(name, value, _slope_method(thing), thing)
     functions: dict[str, Any] = dict(own_functions(namespace))
     for name in dir(model):
         if not name.startswith("__") and callable(own := getattr(model, name, None)):
@@ -199,6 +199,13 @@ def losses(namespace: Mapping[str, Any], model: Any) -> Iterator[Loss]:
     for name, function in functions.items():
         if (says_loss(name) or plain(name) in _NAMES) and not _says(name, _SLOPES) and not isinstance(function, type):
             yield Loss(name, function, _slope_of(name, functions))
+
+
+def _slope_method(thing: Any) -> Callable[..., Any] | None:
+    """The method of a criterion that gives its derivative, by one of the usual names or by a part of its name."""
+    usual = method(thing, [*BACKWARD, "prime", "derivative", "grad", "gradient", "d"])
+    said = (name for name in dir(thing) if not name.startswith("__") and _says(name, _SLOPES))
+    return usual or next((found for name in said if callable(found := getattr(thing, name))), None)
 
 
 _NAMES = {plain(name) for name in LOSS} - {"forward", "__call__", "call", "compute", "value", "calc"}
@@ -212,7 +219,7 @@ def _is_criterion(name: str, thing: Any) -> bool:
 
 def _criterion_values(thing: Any) -> list[str]:
     """Of a criterion's methods first those whose call needs two things."""
-    two = ["calculate", "forward", "__call__", "loss", "compute_loss", "compute", "calc", "value", "cost"]
+    two = ["calculate", "forward", "__call__", "loss", "compute_loss", "compute", "calc", "value", "cost", *LOSS]
     fitting = [name for name in two if (found := method(thing, [name])) and len(needed(found) or []) == 2]
     return fitting or two
 

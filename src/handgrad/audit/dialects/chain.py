@@ -12,6 +12,8 @@ import numpy as np
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, call, fill, fill_by_place, method
 
 _OUTPUT = ("output", "outputs", "out", "a", "y", "result", "value")
+_LAST = (*_OUTPUT, "output_layer", "final_output", "final_outputs", "y_hat", "y_pred", "yhat", "predicted_output", "a2",
+         "A2", "layer2", "prediction")  # fmt: skip
 DOWN = ("dinputs", "dinput", "dx", "dX", "grad_input", "input_gradient", "dvalues", "delta")
 
 
@@ -48,7 +50,7 @@ def _up(layer: Any, x: Any) -> tuple[Any, Any]:
     if isinstance(output, tuple) and len(output) == 2 and callable(output[1]):
         return output
     if output is None:
-        output = attribute(layer, _OUTPUT)
+        output = left_behind(layer)
     return output, method(layer, BACKWARD)
 
 
@@ -61,3 +63,12 @@ def _down(back: Any, dx: Any) -> Any:
 def attribute(thing: Any, names: tuple[str, ...]) -> Any:
     """The first attribute of these names that is an array."""
     return next((value for name in names if isinstance(value := getattr(thing, name, None), np.ndarray)), None)
+
+
+def left_behind(thing: Any) -> Any:
+    """The output that a forward which returns nothing leaves in its object: an array, or the last of a list."""
+    found = attribute(thing, _LAST)
+    if found is None:
+        kept = (getattr(thing, name, None) for name in ("activations", "a", "outputs", "layer_outputs"))
+        found = next((v[-1] for v in kept if isinstance(v, list) and v and isinstance(v[-1], np.ndarray)), None)
+    return found

@@ -18,6 +18,7 @@ from handgrad.audit.dialects.chain import Chain
 from handgrad.audit.dialects.gradients import likely_weights
 from handgrad.audit.dialects.objects import is_own, own_functions, own_instances, slots
 from handgrad.audit.dialects.probing import readings
+from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.settling import Way
 from handgrad.audit.dialects.ways import ways
@@ -27,10 +28,10 @@ from handgrad.core.arrays import Array
 
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
     """Readings of everything in the file that gives (output, way back) for a batch."""
-    yield from readings(_all(namespace))
+    yield from readings(_all(Props(namespace, tree)))
 
 
-def _all(namespace: dict[str, Any]) -> Iterator[Way]:
+def _all(namespace: Props) -> Iterator[Way]:
     for model, fresh in _models(namespace):
         if _gives_way_back(model):
             yield from ways(Play("closures", namespace, model, fresh))

@@ -162,7 +162,7 @@ class _Rates(ast.NodeTransformer):
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
         if isinstance(node.op, ast.Add | ast.Sub) and self._is_parameter(node.target):
-            node.value = _scaled(node.value)
+            node.value = _scaled(node.value, self.resolve)
         return node
 
     def visit_Assign(self, node: ast.Assign) -> ast.stmt:
@@ -171,7 +171,7 @@ class _Rates(ast.NodeTransformer):
         if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Add | ast.Sub):
             return node
         if self._is_parameter(target) and ast.unparse(value.left) == ast.unparse(target):
-            value.right = _scaled(value.right)
+            value.right = _scaled(value.right, self.resolve)
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
@@ -207,14 +207,17 @@ def _plain(value: ast.expr) -> ast.expr:
     return ast.copy_location(ast.Name(RATE, ast.Load()), value) if isinstance(value, ast.Constant) else value
 
 
-def _scaled(value: ast.expr) -> ast.expr:
-    """An amount of change with its rate as the name: a factor that is a number replaced, or a factor put in front."""
+def _scaled(value: ast.expr, resolve: Callable[[ast.expr], Any]) -> ast.expr:
+    """An amount of change with its rate as the name: a factor that is a number, or the name of one, is replaced.
+
+    Where there is none, the rate is 1, and a factor is put in front.
+    """
     if any(role(name) == "lr" for name in reads(value)) or any(
         isinstance(n, ast.Attribute) and role(n.attr) == "lr" for n in ast.walk(value)
     ):
         return value
     rate = ast.Name(RATE, ast.Load())
-    if _replaced(value):
+    if _replaced(value, resolve):
         return ast.fix_missing_locations(value)
     if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
         value.operand = ast.BinOp(rate, ast.Mult(), value.operand)
@@ -222,26 +225,27 @@ def _scaled(value: ast.expr) -> ast.expr:
     return ast.fix_missing_locations(ast.copy_location(ast.BinOp(rate, ast.Mult(), value), value))
 
 
-def _replaced(value: ast.expr) -> bool:
+def _replaced(value: ast.expr, resolve: Callable[[ast.expr], Any]) -> bool:
     """Put the name in place of the number among an amount's factors; whether there was one."""
     if isinstance(value, ast.UnaryOp):
-        return _replaced(value.operand)
+        return _replaced(value.operand, resolve)
     if isinstance(value, ast.Call) and callee(value) in ("dot", "matmul", "outer", "sum", "multiply"):
-        return any(_replaced_in(value.args, i) for i in range(len(value.args)))
+        return any(_replaced_in(value.args, i, resolve) for i in range(len(value.args)))
     if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Mult | ast.MatMult | ast.Div):
         return False
     sides = [value.left] if isinstance(value.op, ast.Div) else [value.left, value.right]
-    found = any(_replaced_in(sides, i) for i in range(len(sides)))
+    found = any(_replaced_in(sides, i, resolve) for i in range(len(sides)))
     value.left, value.right = sides[0], (sides[1] if len(sides) > 1 else value.right)
     return found
 
 
-def _replaced_in(factors: list[ast.expr], i: int) -> bool:
+def _replaced_in(factors: list[ast.expr], i: int, resolve: Callable[[ast.expr], Any]) -> bool:
     """The same for one factor of several; a number with a sign keeps its sign."""
     factor = factors[i]
     inner = factor.operand if isinstance(factor, ast.UnaryOp) else factor
-    if not isinstance(inner, ast.Constant) or not isinstance(inner.value, float):
-        return _replaced(factor)
+    number = inner.value if isinstance(inner, ast.Constant) else resolve(inner)
+    if not isinstance(number, float):
+        return _replaced(factor, resolve)
     name = ast.copy_location(ast.Name(RATE, ast.Load()), inner)
     if isinstance(factor, ast.UnaryOp):
         factor.operand = name

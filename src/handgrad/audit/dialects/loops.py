@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+from handgrad.audit.dialects.edits import resolver, with_rate
 from handgrad.audit.dialects.objects import own_classes, own_functions
 from handgrad.audit.pruning import MARK
 
@@ -42,7 +43,7 @@ def loops(namespace: Mapping[str, Any]) -> list[Loop]:
     """The loops at top level that call something, the last first: scripts try things out before they train."""
     tree, filename = _tree(namespace)
     found = [loop for loop in _top_level(tree.body) if any(isinstance(part, ast.Call) for part in ast.walk(loop))]
-    return [_compiled(loop, filename) for loop in reversed(found)]
+    return [_compiled(loop, filename, resolver(namespace)) for loop in reversed(found)]
 
 
 def _tree(namespace: Mapping[str, Any]) -> tuple[ast.Module, str]:
@@ -73,9 +74,10 @@ def _top_level(body: list[ast.stmt]) -> Iterator[ast.For | ast.While]:
             yield from _top_level(node.body)
 
 
-def _compiled(loop: ast.For | ast.While, filename: str) -> Loop:
+def _compiled(loop: ast.For | ast.While, filename: str, resolve: Callable[[ast.expr], Any]) -> Loop:
     names = frozenset(part.id for part in ast.walk(loop) if isinstance(part, ast.Name))
-    once = ast.fix_missing_locations(ast.copy_location(_once(loop), loop))
+    (rated,) = with_rate([_once(loop)], set(), resolve)
+    once = ast.fix_missing_locations(ast.copy_location(rated, loop))
     return Loop(compile(ast.Module([once], []), filename, "exec"), loop.lineno, names)
 
 

@@ -14,6 +14,7 @@ from handgrad.audit.dialects.cast import Play, layer_lists, models, new_layers
 from handgrad.audit.dialects.chain import Chain
 from handgrad.audit.dialects.objects import own_instances
 from handgrad.audit.dialects.probing import readings
+from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.settling import Way
 from handgrad.audit.dialects.ways import ways
@@ -21,10 +22,10 @@ from handgrad.audit.dialects.ways import ways
 
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
     """Readings of models of the user's classes, of lists of layers, and of layers of which no model is made."""
-    yield from readings(_all(namespace))
+    yield from readings(_all(Props(namespace, tree)))
 
 
-def _all(namespace: dict[str, Any]) -> Iterator[Way]:
+def _all(namespace: Props) -> Iterator[Way]:
     known = {id(thing) for thing in own_instances(namespace).values()}
     for model in models(namespace):
         yield from ways(Play("modules", namespace, model, fresh=id(model) not in known))

@@ -16,6 +16,7 @@ from handgrad.audit.dialects.cast import Play, models, new_layers
 from handgrad.audit.dialects.chain import Chain
 from handgrad.audit.dialects.objects import own_classes, own_instances
 from handgrad.audit.dialects.probing import readings
+from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.settling import Way
 from handgrad.audit.dialects.ways import ways
@@ -24,10 +25,10 @@ from handgrad.audit.dialects.ways import ways
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
     """Readings of files whose layers speak of dinputs; nothing for others."""
     if any(_speaks(kind) for kind in own_classes(namespace).values()):
-        yield from readings(_all(namespace))
+        yield from readings(_all(Props(namespace, tree)))
 
 
-def _all(namespace: dict[str, Any]) -> Iterator[Way]:
+def _all(namespace: Props) -> Iterator[Way]:
     instances = list(own_instances(namespace).values())
     layers = [thing for thing in instances if _is_layer(thing)]
     if len(layers) > 1:

@@ -5,6 +5,7 @@ It is what most people write in their loop, and stands in for a loop that cannot
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,11 +38,11 @@ Known = dict[str, Any]
 
 
 def assembled(play: Play, beside: Beside) -> Iterator[Step]:
-    """Each way to put the pieces together; none where the model has no way back or the file no loss."""
+    """Each way to put the pieces together; none where the model has no way back, or nothing tells its error."""
     forward, back = method(play.model, FORWARD), method(play.model, BACKWARD)
     if (
         forward is None
-        or (beside.loss is None and not _gives_loss(forward))
+        or (beside.loss is None and not _gives_loss(forward) and not _finds_error_itself(back))
         or (back is None and play.dialect != "closures")
     ):
         return
@@ -81,7 +82,9 @@ class Step:
         return {"loss": value} if np.ndim(value) == 0 else value
 
     def _value(self, output: Any, known: Known) -> Any:
-        """The loss, which some models give themselves."""
+        """The loss, which some models give themselves, and some not at all."""
+        if self.loss is None and np.ndim(output) > 0:
+            return math.nan
         if self.loss is None or np.ndim(output) == 0:
             return output
         return _call(self.loss.value, known, ("pred", "y"), [self.places, ("x", "y")])
@@ -143,7 +146,8 @@ def _update(play: Play, optimizer: Any, back: Any) -> tuple[Callable[[Known], An
     own = [update for one in layers if one is not play.model and (update := _layer_update(one)) is not None]
     if own:
         return lambda known: [call(update, fill(update, known) or {}) for update in own], label(own[0])
-    if back is not None and "lr" in {role for name in (needed(back) or []) for role in roles(name)}:
+    backs = [method(one, BACKWARD) for one in play.model.layers] if isinstance(play.model, Chain) else [back]
+    if any("lr" in {role for name in (needed(one) or []) for role in roles(name)} for one in backs if one is not None):
         return lambda known: None, f"{label(back)} itself"
     return None, PLAIN
 

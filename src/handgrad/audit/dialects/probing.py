@@ -7,12 +7,13 @@ out: parameters are the arrays that the loss depends on.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise, permutations
 
 import numpy as np
 
-from handgrad.audit.dialects.glue import ends
+from handgrad.audit.dialects import silent, sizes
 from handgrad.audit.dialects.gradients import likely_weights
 from handgrad.audit.dialects.layouts import LAYOUTS
 from handgrad.audit.dialects.objects import Slot, matrices
@@ -21,7 +22,7 @@ from handgrad.audit.dialects.settling import Candidate, Net, Way, moves, settled
 from handgrad.core.arrays import Array
 
 _ROWS = (5, 8)
-_MOST_LOSSES, _MOST_ENDS, _MOST_ORDERED = 4, 8, 6
+_MOST_LOSSES, _MOST_ENDS, _MOST_ORDERED, _MOST_ARRAYS = 4, 8, 6, 16
 
 
 def readings(ways: Iterable[Way]) -> Iterator[Reading]:
@@ -40,15 +41,18 @@ def _of(way: Way) -> Iterator[Reading]:
     rng = np.random.default_rng(7)
     found = way.stage.slots()
     _wake(found, rng)
-    for features, classes in _ends(likely_weights(found) or matrices(found)):
+    for features, classes in _ends(likely_weights(found) or matrices(found), found):
         batches = [(rng.random((rows, features)), np.arange(rows) % max(classes, 2)) for rows in _ROWS]
         for layout in LAYOUTS:
             net = Net(way, layout, features, classes, layout.split, found)
             try:
                 first, second = (net.losses(x, y) for x, y in batches)
+            except TimeoutError:  # it trains to the end whatever it is given
+                return
             except Exception:  # it takes another form, or is none
                 continue
-            yield from _by_loss(net, batches[0], first, second)
+            told = list(_by_loss(net, batches[0], first, second))
+            yield from told or _by_output(net, *batches[0])
 
 
 def _by_loss(
@@ -61,27 +65,57 @@ def _by_loss(
         if not all(math.isfinite(v) and abs(v) > 1e-9 for v in both) or both in tried or len(tried) >= _MOST_LOSSES:
             continue
         tried.add(both)
-        found = _parameters(net, place, *batch)
-        if (net.features, net.classes) not in ends([slot.get().shape for slot in found if _is_matrix(slot)]):
-            continue
-        candidate = Candidate(net, found, _names(found), place)
-        facts = {
-            **net.way.facts,
-            "parameters": ", ".join(candidate.names),
-            "loss": net.way.facts.get("loss") or place,
-            "labels": net.layout.told,
-        }
-        try:
-            subject = settled(candidate, *batch, facts)
-        except Exception:  # what ran at one point does not at another
-            continue
-        yield Reading(subject, net.way.dialect, facts, net.way.functions)
+
+        def loss(x: Array, y: Array, place: str = place) -> float:
+            return net.losses(x, y)[place]
+
+        reading = _settled(net, loss, loss, net.way.facts.get("loss") or place, batch)
+        if reading is not None:
+            yield reading
 
 
-def _parameters(net: Net, place: str, x: Array, y: Array) -> list[Slot]:
-    """The slots on whose array the loss depends, in an order in which the matrices lead from one to the next."""
+def _by_output(net: Net, x: Array, y: Array) -> Iterator[Reading]:
+    """The reading of a net that says no loss, with the loss that its gradients belong to."""
+    try:
+        moved = net.outputs(x, y)
+    except Exception:  # its forward gives nothing of the right size
+        return
+    direction = np.random.default_rng(17).standard_normal(moved.shape)
+
+    def depends(x: Array, y: Array) -> float:
+        return float(np.vdot(net.outputs(x, y), direction))
+
+    reading = _settled(net, depends, depends, "", (x, y))
+    if reading is not None:
+        yield from silent.readings(
+            lambda loss: replace(reading, subject=replace(reading.subject, loss=loss)), net.outputs
+        )
+
+
+def _settled(
+    net: Net,
+    depends: Callable[[Array, Array], float],
+    loss: Callable[[Array, Array], float],
+    told: str,
+    batch: tuple[Array, Array],
+) -> Reading | None:
+    """The reading whose parameters are what a number depends on; None where they make no network."""
+    found = _parameters(net, depends, *batch)
+    if not _lead(net, [slot.get().shape for slot in found]):
+        return None
+    candidate = Candidate(net, found, _names(found), loss)
+    facts = {**net.way.facts, "parameters": ", ".join(candidate.names), "loss": told, "labels": net.layout.told}
+    try:
+        subject = settled(candidate, *batch, facts)
+    except Exception:  # what ran at one point does not at another
+        return None
+    return Reading(subject, net.way.dialect, facts, net.way.functions)
+
+
+def _parameters(net: Net, depends: Callable[[Array, Array], float], x: Array, y: Array) -> list[Slot]:
+    """The slots on whose array a number depends, in an order in which the matrices lead from one to the next."""
     rng = np.random.default_rng(13)
-    base = net.losses(x, y)[place]
+    base = depends(x, y)
     found = []
     for slot in net.slots:
         array = slot.get()
@@ -90,13 +124,27 @@ def _parameters(net: Net, place: str, x: Array, y: Array) -> list[Slot]:
         saved = array.copy()
         array += 0.5 * rng.standard_normal(array.shape) * (np.abs(array).mean() or 1.0)
         try:
-            moved = net.losses(x, y).get(place, base)
+            moved = depends(x, y)
         except Exception:
             moved = base
         slot.get()[...] = saved
         if abs(moved - base) > 1e-12 * abs(base):
             found.append(slot)
     return _in_order(found)
+
+
+def ends(shapes: list[tuple[int, ...]]) -> list[tuple[int, int]]:
+    """(features, classes) that matrices of these shapes can lead between, whatever lies between the first and last."""
+    if not shapes:
+        return []
+    if len(shapes) == 1:
+        return [shapes[0][:2], shapes[0][::-1]]  # type: ignore[list-item]
+    found = []
+    for first, other in (shapes[0], shapes[0][::-1]):
+        for inner, last in (shapes[-1], shapes[-1][::-1]):
+            if other in shapes[1] and inner in shapes[-2]:
+                found.append((first, last))
+    return found
 
 
 def _in_order(found: list[Slot]) -> list[Slot]:
@@ -120,6 +168,15 @@ def _leads(shapes: list[tuple[int, ...]]) -> bool:
     return all(a[1] == b[0] for a, b in pairwise(shapes))
 
 
+def _lead(net: Net, shapes: list[tuple[int, ...]]) -> bool:
+    """Whether arrays of these shapes can lead from the net's features to its classes."""
+    if (net.features, net.classes) in ends([shape for shape in shapes if len(shape) == 2 and min(shape) > 1]):
+        return True
+    return len(shapes) <= _MOST_ARRAYS and (net.features, net.classes) in sizes.ends(
+        {str(i): shape for i, shape in enumerate(shapes)}
+    )
+
+
 def _names(found: list[Slot]) -> list[str]:
     """Short names where they tell the slots apart, else whole ones."""
     short = [slot.name if slot.name.endswith("]") else slot.name.rpartition(".")[2] for slot in found]
@@ -134,11 +191,17 @@ def _wake(found: list[Slot], rng: np.random.Generator) -> None:
             array[...] = 0.1 * rng.random(array.shape)
 
 
-def _ends(weights: list[Array]) -> list[tuple[int, int]]:
-    """(features, classes) that the matrices may lead between, the likelier first; some may be batches kept."""
-    if not weights:
+def _ends(weights: list[Array], found: list[Slot]) -> list[tuple[int, int]]:
+    """(features, classes) that the matrices may lead between, the likelier first; some may be batches kept.
+
+    Where there is a row or column beside the biases that the matrices need, it may be the weights of a single output.
+    """
+    first = weights[0].shape if weights else max((s.get().shape for s in found if s.get().ndim == 2), default=())
+    if not first:
         return []
-    first = weights[0].shape
-    pairs = [(first[i], last.shape[1 - i]) for last in reversed(weights) for i in (0, 1)]
-    mixed = [(first[i], weights[-1].shape[i]) for i in (0, 1)]
-    return list(dict.fromkeys([*pairs[:2], *mixed, *pairs[2:]]))[:_MOST_ENDS]
+    last = weights or [np.empty(first)]
+    pairs = [(first[i], one.shape[1 - i]) for one in reversed(last) for i in (0, 1)]
+    mixed = [(first[i], last[-1].shape[i]) for i in (0, 1)]
+    thin = {max(slot.get().shape) for slot in found if slot.get().ndim == 2 and min(slot.get().shape) == 1}
+    single = [(first[i], 1) for i in (0, 1) if thin & set(first)]
+    return list(dict.fromkeys([*pairs[:2], *single, *mixed, *pairs[2:]]))[:_MOST_ENDS]

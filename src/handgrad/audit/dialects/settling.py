@@ -72,35 +72,43 @@ class Net:
         given, labels = self.layout.make(x, y, self.classes)
         return self.way.stage.run(self.way.action, given, labels, lr, rows=len(x), on_update=on_update)
 
-    def losses(self, x: Array, y: Array) -> dict[str, float]:
-        """Every number that may be the loss of these rows, at the present parameters, which stay as they are."""
+    def still(self, x: Array, y: Array) -> list[Report]:
+        """What a run shows that moves nothing: one report, or one a row."""
         saved = snapshot(self.slots)
         try:
             if not self.split:
-                return self.report(x, y, 0.0).losses
-            found = [self.report(x[i : i + 1], y[i : i + 1], 0.0).losses for i in range(len(x))]
+                return [self.report(x, y, 0.0)]
+            return [self.report(x[i : i + 1], y[i : i + 1], 0.0) for i in range(len(x))]
         finally:
             restore(self.slots, saved)
+
+    def losses(self, x: Array, y: Array) -> dict[str, float]:
+        """Every number that may be the loss of these rows, at the present parameters, which stay as they are."""
+        found = [report.losses for report in self.still(x, y)]
         common = [place for place in found[0] if all(place in one for one in found)]
         return {place: float(np.mean([one[place] for one in found])) for place in common}
+
+    def outputs(self, x: Array, y: Array) -> Array:
+        """What its forward gave last for these rows, as rows (B, C). Raises: IndexError where it gave nothing."""
+        reports = self.still(x, y)
+        rows = len(x) // len(reports)
+        last = [[one for one in report.outputs if one.size == rows * self.classes][-1] for report in reports]
+        upright = [one.T if self.layout.columns and one.ndim == 2 else one for one in last]
+        return np.concatenate([one.reshape(rows, self.classes) for one in upright]).astype(np.float64)
 
 
 @dataclass
 class Candidate:
-    """A net with the arrays that were found to be its parameters, by name."""
+    """A net with the arrays that were found to be its parameters, by name, and what is taken for its loss."""
 
     net: Net
     slots: list[Slot]
     names: list[str]
-    place: str
+    loss: Callable[[Array, Array], float]
 
     def live(self) -> dict[str, Array]:
         """Name to array, as they are now."""
         return {name: slot.get() for name, slot in zip(self.names, self.slots, strict=True)}
-
-    def loss(self, x: Array, y: Array) -> float:
-        """The number that is taken for the loss."""
-        return self.net.losses(x, y)[self.place]
 
     def subject(self, rate: float) -> Subject:
         """With the step that the code takes. `rate`: its own learning rate where it does not take ours, else 0."""

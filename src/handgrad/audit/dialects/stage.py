@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from handgrad.audit.dialects.calling import plain, roles
+from handgrad.audit.dialects.edits import RATE
 from handgrad.audit.dialects.objects import Slot, parts, slots
+from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.witness import Report, says_loss, watch
+from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.core.arrays import Array
 
 # (known by role, namespace) -> what the code returns
+SECONDS = 1.0  # for one run: more is a whole training
 Action = Callable[[dict[str, Any]], Any]
 
 # Numbers kept as attributes or global names, which are set for a step. Fewer than a parameter may be called, for here
@@ -54,12 +58,18 @@ class Stage:
         roots: the objects that hold the network, its loss and its optimizer.
         known: what a call may be given, by role: "model", "criterion", "optimizer", ...
         names: global names that the action itself reads, which are given batch and labels.
+        props: copies of the file's objects, which stand in their place for a run.
     """
 
     namespace: dict[str, Any]
     roots: list[Any]
     known: dict[str, Any] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
+    props: Props | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.namespace, Props):
+            self.props, self.namespace = self.namespace, self.namespace.real
 
     def slots(self) -> list[Slot]:
         """Every array of floats that the network's objects hold now."""
@@ -77,10 +87,17 @@ class Stage:
     def run(
         self, action: Action, x: Any, y: Any, lr: float, *, rows: int, on_update: Callable[[], None] | None = None
     ) -> Report:
-        """One run of the action on a batch in the code's own form. What it raises is raised."""
+        """One run of the action on a batch in the code's own form.
+
+        Raises: TimeoutError after `SECONDS`, and whatever the action raises.
+        """
         known = self.context(x, y, lr) | {"rows": rows}
-        with self._set(known):
-            return watch(lambda: action(known), rows, on_update, self._kept_losses)
+        with self.props.on_stage() if self.props is not None else nullcontext(), self._set(known):
+            try:
+                with time_limit(SECONDS):
+                    return watch(lambda: action(known), rows, on_update, self._kept_losses)
+            except OutOfTime as late:
+                raise TimeoutError from late
 
     def _kept_losses(self) -> Mapping[str, Any]:
         """Losses that were left in attributes or global names."""
@@ -136,6 +153,7 @@ class Stage:
             role = _ROLE_OF.get(plain(key))
             if role and _is_number(value):
                 yield self.namespace, key, _like(value, known[role])
+        yield self.namespace, RATE, known["lr"]
         yield from self._sizes(known)
         for key in self.names:
             value = self.namespace.get(key)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.edits import RATE, Losses, forgiven, resolver, with_rate
+from handgrad.audit.dialects.edits import RATE, Losses, callee, forgiven, resolver, with_rate
 from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, without_missing
 from handgrad.audit.dialects.forms import Form
 from handgrad.audit.dialects.naming import matched
@@ -21,6 +21,7 @@ from handgrad.audit.dialects.roles import is_one_hot, own, role
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside, setting
 from handgrad.audit.dialects.slices import Scope, Slice
 from handgrad.audit.dialects.world import World, copies, holdings, unset
+from handgrad.audit.pruning import MARK
 from handgrad.core.arrays import Array
 
 ROWS = 8
@@ -98,6 +99,7 @@ class Loop:
     def _arguments(self, scope: Scope, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments of the function: from the batch, from names of the file, from what their names say."""
         found: dict[str, Any] = {}
+        literal = called_with(self.namespace, scope)
         for name in scope.arguments:
             default = scope.defaults().get(name)
             plain: Any = None
@@ -117,6 +119,8 @@ class Loop:
                 found[name] = ROWS
             elif name in self.namespace and not callable(self.namespace[name]):
                 found[name] = self.namespace[name]
+            elif name in literal and setting(name, None) is None:
+                found[name] = literal[name]
             elif (value := setting(name, plain)) is not None:
                 found[name] = value
             elif default is not None:
@@ -229,6 +233,25 @@ class Loop:
     def parameters(self) -> dict[str, Array]:
         """Name to live array."""
         return values(self.places, self.state)
+
+
+def called_with(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
+    """Arguments that the file itself gives a function, where they are written as plain values."""
+    program = namespace.get(MARK)
+    node = scope.node
+    found: dict[str, Any] = {}
+    if program is None or node is None:
+        return found
+    names = [one.arg for one in (*node.args.posonlyargs, *node.args.args)][1 if scope.owner else 0 :]
+    for call in ast.walk(program.tree):
+        if isinstance(call, ast.Call) and callee(call) == node.name:
+            given = [*zip(names, call.args, strict=False), *((k.arg, k.value) for k in call.keywords if k.arg)]
+            for name, value in given:
+                try:
+                    found.setdefault(name, ast.literal_eval(value))
+                except ValueError:  # it is worked out
+                    continue
+    return found
 
 
 def _targets_of(before: list[ast.stmt]) -> set[str]:

@@ -13,6 +13,7 @@ from handgrad.audit.dialects.calling import BACKWARD, TRAIN, UPDATE, method, nee
 from handgrad.audit.dialects.cast import Play, models
 from handgrad.audit.dialects.objects import own_instances
 from handgrad.audit.dialects.probing import readings
+from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.settling import Way
 from handgrad.audit.dialects.ways import ways
@@ -20,10 +21,10 @@ from handgrad.audit.dialects.ways import ways
 
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
     """Readings of the file's networks that update or train themselves."""
-    yield from readings(_all(namespace))
+    yield from readings(_all(Props(namespace, tree)))
 
 
-def _all(namespace: dict[str, Any]) -> Iterator[Way]:
+def _all(namespace: Props) -> Iterator[Way]:
     known = {id(thing) for thing in own_instances(namespace).values()}
     for model in models(namespace):
         if _stands_alone(model):

@@ -101,8 +101,8 @@ def _training(
     prefer = ("loader",) if "loader" in names and "y" not in names else ("criterion",)
 
     def action(known: dict[str, Any]) -> Any:
-        known = known if data is None else known | {"loader": data(known)}
-        arguments = fill(short, known, prefer) or fill_by_place(short, [known["x"], known["y"]])
+        known = known if data is None else known | dict.fromkeys(("loader", "held-out loader"), data(known))
+        arguments = fill(short, known, prefer) or fill_by_place(short, [known["x"], known["y"]], known)
         if arguments is None:
             raise TypeError(function)
         return call(short, arguments)
@@ -117,7 +117,7 @@ def _own_loops(play: Play) -> Iterator[Way]:
     for loop in loops(play.namespace)[:_MOST_LOOPS]:
 
         def action(known: dict[str, Any], loop: Any = loop) -> Any:
-            return loop(play.namespace)
+            return loop(getattr(play.namespace, "real", play.namespace))
 
         everything = list(own_instances(play.namespace).values())
         told = {"update": f"the loop in line {loop.line}"}

@@ -18,13 +18,19 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import LOSS, UPDATE, plain
+from handgrad.audit.dialects.calling import BACKWARD, FORWARD, LOSS, TRAIN, UPDATE, plain, roles
+from handgrad.audit.dialects.chain import left_behind
 from handgrad.audit.dialects.objects import is_foreign
+from handgrad.core.arrays import Array
 
 _LOSS_NAMES = {plain(name) for name in LOSS} - {"forward", "__call__", "call", "compute", "value", "calc", "calculate"}
 _SAYS_LOSS = re.compile(r"loss|cost|entropy")
 _SAYS_OTHER = re.compile(r"prime|grad|deriv|delta|backward|val|test|best|prev|min|acc|fn|func|^d_|_d$|fct|old|last_")
 _ERRORS = {"err", "error", "mse", "nll", "j", "l", "e", "ce", "totalerror", "obj", "total", "avg", "mean", "epocherror"}
+_MOST_OUTPUTS = 20
+_FORWARDS = {plain(name) for name in FORWARD}
+_BACKWARDS = {plain(name) for name in BACKWARD}
+_TRAINS = {plain(name) for name in TRAIN}
 _UPDATES = {plain(name) for name in UPDATE} - {"step", "train", "learn", "__call__", "call", "sgd"} | {"step"}
 
 
@@ -54,11 +60,13 @@ class Report:
         result: what the code returned.
         losses: by place, every number that may be the loss; the likelier places first.
         returned: what functions of the user's returned, by the function's name: gradients among them.
+        outputs: what its forward functions gave, the last at the end.
     """
 
     result: Any = None
     losses: dict[str, float] = field(default_factory=dict)
     returned: dict[str, Any] = field(default_factory=dict)
+    outputs: list[Array] = field(default_factory=list)
 
 
 class Witness:
@@ -68,6 +76,8 @@ class Witness:
         self.on_update = on_update
         self.seen: list[tuple[int, str, float]] = []  # (rank, place, value)
         self.returned: dict[str, Any] = {}
+        self.outputs: list[Array] = []
+        self.moved = False  # what comes after a way back may be of other parameters
 
     def __call__(self, frame: FrameType, event: str, value: Any) -> None:
         """For `sys.setprofile`."""
@@ -75,8 +85,10 @@ class Witness:
             return
         code = frame.f_code
         if event == "call":
-            if self.on_update is not None and plain(code.co_name) in _UPDATES:
+            name = plain(code.co_name)
+            if self.on_update is not None and name in _UPDATES:
                 self.on_update()
+            self.moved = self.moved or bool(self.outputs and name in _UPDATES | _BACKWARDS)
             return
         where = code.co_qualname if hasattr(code, "co_qualname") else code.co_name
         for name, local in frame.f_locals.items():
@@ -90,10 +102,22 @@ class Witness:
         ):
             self._note(3, f"{where}()", value)
         self.returned[name] = value
+        if plain(name) in _FORWARDS and not self.moved:
+            given = value if value is not None else left_behind(frame.f_locals.get("self"))
+            given = given[-1] if isinstance(given, (tuple, list)) and given else given
+            if isinstance(given, np.ndarray) and given.dtype.kind == "f":
+                self._give(given)
+        elif plain(name) in _TRAINS and not self.outputs:
+            for local_name, local in frame.f_locals.items():
+                if "pred" in roles(local_name) and isinstance(local, np.ndarray) and local.dtype.kind == "f":
+                    self._give(local)
+
+    def _give(self, output: Array) -> None:
+        self.outputs = [*self.outputs[-_MOST_OUTPUTS:], output.copy()]  # it may be written over later
 
     def _note(self, rank: int, place: str, value: Any) -> None:
         number = scalar(value)
-        if number is not None:
+        if number is not None and not (self.moved and any(place == known for _, known, _ in self.seen)):
             self.seen.append((rank, place, number))
 
     def losses(self, result: Any, attributes: Mapping[str, Any]) -> dict[str, float]:
@@ -149,7 +173,7 @@ def watch(
             result = action()
         finally:
             sys.setprofile(before)
-    return Report(result, witness.losses(result, attributes()), witness.returned)
+    return Report(result, witness.losses(result, attributes()), witness.returned, witness.outputs)
 
 
 def quietly(action: Callable[[], Any], rows: int = -1) -> Any:

@@ -1,0 +1,118 @@
+"""Props: copies of a file's objects, so that what an audit tries out leaves the file's own as they are.
+
+Objects that the file builds only in a function such as main, or out of data that is missing, are built here as well:
+its own statement is run, with small random data where it asks for data.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects.calling import roles
+from handgrad.audit.dialects.making import CLASSES, FEATURES
+from handgrad.audit.dialects.objects import is_foreign, is_own
+from handgrad.audit.dialects.slices import Scope, scopes
+from handgrad.audit.dialects.witness import quietly
+from handgrad.audit.dialects.world import copies
+from handgrad.audit.fence import OutOfTime, time_limit
+from handgrad.audit.pruning import Judge
+
+_ROWS = 8
+_SECONDS = 0.5  # for one statement
+_MOST = 30  # statements
+
+
+class Props(dict[str, Any]):
+    """A file's names, with copies of its objects in place of them.
+
+    Attributes:
+        real: the names themselves, which the file's functions look up.
+        laid: the copies by name.
+    """
+
+    def __init__(self, namespace: dict[str, Any], tree: ast.Module | None) -> None:
+        self.real = getattr(namespace, "real", namespace)
+        held = {name: value for name, value in namespace.items() if not name.startswith("__") and _holds_own(value)}
+        self.laid = copies(held)
+        self.laid |= built({**namespace, **self.laid}, tree) if tree is not None else {}
+        super().__init__({**namespace, **self.laid})
+
+    @contextmanager
+    def on_stage(self) -> Iterator[None]:
+        """While this lasts, the copies stand under the names of the file; afterwards all is as it was."""
+        before = dict(self.real)
+        self.real.update(self.laid)
+        try:
+            yield
+        finally:
+            self.laid = {name: self.real.get(name, value) for name, value in self.laid.items()}
+            self.real.clear()
+            self.real.update(before)
+
+
+def _holds_own(value: Any) -> bool:
+    if isinstance(value, (list, tuple, dict)):
+        inner = list(value.values()) if isinstance(value, dict) else value
+        return any(map(_holds_own, inner[:20]))
+    return is_own(value)
+
+
+def built(namespace: dict[str, Any], tree: ast.Module) -> dict[str, Any]:
+    """Objects of the file's classes that its statements build where they were not run, by the names they are given."""
+    found: dict[str, Any] = {}
+    classes = {n for n, v in namespace.items() if isinstance(v, type) and not is_foreign(v.__module__)}
+    for scope in scopes(tree) if classes else ():
+        if not scope.owner and any(_calls(one, classes) for one in scope.body):
+            for one_hot in (True, False):
+                made = _of(scope, namespace, tree, one_hot)
+                found |= {name: value for name, value in made.items() if name not in found}
+    return found
+
+
+def _of(scope: Scope, namespace: dict[str, Any], tree: ast.Module, one_hot: bool) -> dict[str, Any]:
+    """What one function, or the file itself, builds, with labels in one form."""
+    local = dict(namespace)
+    judge = Judge(tree, local)
+    made: dict[str, Any] = {}
+    assigned = (one for one in scope.body if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name))
+    for one in islice(assigned, _MOST):
+        name = one.targets[0].id  # type: ignore[attr-defined]
+        if name in namespace and is_own(namespace[name]):
+            continue
+        wanted = {n.id for n in ast.walk(one.value) if isinstance(n, ast.Name)} - local.keys()
+        local |= {n: value for n in wanted if (value := _data(n, one_hot)) is not None}
+        if not judge.objection(one) and _runs(one, local) and _holds_own(local.get(name)):
+            made[name] = local[name]
+    return made
+
+
+def _runs(one: ast.stmt, names: dict[str, Any]) -> bool:
+    """Run a statement over some names; whether it could be."""
+    code = compile(ast.Module([one], []), "<audit>", "exec")
+    try:
+        with time_limit(_SECONDS):
+            quietly(lambda: exec(code, names))
+    except (Exception, OutOfTime):  # it wants what is not there
+        return False
+    return True
+
+
+def _calls(one: ast.stmt, classes: set[str]) -> bool:
+    return isinstance(one, ast.Assign) and any(
+        isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in classes for n in ast.walk(one)
+    )
+
+
+def _data(name: str, one_hot: bool) -> Any:
+    """Random rows for a name that says data, labels for one that says labels; None for any other."""
+    kinds = {kind.removeprefix("held-out ") for kind in roles(name)[:1]}
+    labels = np.arange(_ROWS) % CLASSES
+    if kinds == {"y"}:
+        return np.eye(CLASSES)[labels] if one_hot else labels
+    return np.random.default_rng(0).random((_ROWS, FEATURES)) if kinds == {"x"} else None
