@@ -12,84 +12,21 @@ import json
 import re
 import statistics
 import sys
-import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-from handgrad.audit.sandbox import run_in_child
-from handgrad.errors import HandgradError
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests/museum"))
 
-from museum import Exhibit, clean, mistakes, planted  # noqa: E402 - it lives among the tests
+from scores import Score, score_all  # noqa: E402
+
+from museum import clean, planted  # noqa: E402 - it lives among the tests
 
 PAGES = {"en": ROOT / "docs/museum.md", "ko": ROOT / "docs/museum.ko.md"}
 BEGIN, END = "<!-- scores: begin -->", "<!-- scores: end -->"
-
-
-@dataclass(frozen=True)
-class Score:
-    """What the audit of one exhibit was worth.
-
-    Attributes:
-        name: of the exhibit.
-        family: of its mistake; "clean" for a clean net.
-        dialect: how it is written.
-        aside: whether it belongs to the set that is never tuned on.
-        detected: something as severe as the mistake was said; for a clean net an error, which is a false alarm.
-        named: one of the names that fit the mistake was said.
-        placed: the finding points at a line that is right.
-        needless: a warning on a clean net.
-        seconds: from start to end of the child process.
-        said: the findings, worst first, as "code:line"; or why there was no audit.
-    """
-
-    name: str
-    family: str
-    dialect: str
-    aside: bool
-    detected: bool
-    named: bool
-    placed: bool
-    needless: bool
-    seconds: float
-    said: str
-    failed: bool = False
-
-
-def score(exhibit: Exhibit) -> Score:
-    """Audit one exhibit from a file of its own."""
-    stem = exhibit.name.rpartition("/")[2].removesuffix(".ipynb")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{stem}{exhibit.suffix}"
-        path.write_text(exhibit.text, encoding="utf-8")
-        began = time.perf_counter()
-        try:
-            findings = run_in_child("handgrad.audit.session:audit_file", {"path": str(path)})["findings"]
-            failure = ""
-        except HandgradError as error:
-            findings, failure = [], f"not audited: {error}".replace(folder + "/", "")
-        seconds = time.perf_counter() - began
-    loud = [f for f in findings if f["severity"] == "error" or (exhibit.severity != "error" and f["severity"] == "warning")]
-    fit = [f for f in findings if f["severity"] != "note" and f["code"] in exhibit.codes]
-    pointing = fit or loud
-    own = exhibit.family == "clean"
-    return Score(
-        exhibit.name, exhibit.family, exhibit.dialect, exhibit.aside,
-        detected=any(f["severity"] == "error" for f in findings) if own else bool(loud or fit),
-        named=bool(fit),
-        placed=any(f["line"] in exhibit.lines for f in pointing),
-        needless=own and any(f["severity"] == "warning" for f in findings),
-        seconds=seconds,
-        said=failure or ", ".join(f"{f['code']}:{f['line']}" for f in findings if f["severity"] != "note") or "nothing",
-        failed=bool(failure),
-    )  # fmt: skip
 
 
 def main() -> None:
@@ -117,23 +54,20 @@ def main() -> None:
             _write(page, tables(scores, language) + "\n" + published(scores, language))
 
 
-def score_all(exhibits: list[Exhibit], jobs: int = 2) -> list[Score]:
-    """The scores of exhibits, in their order."""
-    with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(score, exhibits))
-
-
 WORDS = {
     "en": {
-        "set": "set", "mistakes": "planted mistakes", "detected": "detected", "named": "cause named", "placed": "right line",
-        "clean": "clean nets", "alarms": "called wrong", "needless": "needless warning", "seconds": "seconds an audit (median, most)",
+        "set": "set", "mistakes": "planted mistakes", "detected": "detected", "named": "cause named",
+        "placed": "right line",
+        "clean": "clean nets", "alarms": "called wrong", "needless": "needless warning",
+        "seconds": "seconds an audit (median, most)",
         "shown": "shown", "aside": "set aside", "family": "family", "dialect": "dialect", "failed": "not audited",
         "missed": "Misses", "none": "None.", "expected": "planted", "said": "said", "exhibit": "exhibit",
         "aside_missed": "Misses of the set aside, by mistake",
     },
     "ko": {
         "set": "묶음", "mistakes": "심은 실수", "detected": "알아챔", "named": "원인을 밝힘", "placed": "줄이 맞음",
-        "clean": "옳은 신경망", "alarms": "틀렸다고 함", "needless": "쓸데없는 경고", "seconds": "감사 한 번에 걸린 초(중앙값, 최대)",
+        "clean": "옳은 신경망", "alarms": "틀렸다고 함", "needless": "쓸데없는 경고",
+        "seconds": "감사 한 번에 걸린 초(중앙값, 최대)",
         "shown": "공개", "aside": "따로 둔 것", "family": "갈래", "dialect": "쓰는 방식", "failed": "감사하지 못함",
         "missed": "놓친 것", "none": "없습니다.", "expected": "심은 실수", "said": "감사가 한 말", "exhibit": "전시물",
         "aside_missed": "따로 둔 것 가운데 놓친 것, 실수별",
@@ -171,7 +105,15 @@ def misses(scores: Iterable[Score]) -> str:
     lines = []
     for s in scores:
         if s.family == "clean":
-            what = "called wrong" if s.detected else "needless warning" if s.needless else "not audited" if s.failed else ""
+            what = (
+                "called wrong"
+                if s.detected
+                else "needless warning"
+                if s.needless
+                else "not audited"
+                if s.failed
+                else ""
+            )
         else:
             what = "missed" if not s.detected else "not named" if not s.named else "wrong line" if not s.placed else ""
         if what:
@@ -191,7 +133,9 @@ def published(scores: list[Score], language: str) -> str:
     else:
         lines.append(w["none"])
     lines += ["", f"### {w['aside_missed']}", ""]
-    counted = _grouped([s for s in bad if s.aside], lambda s: s.name.partition("@")[0] if s.family != "clean" else w["clean"])
+    counted = _grouped(
+        [s for s in bad if s.aside], lambda s: s.name.partition("@")[0] if s.family != "clean" else w["clean"]
+    )
     lines.append(", ".join(f"{name} ({len(group)})" for name, group in counted) + "." if counted else w["none"])
     return "\n".join(lines) + "\n"
 
@@ -224,8 +168,6 @@ def _row(cells: list[Any]) -> str:
 
 def _write(page: Path, text: str) -> None:
     old = page.read_text(encoding="utf-8")
-    counts = {"mistakes": str(len(mistakes()))}
-    assert counts
     new = re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: f"{BEGIN}\n\n{text}\n{END}", old, flags=re.S)
     page.write_text(new, encoding="utf-8")
 

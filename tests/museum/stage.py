@@ -45,7 +45,8 @@ def run(path: Path, rows: int, *, main: bool = True) -> tuple[dict[str, Any], st
     namespace: dict[str, Any] = {"__name__": "__main__" if main else "net", "__file__": str(path)}
     printed = io.StringIO()
     with (
-        _folder(rows), _modules(_doubles(rows)), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed),
+        _folder(rows), _modules(_doubles(rows)),
+        contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed),
         np.errstate(all="ignore"), warnings.catch_warnings(),
     ):  # fmt: skip
         warnings.simplefilter("ignore")

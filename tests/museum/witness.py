@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from museum import NETS, PROBES
 from stage import run, source
+
+from museum import NETS, PROBES
 
 EPSILON = 1e-6
 _RATE = re.compile(r"(\d+(?:\.\d+)?)(?:\s*(/|%)\s*(\d+)?)?")
@@ -47,7 +48,9 @@ def worst_error(name: str) -> float:
     y = rng.permutation(len(x)) % probe.get("classes", 10)
     with np.errstate(all="ignore"):
         exec(probe["probe"], namespace)
-        asked = {what: namespace[what] for what in ("parameters", "loss", "gradients")}  # the net's lines may re-bind them
+        asked = {
+            what: namespace[what] for what in ("parameters", "loss", "gradients")
+        }  # the net's lines may re-bind them
         return _worst(asked, x, y, eval(probe.get("factor", "1"), {"B": len(x)}), rng)
 
 
@@ -83,7 +86,6 @@ def _values(parameter: Any) -> np.ndarray:
     if isinstance(parameter, list):
         return np.array([value.data for value in parameter], dtype=float)
     return np.array(parameter, dtype=float)
-
 
 
 def _write(net: dict[str, Any], index: int, value: np.ndarray) -> None:

@@ -1,0 +1,92 @@
+"""What the audit of an exhibit is worth: detected, cause named, right line, needless words, seconds."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from handgrad.audit.sandbox import run_in_child
+from handgrad.errors import HandgradError
+from museum import Exhibit
+
+PAGE = Path(__file__).parents[2] / "docs/museum.md"
+RATES = ("detected", "named", "placed")
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the audit of one exhibit was worth.
+
+    Attributes:
+        name: of the exhibit.
+        family: of its mistake; "clean" for a clean net.
+        dialect: how it is written.
+        aside: whether it belongs to the set that is never tuned on.
+        detected: something as severe as the mistake was said; for a clean net an error, which is a false alarm.
+        named: one of the names that fit the mistake was said.
+        placed: the finding points at a line that is right.
+        needless: a warning on a clean net.
+        seconds: from start to end of the child process.
+        said: the findings, worst first, as "code:line"; or why there was no audit.
+    """
+
+    name: str
+    family: str
+    dialect: str
+    aside: bool
+    detected: bool
+    named: bool
+    placed: bool
+    needless: bool
+    seconds: float
+    said: str
+    failed: bool = False
+
+
+def score(exhibit: Exhibit) -> Score:
+    """Audit one exhibit from a file of its own."""
+    stem = exhibit.name.rpartition("/")[2].removesuffix(".ipynb")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{stem}{exhibit.suffix}"
+        path.write_text(exhibit.text, encoding="utf-8")
+        began = time.perf_counter()
+        try:
+            findings = run_in_child("handgrad.audit.session:audit_file", {"path": str(path)})["findings"]
+            failure = ""
+        except HandgradError as error:
+            findings, failure = [], f"not audited: {error}".replace(folder + "/", "")
+        seconds = time.perf_counter() - began
+    loud = [
+        f for f in findings if f["severity"] == "error" or (exhibit.severity != "error" and f["severity"] == "warning")
+    ]
+    fit = [f for f in findings if f["severity"] != "note" and f["code"] in exhibit.codes]
+    pointing = fit or loud
+    own = exhibit.family == "clean"
+    return Score(
+        exhibit.name, exhibit.family, exhibit.dialect, exhibit.aside,
+        detected=any(f["severity"] == "error" for f in findings) if own else bool(loud or fit),
+        named=bool(fit),
+        placed=any(f["line"] in exhibit.lines for f in pointing),
+        needless=own and any(f["severity"] == "warning" for f in findings),
+        seconds=seconds,
+        said=failure or ", ".join(f"{f['code']}:{f['line']}" for f in findings if f["severity"] != "note") or "nothing",
+        failed=bool(failure),
+    )  # fmt: skip
+
+
+def score_all(exhibits: list[Exhibit], jobs: int = 2) -> list[Score]:
+    """The scores of exhibits, in their order."""
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(score, exhibits))
+
+
+def published_rates() -> list[dict[str, float]]:
+    """The rates, in per cent, that the page gives for the shown set and for the one set aside."""
+    rows = re.findall(
+        r"^\| (?:shown|set aside) \| \d+ \| ([\d.]+) % \| ([\d.]+) % \| ([\d.]+) %", PAGE.read_text(), re.M
+    )
+    return [dict(zip(RATES, map(float, row), strict=True)) for row in rows]
