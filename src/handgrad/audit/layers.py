@@ -1,0 +1,226 @@
+"""Layers and losses alone: each of the user's is run by itself and held against its own numeric derivative.
+
+That finds the place of a mistake, and mistakes in what the audited network does not use. What only differs by a
+convention that the whole network makes good is no mistake.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects.witness import quietly
+from handgrad.audit.fence import OutOfTime, time_limit
+from handgrad.audit.findings import Finding
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.pieces import gather, losses, slopes
+from handgrad.audit.pieces.complaint import Complaint
+from handgrad.audit.pieces.judging import Verdict, judge
+from handgrad.audit.pieces.places import place
+from handgrad.audit.pieces.unit import Unit
+
+SECONDS = 1.0  # at most, for all layers of a file
+_SCALES = {"averaged-twice", "summed", "constant-factor", "sign-flipped", "batch-dependent-factor"}
+_KEEPS_QUIET = {"scalars"}  # dialects that have no layers
+
+
+def check(inspection: Inspection) -> list[Finding]:
+    """What is wrong with single layers, activations and losses of the audited file, each mistake once."""
+    if inspection.reading.dialect in _KEEPS_QUIET:
+        return []
+    survey = _Survey(inspection)
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    try:
+        with inspection.program.guarded(), time_limit(SECONDS):
+            quietly(survey.run)
+    except (Exception, SystemExit, OutOfTime):  # what was found until then stands
+        pass
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+    return survey.findings()
+
+
+@dataclass
+class _Survey:
+    """All pieces of one file, judged one after the other."""
+
+    inspection: Inspection
+    found: list[tuple[str, Complaint, Any, frozenset[int]]] = field(default_factory=list)  # name, what, function, lines
+    seen: dict[Any, list[tuple[int, ...]]] = field(default_factory=dict)  # code -> shapes of its first array
+    traced: bool = False
+    rows: bool = False  # a linear layer of the file takes samples as rows
+
+    def run(self) -> None:
+        """Judge layers, then derivatives, then losses."""
+        self.seen, ran = _trace(self.inspection)
+        self.traced = ran and any(code.co_filename == self.inspection.program.filename for code in self.seen)
+        found = gather.spaces(self.inspection.namespace)
+        things = gather.objects(found, list(self.inspection.reading.functions.values()))
+        wrong: set[type] = set()
+        units = gather.layers(found, things)
+        for unit in sorted(units, key=lambda one: one.holds):
+            if unit.holds and _inner(unit) & wrong:
+                continue
+            self._layer(unit, wrong)
+        done = self._pairs(found)
+        for slope in gather.slopes(found, things):
+            if slope.name not in done:
+                for complaint in slopes.complaints(slope):
+                    self._note(slope.name, complaint, (slope.function, slope.value), slopes.lines(slope))
+        for loss in losses.loss_units(self.inspection.namespace, things):
+            self._loss(loss)
+
+    def _pairs(self, found: list[Any]) -> set[str]:
+        """Judge function pairs, each in the shapes in which least is wrong; the names of those that ran."""
+        best: dict[str, tuple[Unit, Verdict]] = {}
+        for unit in gather.pairs(found):
+            before = best.get(unit.name)
+            if before is None or before[1].complaints:
+                verdict = judge(unit, [])
+                if verdict is not None and (before is None or len(verdict.complaints) < len(before[1].complaints)):
+                    best[unit.name] = (unit, verdict)
+        for name, (unit, verdict) in best.items():
+            for complaint in verdict.complaints:
+                self._note(name, complaint, (unit.backward, unit.forward), verdict.lines)
+        return set(best)
+
+    def _layer(self, unit: Any, wrong: set[type]) -> None:
+        verdict = judge(unit, self._shapes(unit.forward))
+        if verdict is None:
+            return
+        if verdict.kind == "linear" and verdict.rows:
+            self.rows = True
+        for complaint in verdict.complaints:
+            whole = unit.holds or (
+                not verdict.kind and sum(v.ndim == 2 and min(v.shape) > 1 for v in unit.point.values()) > 1
+            )
+            if whole and complaint.code not in ("skip-gradient-missing",):
+                continue  # a network, or a block whose error may be meant in another way
+            wrong.add(type(unit.thing))
+            self._note(unit.name, complaint, (unit.backward, unit.forward), verdict.lines)
+        if verdict.kind == "softmax over the rows" and self.rows and not verdict.complaints and not self._right:
+            over = Complaint("softmax-over-batch", "", function=unit.forward)
+            self._note(unit.name, over, (unit.forward,))
+
+    def _loss(self, unit: losses.LossUnit) -> None:
+        verdict = losses.judge(unit)
+        if verdict is None or verdict.right or verdict.complaint is None:
+            return
+        complaint = verdict.complaint
+        if verdict.fused:
+            complaint = replace(complaint, convention="pairing")
+        self._note(unit.name, complaint, tuple(f for f in (unit.slope, unit.value) if f is not None))
+
+    def _shapes(self, function: Any) -> list[tuple[int, ...]]:
+        """Shapes of batches that a function was seen with, more than one row first."""
+        shapes = self.seen.get(getattr(function, "__code__", None), [])
+        return [shape for shape in shapes if 0 < int(np.prod(shape)) < 20_000][:2]
+
+    @property
+    def _wrong(self) -> bool:
+        return any(finding.severity == "error" for finding in self.inspection.diagnosis.findings)
+
+    @property
+    def _right(self) -> bool:
+        return self.inspection.diagnosis.identity is not None and not self._wrong
+
+    def _note(
+        self, name: str, complaint: Complaint, functions: tuple[Any, ...], lines: frozenset[int] = frozenset()
+    ) -> None:
+        codes = {getattr(getattr(f, "__func__", f), "__code__", None) for f in functions} - {None}
+        used = bool(codes & self.seen.keys())
+        allowed = self._allowed(complaint, used)
+        if allowed is not None:
+            self.found.append((name, allowed, complaint.function or functions[0], lines))
+
+    def _allowed(self, complaint: Complaint, used: bool) -> Complaint | None:
+        """The complaint, if it is a mistake here; None for a convention, or what the whole network proves right."""
+        if complaint.behaviour:
+            if complaint.code == "softmax-overflow":
+                return replace(complaint, severity="note") if self._right else complaint
+            return complaint
+        said = {finding.code for finding in self.inspection.diagnosis.findings}
+        if self._right:
+            unused = self.traced and not used and not complaint.convention
+            return complaint if unused else None
+        known = self.inspection.diagnosis.identity is not None
+        if complaint.convention == "scale":
+            return complaint if complaint.code in said else None
+        if complaint.convention == "pairing":
+            return complaint if self._unpaired(complaint, said) and (used or not self.traced) else None
+        return complaint if used or not known or self.traced else None
+
+    def _unpaired(self, complaint: Complaint, said: set[str]) -> bool:
+        """Whether the whole network shows that no other piece makes good for this one."""
+        if complaint.code == "softmax-passes-error":
+            return "output-derivative-missing" in said
+        return bool(said & {"gradient-of-squared-error", "unnamed"}) and complaint.code != "softmax-passes-error"
+
+    def findings(self) -> list[Finding]:
+        """One for each mistake and piece."""
+        made: dict[tuple[str, str, Any], Finding] = {}
+        for name, complaint, function, lines in self.found:
+            where = f"{name}.{complaint.quantity}" if complaint.quantity not in ("", "dx") else name
+            key = (complaint.code, name, getattr(function, "__code__", None))
+            if key in made:
+                if where not in made[key].where:
+                    made[key] = replace(made[key], where=(*made[key].where, where))
+                continue
+            call = "exp" if complaint.code.startswith("softmax") else ""
+            file, line = place(self.inspection.program, function, complaint.quantity, lines, call)
+            expected = {"residual": 0.0} if "residual" in complaint.measured else {}
+            made[key] = Finding(complaint.code, complaint.severity, (where,), complaint.measured, expected, file, line)
+        return list(made.values())
+
+
+def _inner(unit: Any) -> set[type]:
+    from handgrad.audit.dialects.objects import parts
+
+    return {type(one) for one in parts(unit.thing) if one is not unit.thing}
+
+
+def _trace(inspection: Inspection) -> tuple[dict[Any, list[tuple[int, ...]]], bool]:
+    """(code that one loss and one gradient of the network run, with shapes of the first array given; whether it ran)."""
+    seen: dict[Any, list[tuple[int, ...]]] = {}
+
+    def note(frame: Any, event: str, _: Any) -> None:
+        code = frame.f_code
+        shapes = seen.setdefault(code, [])
+        if len(shapes) < 4:
+            names = code.co_varnames[: code.co_argcount]
+            arrays = (frame.f_locals.get(name) for name in names)
+            shape = next((np.shape(one) for one in arrays if isinstance(one, np.ndarray)), None)
+            if shape and shape not in shapes:
+                shapes.append(shape)
+
+    subject = inspection.reading.subject
+    many = max(subject.classes, 2)
+    x, y = np.random.default_rng(0).random((5, subject.features)), np.arange(5) % many
+    try:
+        saved = subject.snapshot()
+        with _tracing(note):
+            try:
+                subject.loss(x, y)
+                subject.gradient(x, y)
+            finally:
+                subject.restore(saved)
+    except Exception:  # it takes another batch than most
+        return seen, False
+    return seen, True
+
+
+@contextmanager
+def _tracing(note: Callable[[Any, str, Any], None]) -> Iterator[None]:
+    before = sys.gettrace()
+    sys.settrace(note)
+    try:
+        yield
+    finally:
+        sys.settrace(before)

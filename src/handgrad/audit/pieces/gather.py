@@ -1,0 +1,296 @@
+"""Gathering: the layers, function pairs and derivatives that somebody's file holds, made where no instance is there."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects.calling import BACKWARD, FORWARD, method, needed, plain, roles
+from handgrad.audit.dialects.making import made_layer, plain_made
+from handgrad.audit.dialects.objects import is_foreign, is_own, own_classes, own_functions, parts
+from handgrad.audit.dialects.witness import quietly
+from handgrad.audit.pieces.unit import ObjectWorker, PairWorker, Unit
+from handgrad.audit.pruning import MARK
+
+_BACK = re.compile(r"^(.*?)_?(backward|bwd|bprop|backprop|back)((?:_\w+)?)$", re.IGNORECASE)
+_FRONT = ("{0}_forward{1}", "{0}_fwd{1}", "{0}_fprop{1}", "{0}_forward", "{0}forward", "{0}")
+_KNOWN = {"zero": 0.0, "false": False, "true": True, "keep": 0.5, "lr": 2.0**-6}
+_MOST_LAYERS, _MOST_OF_A_KIND, _LARGE = 24, 3, 3_000_000
+
+
+@dataclass(frozen=True)
+class Slope:
+    """An activation function and its derivative.
+
+    Attributes:
+        name: of the activation.
+        f: y = f(z).
+        prime: its derivative, of z or of y; of (dy, kept) where `handed`.
+        handed: it takes the error and hands it down.
+        function: the function of the user's that the derivative is in.
+        value: the function of the user's that f is.
+    """
+
+    name: str
+    f: Callable[..., Any]
+    prime: Callable[..., Any]
+    handed: bool
+    function: Callable[..., Any]
+    value: Callable[..., Any]
+
+
+def spaces(namespace: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The file's names, and those of the user's own modules that it imports."""
+    modules = [vars(one) for one in list(sys.modules.values()) if isinstance(one, ModuleType) and MARK in vars(one)]
+    return [namespace, *(one for one in modules if one is not namespace)]
+
+
+def generators(found: list[Mapping[str, Any]]) -> tuple[Any, ...]:
+    """Random generators at top level."""
+    kinds = (np.random.Generator, np.random.RandomState)
+    return tuple(value for names in found for value in list(names.values()) if isinstance(value, kinds))
+
+
+def objects(found: list[Mapping[str, Any]], more: list[Any]) -> list[Any]:
+    """The user's instances, however deep they lie."""
+    seen: set[int] = set()
+    things: list[Any] = []
+    for names in found:
+        for name, value in list(names.items()):
+            if not name.startswith("__") and not isinstance(value, (ModuleType, type, FunctionType)):
+                things += parts(value, 0, seen)
+    for value in more:
+        things += parts(value, 0, seen)
+    return things
+
+
+def layers(found: list[Mapping[str, Any]], things: list[Any]) -> list[Unit]:
+    """A unit for each kind of layer: instances that there are, and those that can be made."""
+    drawn = generators(found)
+    units: list[Unit] = []
+    count: dict[type, int] = {}
+    seen: set[Any] = set()
+    for thing in sorted(things, key=lambda one: 0 if is_layer(one) else 1):
+        kind = type(thing)
+        if not is_layer(thing) or count.get(kind, 0) >= _MOST_OF_A_KIND or len(units) >= _MOST_LAYERS:
+            continue
+        if (look := _look(thing)) in seen or _size(thing) > _LARGE:
+            continue
+        seen.add(look)
+        count[kind] = count.get(kind, 0) + 1
+        units.append(_unit(thing, drawn))
+    classes = {kind: name for names in found for name, kind in own_classes(names).items()}
+    for kind in classes:
+        if kind not in count and _class_is_layer(kind) and len(units) < _MOST_LAYERS:
+            units += [_unit(thing, drawn) for thing in new(kind)]
+    return units
+
+
+def is_layer(thing: Any) -> bool:
+    """Whether a thing has a way forward for one input, and a way back that does not work out the error itself."""
+    if not is_own(thing):
+        return False
+    forward, backward = method(thing, FORWARD), method(thing, BACKWARD)
+    return forward is not None and backward is not None and _takes_one(forward, backward)
+
+
+def _takes_one(forward: Callable[..., Any], backward: Callable[..., Any]) -> bool:
+    asked = [name for name in needed(forward) or [] if not re.search("train|mode|test", name, re.IGNORECASE)]
+    back = needed(backward) or []
+    labels = any("y" in roles(name)[:1] for name in [*asked[1:], *back])
+    return len(asked) == 1 and 1 <= len(back) <= 3 and not labels
+
+
+def _class_is_layer(kind: type) -> bool:
+    has = [any(callable(getattr(kind, name, None)) for name in names) for names in (FORWARD[:6], BACKWARD[:12])]
+    return all(has) and not inspect.isabstract(kind)
+
+
+def _look(thing: Any) -> Any:
+    """What tells two layers of a class apart: words, switches and functions that they hold, and being square."""
+    told: list[Any] = [type(thing)]
+    for name, value in sorted(vars(thing).items()):
+        if isinstance(value, (bool, str, FunctionType, type)) and not re.search("name", name):
+            told.append((name, value))
+        elif is_own(value):
+            told.append((name, type(value)))
+        elif isinstance(value, np.ndarray) and value.ndim == 2 and min(value.shape) > 1:
+            told.append((name, value.shape[0] == value.shape[1]))
+    return tuple(told)
+
+
+def _size(thing: Any) -> int:
+    return sum(value.size for value in vars(thing).values() if isinstance(value, np.ndarray))
+
+
+def _unit(thing: Any, drawn: tuple[Any, ...]) -> Unit:
+    forward, backward = method(thing, FORWARD), method(thing, BACKWARD)
+    assert forward is not None and backward is not None
+    inner = [one for one in parts(thing) if one is not thing and method(one, FORWARD) and method(one, BACKWARD)]
+    unit = Unit(type(thing).__name__, partial(ObjectWorker, thing), _plain(forward), _plain(backward), thing, drawn)
+    unit.holds = bool(inner)
+    return unit
+
+
+def _plain(function: Any) -> Any:
+    return getattr(function, "__func__", function)
+
+
+def new(kind: type) -> list[Any]:
+    """Instances of a layer's class, in a few sizes; none where it cannot be made."""
+    made = [made_layer(kind, 12, 9), made_layer(kind, 6, 6)]
+    made = [one for one in made if one is not None] or [_guessed(kind)]
+    made = [one for one in made if one is not None] or [plain_made(kind, _KNOWN)]
+    return [one for one in made if one is not None and is_layer(one)]
+
+
+def _guessed(kind: type) -> Any:
+    """An instance whose sizes and settings are guessed by name."""
+    try:
+        filled: dict[str, Any] = {}
+        for p in inspect.signature(kind).parameters.values():
+            if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+                filled[p.name] = _setting(p.name)
+        return quietly(lambda: kind(**filled))
+    except Exception:
+        return None
+
+
+def _setting(name: str) -> Any:
+    low = name.lower()
+    for pattern, value in (
+        ("shape", (6,)), ("kernel|filter_size|pool|ksize|^k$|^f$", 2), ("stride", 1), ("pad", 0), ("eps", 1e-5),
+        ("moment|decay|rho", 0.9), ("drop|rate|prob|^p$|ratio|keep", 0.5), ("slope|alpha|leak", 0.1), ("lr|learn", 2.0**-6),
+        ("channel|filter|depth", 3), ("activ", "relu"), ("heads", 1), ("seed", 0),
+    ):  # fmt: skip
+        if re.search(pattern, low):
+            return value
+    return 6
+
+
+def pairs(found: list[Mapping[str, Any]]) -> Iterator[Unit]:
+    """Function pairs: affine_forward and affine_backward, sigmoid and sigmoid_backward, in the shapes that they take."""
+    drawn = generators(found)
+    functions = {name: f for names in found for name, f in own_functions(names).items()}
+    for name, back in functions.items():
+        match = _BACK.match(name)
+        if not match or len(needed(back) or []) != 2 or not match[1]:
+            continue
+        front = [functions.get(form.format(match[1], match[3])) for form in _FRONT]
+        forward = next((one for one in front if one is not None and one is not back), None)
+        asked = (needed(forward) or []) if forward is not None else []
+        if forward is None or not asked or any("y" in roles(one)[:1] for one in asked[1:]):
+            continue
+        for values, more in _given(asked[1:]):
+            make = partial(PairWorker, forward, back, values, more)
+            yield Unit(name, make, forward, back, None, drawn)
+
+
+def _given(asked: list[str]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """(arrays, options) for the rest of a forward's parameters: weights as rows or as columns, channels."""
+    for w, b in (((6, 4), (4,)), ((4, 6), (4, 1)), ((6, 4), (1, 4)), ((4, 3, 3, 3), (4,))):
+        values: dict[str, Any] = {}
+        more: dict[str, Any] = {}
+        for name in asked:
+            low = plain(name)
+            if "param" in low or "config" in low or "hparameters" in low:
+                more[name] = {"stride": 1, "pad": 1, "pool_height": 2, "pool_width": 2, "f": 2, "eps": 1e-5,
+                              "momentum": 0.9, "p": 0.5, "mode": "train", "G": 1}  # fmt: skip
+                if "pool" in low:
+                    more[name] |= {"stride": 2}
+            elif re.match(r"gamma|beta|scale|shift|gain", low):
+                values[name] = np.ones((6,))
+            elif re.match(r"w|theta|kernel|filter", low):
+                values[name] = np.ones(w)
+            elif re.match(r"b", low):
+                values[name] = np.ones(b)
+            elif re.search(r"drop|keep|^p$|prob|rate", low):
+                more[name] = 0.5
+            elif "activ" in low:
+                more[name] = "relu"
+            elif "eps" in low:
+                more[name] = 1e-5
+            else:
+                return
+        yield values, more
+        if not any(value.ndim > 1 for value in values.values()) and not (values and w == (6, 4)):
+            return
+
+
+_PRIME = re.compile(
+    r"^(?:d_?|grad_|gradient_|deriv_|derivative_(?:of_)?|der_|diff_|delta_|back_)(?P<a>\w+)$|"
+    r"^(?P<b>\w+?)_?(?:prime|derivative|deriv|gradient|grad|der|diff|backward|back|delta|dx|dz|_d|_p|d)$",
+    re.IGNORECASE,
+)
+_FLAG = re.compile(r"deriv|prime|grad|^der$|^d$|diff|back", re.IGNORECASE)
+_METHODS = ("derivative", "prime", "gradient", "grad", "deriv", "df", "d", "backward", "diff", "f_prime", "dfn")
+
+
+def slopes(found: list[Mapping[str, Any]], things: list[Any]) -> Iterator[Slope]:
+    """Activations with their derivatives: functions, methods of one class, or a flag that asks for the derivative."""
+    groups: list[dict[str, Any]] = [dict(own_functions(names)) for names in found]
+    kinds = {type(thing): thing for thing in things}
+    kinds |= {
+        kind: plain_made(kind, {}) for names in found for kind in own_classes(names).values() if kind not in kinds
+    }
+    for kind, thing in kinds.items():
+        own = {}
+        for name in dir(kind):
+            if not name.startswith("__") and inspect.isroutine(held := inspect.getattr_static(kind, name, None)):
+                static = isinstance(held, (staticmethod, classmethod))
+                own[name] = getattr(thing if thing is not None and not static else kind, name, None)
+        groups.append(
+            {k: f for k, f in own.items() if f is not None and not is_foreign(getattr(f, "__module__", "") or "")}
+        )
+        yield from _of_class(kind, thing)
+    seen: set[Any] = set()
+    for group in groups:
+        for slope in _named(group):
+            if (key := (_plain(slope.function), slope.name)) not in seen:
+                seen.add(key)
+                yield slope
+
+
+def _of_class(kind: type, thing: Any) -> Iterator[Slope]:
+    """A class of its own for one activation: f and its derivative are methods."""
+    if thing is None or not is_own(thing):
+        return
+    f = method(thing, ["__call__", "forward", "function", "f", "activate", "call", "compute", "fn", "activation"])
+    for name in _METHODS:
+        prime = getattr(thing, name, None)
+        if callable(f) and callable(prime) and len(needed(f) or []) == 1 and len(needed(prime) or []) == 1:
+            if name == "backward" and is_layer(thing):
+                continue
+            yield Slope(kind.__name__, f, prime, False, _plain(prime), _plain(f))
+            return
+
+
+def _named(group: Mapping[str, Any]) -> Iterator[Slope]:
+    low = {plain(name): f for name, f in group.items()}
+    for name, f in group.items():
+        asked = needed(f) or []
+        match = _PRIME.match(name)
+        base = plain(match["a"] or match["b"]) if match else ""
+        base = base.removesuffix("of").removesuffix("function")
+        value = next(
+            (low[b] for b in (base, base + "function", base + "activation", base + "forward") if b in low), None
+        )
+        if match and value is not None and value is not f and len(needed(value) or []) == 1 and len(asked) in (1, 2):
+            if len(asked) == 1:
+                yield Slope(name, value, f, False, _plain(f), _plain(value))
+            elif "error" in roles(asked[0]) and not re.search("cache", asked[1]):
+                yield Slope(name, value, f, True, _plain(f), _plain(value))
+        elif len(asked) == 1 and isinstance(_plain(f), FunctionType):
+            flags = [
+                p.name for p in inspect.signature(f).parameters.values() if p.default is False and _FLAG.search(p.name)
+            ]
+            if len(flags) == 1:
+                yield Slope(name, f, partial(f, **{flags[0]: True}), False, _plain(f), _plain(f))

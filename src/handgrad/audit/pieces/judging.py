@@ -1,0 +1,168 @@
+"""Judging: one layer of somebody's in every form of batch that it takes; right in one of them is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from handgrad.audit.pieces import linears, moods, norms, softmaxes
+from handgrad.audit.pieces.bends import bend_of, mistaken
+from handgrad.audit.pieces.complaint import Complaint
+from handgrad.audit.pieces.linears import factor
+from handgrad.audit.pieces.places import ran_lines
+from handgrad.audit.pieces.trial import WRONG, Trial, like, trials
+from handgrad.audit.pieces.unit import Unit
+from handgrad.core.arrays import Array
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one layer.
+
+    Attributes:
+        kind: what it is by its numbers: "linear", "softmax", "norm", "dropout", an activation's name, or "".
+        rows: whether it ran with samples as rows.
+        complaints: what is wrong with it.
+        lines: of its backward, those that ran.
+    """
+
+    kind: str
+    rows: bool
+    complaints: tuple[Complaint, ...]
+    lines: frozenset[int] = frozenset()
+
+
+def judge(unit: Unit, shapes: list[tuple[int, ...]]) -> Verdict | None:
+    """The layer in the form in which least is wrong; None where it runs in none."""
+    best = _best(trials(unit, shapes))
+    unsummed = best is not None and not shapes and any(c.code == "bias-not-summed" for c in best.complaints)
+    if best is None or unsummed:  # it takes one sample a call
+        best = _best(trials(unit, [], single=True)) or best
+    return best
+
+
+def _best(found: Iterator[Trial]) -> Verdict | None:
+    best: Verdict | None = None
+    for trial in found:
+        verdict = _judged(trial)
+        if not verdict.complaints and _stale(trial):
+            verdict = replace(verdict, complaints=(Complaint("stale-cache", function=trial.unit.forward),))
+        if verdict.complaints:
+            verdict = replace(verdict, lines=_lines(trial))
+        if best is None or _weight(verdict) < _weight(best):
+            best = verdict
+        if not _weight(best):
+            break
+    return best
+
+
+def _stale(trial: Trial) -> bool:
+    """Whether an earlier batch spoils the gradients of a later one."""
+    if not trial.right():
+        return False
+    one = trial.unit.worker()
+    try:
+        one.forward(np.roll(trial.x, 1) if trial.x.dtype.kind != "f" else 0.7 * trial.x + 0.4)
+        y = one.forward(trial.x.copy())
+        dx, _ = one.backward(trial.x, trial.dy.copy(), (), 0.0)
+    except Exception:  # it wants its backward between two forwards
+        return False
+    return like(y, trial.ran.y) and trial.ran.dx is not None and not like(dx, trial.ran.dx, 1e-3)
+
+
+def _lines(trial: Trial) -> frozenset[int]:
+    """The lines of backward that run."""
+    return ran_lines(lambda: trial.unit.run(trial.x, trial.dy), trial.unit.backward)
+
+
+def _weight(verdict: Verdict) -> int:
+    return sum(1 for c in verdict.complaints if c.quantity)
+
+
+def _judged(trial: Trial) -> Verdict:
+    x, y = trial.x, trial.ran.y
+    rows = x.ndim == 2 and len(x) == len(y)
+    if not trial.unit.point and x.shape == y.shape and x.dtype.kind == "f":
+        mask = moods.mask_of(trial)
+        if mask is not None:
+            return Verdict("dropout", rows, tuple(moods.judged_dropout(trial, mask)))
+        axis = softmaxes.axis_of(x, y)
+        if axis is not None:
+            kind = "softmax" if axis[0] in (None, x.ndim - 1) else "softmax over the rows"
+            return Verdict(kind, rows, tuple(softmaxes.judged(trial, axis[0])))
+        bend = bend_of(x, y)
+        if bend is not None and trial.ran.dx is not None:
+            found = () if trial.distance("dx") <= 1e-6 else tuple(_bent(trial, bend))
+            return Verdict(bend.name, rows, found)
+    how = linears.linear_of(trial)
+    if how is not None:
+        return Verdict("linear", not how.columns, tuple(linears.judged(trial, how)))
+    norm = norms.norm_of(trial)
+    if norm is not None:
+        found = (*norms.judged(trial, norm), *_quiet(moods.judged_running(trial, norm)))
+        return Verdict("norm", rows, found)
+    return Verdict("", rows, tuple(_unknown(trial)))
+
+
+def _quiet(complaints: Iterator[Complaint]) -> Iterator[Complaint]:
+    try:
+        yield from complaints
+    except Exception:  # its test mode is somebody else's code, too
+        return
+
+
+def _bent(trial: Trial, bend: object) -> Iterator[Complaint]:
+    dx, dy = trial.ran.dx, trial.dy
+    assert dx is not None
+    found = list(mistaken(bend, trial.x, dx / dy))  # type: ignore[arg-type]
+    told = {"residual": trial.distance("dx")}
+    if not found and like(dx, dy * (dy > 0)):
+        found = [Complaint("mask-of-error", measured=told)]
+    if not found and not dx.any():
+        found = [Complaint("layer-gradient-missing", measured={"factor": 0.0})]
+    if not found and trial.distance("dx") > WRONG:
+        true = trial.numeric("dx")
+        k = None if true is None else factor(dx, true)
+        if k is not None:
+            code = "layer-gradient-scaled" if k > 0 else "layer-gradient-sign"
+            found = [Complaint(code, measured={"factor": k, "rows": len(dy)})]
+        elif trial.scales("dx"):
+            found = [Complaint("layer-gradient-wrong", measured=told)]
+    yield from found
+
+
+def _unknown(trial: Trial) -> Iterator[Complaint]:
+    """A layer that is nothing known: its numeric derivative alone says what is wrong, and little more."""
+    wrong = trial.wrong()
+    if not wrong:
+        return
+    if trial.x.shape == trial.ran.y.shape and "dx" in wrong and trial.ran.dx is not None:
+        true = trial.numeric("dx")
+        if like(trial.ran.dx + trial.dy, true, 1e-5):
+            yield Complaint("skip-gradient-missing", "dx", {"residual": trial.distance("dx")})
+            return
+    for name in wrong:
+        gradient = trial.gradients[name]
+        told = {"residual": min(trial.distance(name), 1.0)}
+        if gradient.shape != trial.at(name).shape:
+            if gradient.size == 1:
+                yield Complaint("layer-gradient-misshapen", name, told)
+            continue
+        true = trial.numeric(name)
+        k = _factor(gradient, true)
+        if not gradient.any():
+            yield Complaint("layer-gradient-missing", name, {"factor": 0.0})
+        elif k is not None:
+            code = "layer-gradient-scaled" if k > 0 else "layer-gradient-sign"
+            yield Complaint(code, name, {"factor": k, "rows": len(trial.x)}, convention="scale" if name != "dx" else "")
+        elif trial.scales(name):
+            yield Complaint("layer-gradient-wrong", name, told)
+
+
+def _factor(gradient: Array, true: Array | None) -> float | None:
+    if true is None or not np.any(true):
+        return None
+    k = float(np.vdot(gradient, true) / np.vdot(true, true))
+    return k if k and like(gradient, k * true, 1e-5) else None

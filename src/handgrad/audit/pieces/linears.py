@@ -1,0 +1,152 @@
+"""Linears: layers that compute x @ W + b, however they lie, and what their gradients are instead of the right ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from handgrad.audit.pieces.complaint import Complaint
+from handgrad.audit.pieces.trial import Trial, like
+from handgrad.core.arrays import Array
+
+
+@dataclass(frozen=True)
+class Linear:
+    """How a layer lies.
+
+    Attributes:
+        weight: the name of its matrix.
+        bias: of its bias; None without one.
+        transposed: the matrix is (outputs, inputs).
+        columns: samples are columns.
+    """
+
+    weight: str
+    bias: str | None
+    transposed: bool
+    columns: bool
+
+
+def linear_of(trial: Trial) -> Linear | None:
+    """How the layer lies, if it is one; None where its output is something else than x @ W + b."""
+    point, x, y = trial.unit.point, trial.x, trial.ran.y
+    weights = [name for name, value in point.items() if value.ndim == 2 and min(value.shape) > 1]
+    if len(weights) != 1 or len(point) > 2 or x.ndim != 2 or x.dtype.kind != "f":
+        return None
+    bias = next((name for name in point if name not in weights), None)
+    for columns in (False, True):
+        for transposed in (False, True):
+            w = point[weights[0]].T if transposed else point[weights[0]]
+            rows, out = (x.T, y.T) if columns else (x, y)
+            if rows.shape[1] != w.shape[0] or out.shape != (len(rows), w.shape[1]):
+                continue
+            if bias is not None and point[bias].size != w.shape[1]:
+                continue
+            shift = 0.0 if bias is None else point[bias].reshape(-1)
+            if like(out, rows @ w + shift, 1e-9):
+                return Linear(weights[0], bias, transposed, columns)
+    return None
+
+
+def judged(trial: Trial, how: Linear) -> Iterator[Complaint]:
+    """What is wrong with each gradient of a linear layer."""
+    x, dy = (trial.x.T, trial.dy.T) if how.columns else (trial.x, trial.dy)
+    kept = trial.unit.point[how.weight]
+    w = kept.T if how.transposed else kept
+    dw, db = x.T @ dy, dy.sum(axis=0)
+    true = {"dx": dy @ w.T, how.weight: dw} | ({how.bias: db} if how.bias else {})
+    given = dict(trial.gradients)
+    if how.columns and "dx" in given:
+        given["dx"] = given["dx"].T
+    if how.transposed and given.get(how.weight) is not None:
+        given[how.weight] = given[how.weight].T
+    rows = len(x)
+    factors: dict[str, float] = {}
+    for name, gradient in given.items():
+        flat = gradient.reshape(-1) if name == how.bias and gradient.size == db.size else gradient
+        found = factor(flat, true[name])
+        if found is None:
+            yield from _shaped(trial, how, name, flat, true[name], dy, x, w)
+        else:
+            factors[name] = found
+    yield from _factors(how, factors, rows)
+
+
+def factor(gradient: Array, true: Array) -> float | None:
+    """k if the gradient is k times the true one; None where it is something else."""
+    if gradient.shape != true.shape or not np.isfinite(gradient).all():
+        return None
+    k = float(np.vdot(gradient, true) / np.vdot(true, true))
+    return k if float(np.linalg.norm(gradient - k * true)) <= 1e-6 * float(np.linalg.norm(true)) else None
+
+
+def _shaped(
+    trial: Trial, how: Linear, name: str, gradient: Array, true: Array, dy: Array, x: Array, w: Array
+) -> Iterator[Complaint]:
+    """A gradient that is no multiple of the true one."""
+    told = {"residual": _residual(gradient, true)}
+    if name == "dx":
+        gentle = trial.unit.run(trial.x, trial.dy, 2.0**-30).dx
+        gentle = gentle.T if how.columns and gentle is not None else gentle
+        if like(gentle, true, 1e-5):
+            yield Complaint("updated-too-early", "dx", told)
+        elif w.shape[0] == w.shape[1] and factor(gradient, dy @ w) is not None:
+            yield Complaint("weights-not-transposed", "dx", told)
+        elif w.shape[0] == w.shape[1] and like(gradient, dy):
+            yield Complaint("layer-gradient-missing", "dx", told)
+        elif trial.scales("dx"):
+            yield Complaint("layer-gradient-wrong", "dx", told)
+    elif name == how.bias:
+        if (
+            gradient.size == 1
+            and true.size > 1
+            and any(
+                np.isclose(float(gradient.reshape(-1)[0]), value) for value in (dy.sum(), dy.mean(), dy.sum() / len(dy))
+            )
+        ):
+            yield Complaint("bias-summed-over-everything", name, told)
+        elif gradient.shape == true.shape and any(factor(gradient, row) is not None for row in dy):
+            yield Complaint("bias-not-summed", name, told)
+        elif gradient.shape == dy.shape or gradient.shape == dy.T.shape:
+            yield Complaint("bias-not-summed", name, told)
+        elif gradient.shape == true.shape and trial.scales(name):
+            yield Complaint("layer-gradient-wrong", name, told)
+    elif gradient.shape == true.shape and trial.scales(name):
+        square = true.shape[0] == true.shape[1]
+        code = (
+            "weight-gradient-transposed" if square and factor(gradient, true.T) is not None else "layer-gradient-wrong"
+        )
+        yield Complaint(code, name, told)
+
+
+def _factors(how: Linear, factors: dict[str, float], rows: int) -> Iterator[Complaint]:
+    """What the factors of a layer's gradients say: dx has to be 1, the parameters alike."""
+    for name, k in factors.items():
+        if k == 0 or abs(k) < 1e-12:
+            yield Complaint("layer-gradient-missing", name, {"factor": 0.0})
+    own = {name: k for name, k in factors.items() if name != "dx" and abs(k) > 1e-12}
+    dx = factors.get("dx", 1.0)
+    if not np.isclose(dx, 1.0, rtol=1e-6) and abs(dx) > 1e-12:
+        code = "layer-gradient-sign" if dx < 0 else "layer-gradient-scaled"
+        every = bool(own) and all(np.isclose(k, dx) for k in own.values())
+        yield Complaint(code, "dx", {"factor": dx, "rows": rows}, convention="scale" if every else "")
+    if len(own) == 2 and not np.isclose(own[how.weight], own[how.bias or ""], rtol=1e-6):
+        usual = np.isclose(own[how.weight], 1.0) or np.isclose(own[how.weight] * rows, 1.0)
+        odd = how.bias if usual or not np.isclose(own[how.bias or ""], 1.0) else how.weight
+        k = own[odd or ""] / own[how.weight if odd == how.bias else how.bias or ""]
+        code = "layer-gradient-sign" if k < 0 else "layer-gradient-scaled"
+        yield Complaint(code, odd or "", {"factor": k, "rows": rows})
+    elif own and not np.isclose(k := next(iter(own.values())), 1.0, rtol=1e-6):
+        if k < 0:
+            yield Complaint("layer-gradient-sign", how.weight, {"factor": k, "rows": rows}, convention="scale")
+        elif np.isclose(k * rows, 1.0, rtol=1e-6):
+            yield Complaint("averaged-twice", how.weight, {"factor": k, "rows": rows}, convention="scale")
+
+
+def _residual(gradient: Array, true: Array) -> float:
+    if gradient.shape != true.shape:
+        return 1.0
+    size = max(float(np.linalg.norm(gradient)), float(np.linalg.norm(true)))
+    return float(np.linalg.norm(gradient - true)) / size

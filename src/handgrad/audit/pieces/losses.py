@@ -1,0 +1,263 @@
+"""Losses: a value beside its gradient, in every form of prediction and labels that somebody's loss takes."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects.calling import needed, roles
+from handgrad.audit.dialects.cast import losses
+from handgrad.audit.dialects.chain import DOWN, attribute
+from handgrad.audit.dialects.making import plain_made
+from handgrad.audit.dialects.objects import own_classes, to_float64
+from handgrad.audit.pieces.complaint import Complaint
+from handgrad.audit.pieces.softmaxes import softmax
+from handgrad.audit.pieces.trial import like
+from handgrad.core.arrays import Array
+
+ROWS, CLASSES = 5, 4
+_LABELS = np.array([3, 0, 2, 1, 3])
+
+
+@dataclass(frozen=True)
+class LossUnit:
+    """A loss that can be tried.
+
+    Attributes:
+        name: for people.
+        value: the function of the user's for the value.
+        slope: the one for the gradient; None where value gives both.
+        thing: the object that both are of.
+    """
+
+    name: str
+    value: Callable[..., Any]
+    slope: Callable[..., Any] | None
+    thing: Any = None
+
+    def run(self, prediction: Array, target: Array) -> tuple[float, Array | None]:
+        """(value, gradient) of a copy."""
+        value, slope, thing = self.value, self.slope, self.thing
+        if thing is not None:
+            thing = copy.deepcopy(thing)
+            to_float64(thing)
+            value = getattr(thing, value.__name__)
+            slope = None if slope is None else getattr(thing, slope.__name__)
+        found = value(**_both(value, prediction.copy(), target.copy()))
+        gradient = None
+        if isinstance(found, tuple):
+            gradient = next((one for one in found if isinstance(one, np.ndarray) and one.ndim), None)
+            found = next(one for one in found if np.ndim(one) == 0)
+        if np.ndim(found) > 0:
+            found = np.sum(found)
+        if slope is not None:
+            given = slope(**_down(slope, prediction.copy(), target.copy()))
+            given = attribute(thing, DOWN) if given is None else given
+            given = given[0] if isinstance(given, tuple) else given
+            gradient = given if isinstance(given, np.ndarray) else None
+        return float(found), gradient
+
+
+def _both(function: Callable[..., Any], prediction: Array, target: Array) -> dict[str, Any]:
+    """Prediction and target by name; in this order where the names do not tell."""
+    asked = needed(function) or []
+    if len(asked) != 2:
+        raise TypeError(function)
+    turned = _is_target(asked[0]) and not _is_target(asked[1])
+    return dict(zip(asked, (target, prediction) if turned else (prediction, target), strict=True))
+
+
+def _is_target(name: str) -> bool:
+    found = roles(name)
+    return name in ("t", "y_true", "target") or bool(found) and found[0] == "y"
+
+
+def _down(function: Callable[..., Any], prediction: Array, target: Array) -> dict[str, Any]:
+    asked = needed(function) or []
+    if len(asked) == 2:
+        return _both(function, prediction, target)
+    if len(asked) == 1:
+        return {asked[0]: 1.0}
+    if asked:
+        raise TypeError(function)
+    return {}
+
+
+def loss_units(namespace: Mapping[str, Any], things: list[Any]) -> Iterator[LossUnit]:
+    """The losses of a file that have a gradient: with a derivative beside them, or given together with it."""
+    seen: set[Any] = set()
+    named = dict(namespace) | {f"part {i}": thing for i, thing in enumerate(things)}
+    have = {type(thing) for thing in things}
+    named |= {f"new {name}": plain_made(kind, {}) for name, kind in own_classes(namespace).items() if kind not in have}
+    for loss in losses(named, None):
+        slope = loss.slope
+        if loss.thing is not None and slope is None:
+            continue
+        both = slope is None and isinstance(loss.value, FunctionType) and "return" in _source(loss.value)
+        key = (_plain(loss.value), _plain(slope))
+        if key in seen or (slope is None and not both):
+            continue
+        seen.add(key)
+        thing = loss.thing
+        if thing is None and inspect.ismethod(loss.value):
+            continue
+        yield LossUnit(type(thing).__name__ if thing is not None else loss.name, loss.value, slope, thing)
+
+
+def _source(function: Any) -> str:
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return ""
+
+
+def _plain(function: Any) -> Any:
+    return getattr(function, "__func__", function)
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of a batch: what the prediction is, and how labels lie."""
+
+    scores: bool
+    prediction: Array
+    target: Array
+    hot: Array  # labels in the shape of the prediction
+    axis: int = -1  # along which the classes lie
+
+
+def forms() -> Iterator[Form]:
+    """Probabilities first, then scores; one-hot, whole numbers, columns, single outputs."""
+    rng = np.random.default_rng(21)
+    z = rng.standard_normal((ROWS, CLASSES))
+    hot = np.eye(CLASSES)[_LABELS]
+    one = rng.standard_normal((ROWS, 1))
+    bit = (_LABELS % 2).reshape(-1, 1).astype(np.float64)
+    for scores in (False, True):
+        p = z if scores else softmax(z, 1)
+        q = one if scores else 1 / (1 + np.exp(-one))
+        yield Form(scores, p, hot, hot)
+        yield Form(scores, p, _LABELS, hot)
+        yield Form(scores, np.ascontiguousarray(p.T), np.ascontiguousarray(hot.T), np.ascontiguousarray(hot.T), 0)
+        yield Form(scores, q, bit, bit)
+        yield Form(scores, q.reshape(-1), bit.reshape(-1), bit.reshape(-1))
+        yield Form(scores, p[0], hot[0], hot[0])
+
+
+@dataclass(frozen=True)
+class LossVerdict:
+    """What became of one loss.
+
+    Attributes:
+        right: it is its value's gradient, but for a factor.
+        fused: it is prediction minus labels, which another piece may make right.
+        factor: the factor, where it is right but for one.
+        rows: of the batch that it was tried on.
+        complaint: what it is instead.
+    """
+
+    right: bool
+    fused: bool = False
+    factor: float = 1.0
+    rows: int = ROWS
+    complaint: Complaint | None = None
+
+
+def judge(unit: LossUnit) -> LossVerdict | None:
+    """The loss in the form in which it is least wrong; None where it runs in none."""
+    wrong: list[LossVerdict] = []
+    for form in forms():
+        try:
+            found = _judged(unit, form)
+        except Exception:  # it takes another form
+            continue
+        if found is not None and found.right:
+            return found
+        wrong += [found] if found is not None else []
+    fused = any(one.fused for one in wrong)
+    named = [one for one in wrong if one.complaint is not None and one.complaint.code != "loss-gradient-wrong"]
+    return replace((named or wrong)[0], fused=fused) if wrong else None
+
+
+def _judged(unit: LossUnit, form: Form) -> LossVerdict | None:
+    value, gradient = unit.run(form.prediction, form.target)
+    if gradient is None or gradient.shape != form.prediction.shape or not np.isfinite(value):
+        return None
+    if not np.isfinite(gradient).all():
+        return None
+    true = _numeric(unit, form)
+    size = float(np.vdot(true, true))
+    if not size or not np.isfinite(size):
+        return None
+    k = float(np.vdot(gradient, true)) / size
+    if k > 0 and like(gradient, k * true, 1e-3):
+        return LossVerdict(True, factor=k, rows=len(form.prediction))
+    difference = form.prediction - form.hot
+    fused = [difference] if not form.scores else []
+    p = form.prediction
+    fused += [difference * p * (1 - p), difference * (1 - p * p)]
+    if any(_positive(gradient, one) for one in fused):
+        return LossVerdict(False, fused=True, rows=len(p), complaint=_named(unit, form, gradient, true, value))
+    return LossVerdict(False, rows=len(p), complaint=_named(unit, form, gradient, true, value))
+
+
+def _positive(gradient: Array, other: Array) -> bool:
+    size = float(np.vdot(other, other))
+    k = float(np.vdot(gradient, other)) / size if size else 0.0
+    return k > 0 and like(gradient, k * other, 1e-3)
+
+
+def _numeric(unit: LossUnit, form: Form) -> Array:
+    found = np.zeros(form.prediction.shape)
+    for i in np.ndindex(found.shape):
+        step = np.zeros(found.shape)
+        step[i] = 1e-5
+        up, down = (unit.run(form.prediction + one, form.target)[0] for one in (step, -step))
+        found[i] = (up - down) / 2e-5
+    return found
+
+
+def _named(unit: LossUnit, form: Form, gradient: Array, true: Array, value: float) -> Complaint:
+    """What a gradient is that is not its value's."""
+    p, t = form.prediction, form.hot
+    told: dict[str, Any] = {
+        "residual": float(np.linalg.norm(gradient - true) / max(np.linalg.norm(gradient), np.linalg.norm(true)))
+    }
+    where = unit.slope or unit.value
+    if _positive(gradient, -true):
+        return Complaint("loss-gradient-sign", "dx", told, convention="scale", function=where)
+    if not gradient.any():
+        return Complaint("loss-gradient-missing", "dx", told, function=where)
+    scores = bool(np.isclose(unit.run(p + 0.75, form.target)[0], value, rtol=1e-9))  # only differences count
+    inner = softmax(p, form.axis) if scores else p
+    d = inner - t
+    clipped = np.clip(p, 1e-12, 1 - 1e-12)
+    tried: list[tuple[str, str, Array]] = [
+        ("softmax-as-sigmoid", "", d * inner * (1 - inner) if scores else 0 * d),
+        ("gradient-of-squared-error", "", _through(inner, d, form.axis) if scores else 0 * d),
+        ("gradient-of-another-loss", "squared error", p - t),
+        ("gradient-of-another-loss", "absolute error", np.sign(p - t)),
+        ("gradient-of-another-loss", "binary cross-entropy", (p - t) / (clipped * (1 - clipped))),
+        ("gradient-of-another-loss", "cross-entropy of probabilities", -t / clipped),
+        ("gradient-of-another-loss", "cross-entropy of scores", softmax(p, form.axis) - t),
+        ("gradient-of-another-loss", "squared error, squared once more", (p - t) ** 2),
+        ("loss-labels-missing", "", inner),
+        ("loss-gradient-value", "", t * np.log(np.abs(clipped))),
+        ("loss-gradient-value", "", -t * np.log(np.abs(clipped))),
+    ]
+    for code, other, wrong in tried:
+        if _positive(gradient, wrong) or (code == "gradient-of-another-loss" and _positive(gradient, -wrong)):
+            pairing = "pairing" if other == "squared error" else ""
+            return Complaint(code, "dx", told | ({"other": other} if other else {}), convention=pairing, function=where)
+    return Complaint("loss-gradient-wrong", "dx", told, function=where)
+
+
+def _through(p: Array, d: Array, axis: int) -> Array:
+    """d through the softmax's Jacobian."""
+    return p * (d - (d * p).sum(axis=axis, keepdims=True))  # type: ignore[no-any-return]

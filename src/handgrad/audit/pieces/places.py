@@ -1,0 +1,148 @@
+"""Places: the line at which somebody's backward computes one gradient, as far as its text gives it away."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+from handgrad.audit.dialects.calling import plain
+from handgrad.audit.dialects.chain import DOWN
+from handgrad.audit.source import Program
+
+
+def place(
+    program: Program, function: Any, quantity: str, ran: frozenset[int] = frozenset(), call: str = ""
+) -> tuple[str, int | None]:
+    """(file, line) of a gradient within a function; its first line where the text does not tell.
+
+    Args:
+        program: the audited file.
+        function: somebody's backward.
+        quantity: "dx", a parameter's name, or "" for the function as a whole.
+        ran: the lines that ran, where that is known.
+        call: for the function as a whole, what is called on the line that is looked for.
+    """
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None:
+        return program.filename, None
+    line = _line(function, quantity, ran, call) or code.co_firstlineno
+    if code.co_filename == program.filename:
+        file, line, _ = program.place(line)
+        return file, line
+    return code.co_filename, line
+
+
+def _tree(function: Any) -> tuple[ast.AST, int] | None:
+    """(the function's tree, the line that its own line 1 is)."""
+    try:
+        lines, first = inspect.getsourcelines(getattr(function, "__func__", function))
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    node = next((n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.Lambda))), None)
+    return None if node is None else (node, first)
+
+
+def ran_lines(action: Callable[[], Any], function: Any) -> frozenset[int]:
+    """Which lines of a function run in an action."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    seen: set[int] = set()
+
+    def note(frame: Any, event: str, _: Any) -> Any:
+        if frame.f_code is not code:
+            return None
+        if event == "line":
+            seen.add(frame.f_lineno)
+        return note
+
+    before = sys.gettrace()
+    sys.settrace(note)
+    try:
+        action()
+    except Exception:  # it need not run to the end
+        pass
+    finally:
+        sys.settrace(before)
+    return frozenset(seen)
+
+
+def _line(function: Any, quantity: str, ran: frozenset[int], call: str) -> int | None:
+    found = _tree(function)
+    if found is None:
+        return None
+    node, first = found
+    alive = {line - first + 1 for line in ran}
+    if quantity:
+        lines = _by_input(node, alive) if quantity == "dx" else _by_parameter(node, quantity)
+    else:
+        lines = [n.lineno for n in ast.walk(node) if isinstance(n, ast.Call) and call and _called(n) == call]
+    lines = [line for line in lines if line in alive] or lines
+    return first + lines[-1] - 1 if lines else None
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def _by_input(node: ast.AST, alive: set[int]) -> list[int]:
+    """Lines that make what is returned, or kept as the gradient by the input."""
+    returns = [n for n in ast.walk(node) if isinstance(n, ast.Return) and n.value is not None]
+    returns = [n for n in returns if set(range(n.lineno, (n.end_lineno or n.lineno) + 1)) & alive] or returns
+    if isinstance(node, ast.Lambda):
+        return [node.lineno]
+    if returns:
+        value = returns[-1].value
+        if isinstance(value, ast.Tuple) and value.elts:
+            named = [one for one in value.elts if re.match(r"d|grad", _written(one))]
+            value = named[0] if named else value.elts[0]
+        name = _written(value) if isinstance(value, (ast.Name, ast.Attribute)) else ""
+        made = _assigned(node, name) if name else []
+        return made or [returns[-1].lineno]
+    return [line for name in DOWN for line in _assigned(node, f"self.{name}")]
+
+
+def _by_parameter(node: ast.AST, quantity: str) -> list[int]:
+    """Lines that make a parameter's gradient, by its name."""
+    item = re.search(r"\['(\w+)'\]$", quantity)
+    key = plain(item[1] if item else quantity.rpartition(".")[2])
+    stem = key.rstrip("0123456789")
+    names = {f"d{key}", f"grad{key}", f"{key}grad", f"d{stem}", f"{key}gradient", f"grad{stem}", f"{key}error",
+             f"d{stem[:1]}", f"{key}d", f"{stem}sgradient", f"{stem}sgrad", f"dl{key}", f"dldb{key}"}  # fmt: skip
+    lines = [line for written, line in _targets(node) if plain(written.rpartition(".")[2]) in names]
+    return lines or [line for written, line in _targets(node) if plain(written.rpartition(".")[2]) == key]
+
+
+def _assigned(node: ast.AST, name: str) -> list[int]:
+    return [line for written, line in _targets(node) if written == name]
+
+
+def _targets(node: ast.AST) -> list[tuple[str, int]]:
+    """(what is assigned, line), in order; dW[...] and grads['W'] count by their names."""
+    found: list[tuple[str, int]] = []
+    for n in ast.walk(node):
+        if isinstance(n, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
+            targets = n.targets if isinstance(n, ast.Assign) else [n.target]
+            for target in targets:
+                each = target.elts if isinstance(target, ast.Tuple) else [target]
+                values = n.value.elts if isinstance(n.value, ast.Tuple) and len(each) > 1 else [n.value] * len(each)
+                found += [(_written(one), (v or n).lineno) for one, v in zip(each, values, strict=False)]
+    return sorted(((name, line) for name, line in found if name), key=lambda pair: pair[1])
+
+
+def _written(node: ast.AST | None) -> str:
+    """`dx`, `self.dinputs`, and for an item its own key or the name of what holds it."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=value, attr=name):
+            return f"{_written(value)}.{name}"
+        case ast.Subscript(value=value, slice=ast.Constant(value=str() as key)):
+            return f"{_written(value)}.{key}" if _written(value) else key
+        case ast.Subscript(value=value):
+            return _written(value)
+    return ""

@@ -1,0 +1,55 @@
+"""Layers and losses alone: the right ones, in many styles, give no finding; planted mistakes have name and line."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handgrad.audit.diagnose import Diagnosis
+from handgrad.audit.dialects import Reading
+from handgrad.audit.findings import Finding, codes
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.layers import check
+from handgrad.audit.source import read_program
+from handgrad.audit.subject import Subject
+
+DATA = Path(__file__).parent / "layers_alone"
+CLEAN: dict[str, str] = {k: v["code"] for k, v in tomllib.loads((DATA / "clean.toml").read_text()).items()}
+WRONG: list[dict[str, Any]] = tomllib.loads((DATA / "wrong.toml").read_text())["case"]
+HEAD = "import numpy as np\n"
+
+
+def found(path: Path, text: str, *said: Finding) -> list[Finding]:
+    """What is found in a file of layers whose network nobody knows, or is said to be wrong in a certain way."""
+    path.write_text(HEAD + text)
+    program = read_program(path)
+    subject = Subject(lambda: {}, lambda x, y: 0.0, None, lambda x, y: {}, 4, 3)
+    reading = Reading(subject, "glue", {}, {})
+    diagnosis = Diagnosis(None, 0, (Finding("network-unknown", "warning", ()), *said), 0.0)
+    return check(Inspection(program, program.execute().namespace, reading, diagnosis))
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_right_layers_give_no_finding(name: str, tmp_path: Path) -> None:
+    assert found(tmp_path / "net.py", CLEAN[name]) == []
+
+
+@pytest.mark.parametrize("case", WRONG, ids=lambda case: f"{case['of']}-{case['code']}")
+def test_planted_mistakes_have_name_and_line(case: dict[str, Any], tmp_path: Path) -> None:
+    text = CLEAN[case["of"]]
+    for old, new in case["edits"]:
+        assert old in text, f"{case['of']} has no {old!r}"
+        text = text.replace(old, new)
+    said = [Finding(code, "error", ()) for code in case.get("said", [])]
+    findings = found(tmp_path / "net.py", text, *said)
+    assert [finding.code for finding in findings] == [case["code"]]
+    finding = findings[0]
+    assert finding.severity == case.get("severity", "error")
+    mark = case["line"] if "line" in case else case["edits"][-1][1]
+    lines = [i for i, line in enumerate((HEAD + text).splitlines(), 1) if mark.strip().splitlines()[0] in line]
+    assert finding.line in lines, (finding.line, lines)
+    assert finding.code in codes()
+    assert finding.cause("en") and finding.cause("ko") and finding.remedy("en") and finding.remedy("ko")
