@@ -70,6 +70,7 @@ class Bench:
         self.momentum = {n for f in inspection.diagnosis.findings if f.code == "momentum" for n in f.where}
         self.rng = np.random.default_rng(seed)
         self.saved = self.subject.snapshot()
+        self.beside: Mapping[str, Fit] = {}
 
     def __enter__(self) -> Bench:
         self.subject.restore(random_point(self.subject, self.rng))
@@ -77,6 +78,13 @@ class Bench:
         self.kept = Kept(self.inspection, self.live.functions)
         self.truths = [self._truth(rows) for rows in ROWS]
         self.loss = self._loss()
+        errors = [f for f in self.inspection.diagnosis.findings if f.severity == "error"]
+        spoilt = {name for one in errors for name in one.where}
+        self.usual = [{1.0} for _ in ROWS]
+        for i in range(len(ROWS)):
+            self.score(i)
+            healthy = {f.factor for n, f in self.beside.items() if n not in spoilt and f.exact and f.factor > 0}
+            self.usual[i] |= healthy
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -123,7 +131,8 @@ class Bench:
                     return None
                 beside = fits(truth.along(gradient), truth.values, truth.exact)
                 carried = {n for n, c in carry.items() if c > 1e-6 and not (n in self.momentum and c < 1 - 1e-6)}
-                score = self._score(beside, carried)
+                self.beside = beside
+                score = self._score(beside, carried, self.usual[batch])
                 if score.right and batch == 0:
                     self.subject.restore(self.point)
                     if abs(self._loss() - self.loss) > _SAME * abs(self.loss):
@@ -134,18 +143,20 @@ class Bench:
         finally:
             self.kept.put_back()
 
-    def _score(self, beside: Mapping[str, Fit], carried: set[str]) -> Score:
+    def _score(self, beside: Mapping[str, Fit], carried: set[str], usual: set[float]) -> Score:
         exact = {n: f for n, f in beside.items() if f.exact and n not in carried}
         names = frozenset(beside)
-        ones = frozenset(n for n, f in exact.items() if abs(f.factor - 1) < 1e-4 or not f.factor and not f.residual
-                         and self._is_zero(n))  # fmt: skip
-        if ones == names:
-            return Score(ones, frozenset(), True)
+        zeros = frozenset(n for n, f in exact.items() if not f.factor and self._is_zero(n))
+        best = zeros
+        for factor in usual:
+            like = zeros | {n for n, f in exact.items() if abs(f.factor - factor) < 1e-4 * factor}
+            best = max(best, like, key=len)
+        if best == names:
+            return Score(best, frozenset(), True)
         for factor in {round(f.factor, 9) for f in exact.values() if f.factor > 0}:
-            like = frozenset(n for n, f in exact.items() if abs(f.factor - factor) < 1e-4 * factor)
-            if like == names:
-                return Score(like, frozenset(), False)
-        return Score(ones, names - ones, True)
+            if names == zeros | {n for n, f in exact.items() if abs(f.factor - factor) < 1e-4 * factor}:
+                return Score(names, frozenset(), False)
+        return Score(best, names - best, True)
 
     def _is_zero(self, name: str) -> bool:
         return not any(truth.values[name].any() for truth in self.truths)

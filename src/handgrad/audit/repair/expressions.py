@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from difflib import SequenceMatcher
+from itertools import combinations
 
 from handgrad.audit.repair.edits import Change, Edit
-from handgrad.audit.repair.places import Place, joined
+from handgrad.audit.repair.places import Place, bracketed, joined
 
 _PRODUCTS = ("dot", "matmul")
 _UNWRAPPED = ("reshape", "copy", "array", "asarray", "len", "range", "zip", "enumerate", "reversed", "float", "int")
@@ -64,6 +66,14 @@ def _is_share(node: ast.expr) -> bool:
 
 def factors(place: Place) -> Iterator[Edit]:
     """One factor or one addend less; a part of an expression for the whole."""
+    for whole, parts in place.products:
+        if len(parts) > 2:
+            for left_out in combinations(range(len(parts)), len(parts) - 2):
+                kept = [bracketed(place, one) for i, one in enumerate(parts) if i not in left_out]
+                yield place.replace(whole, " * ".join(kept), "drop-factor", 1.2)
+            for i in range(len(parts)):
+                if len(parts) > 3 or i == 1:
+                    yield place.replace(whole, bracketed(place, parts[i]), "drop-factor", 1.4)
     for node in place.nodes:
         if not isinstance(node, ast.BinOp):
             continue
@@ -91,7 +101,9 @@ def signs(place: Place) -> Iterator[Edit]:
     for node in place.nodes:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
             left, right = place.text(node.left), place.text(node.right)
-            yield place.replace(node, f"{_in_difference(node.right, right)} - {_in_difference(node.left, left)}", "swap-sides")
+            yield place.replace(
+                node, f"{_in_difference(node.right, right)} - {_in_difference(node.left, left)}", "swap-sides"
+            )
             yield place.replace(node, f"{left} + {right}", "add-for-subtract")
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             left, right = place.text(node.left), place.text(node.right)
@@ -243,29 +255,35 @@ def unwrapped(place: Place) -> Iterator[Edit]:
 
 
 def names(place: Place) -> Iterator[Edit]:
-    """Another array of the same shape that is in scope."""
+    """Another array of the same shape that is in scope, in one place or throughout; two of a pair changed about."""
+    by_text: dict[str, list[ast.expr]] = {}
     for node in place.atoms:
         text = ast.unparse(node)
         seen = place.scope.get(text)
-        if seen is None or not seen.shape:
+        if seen is None or (not seen.shape and not place.hints.scalar):
             continue
+        by_text.setdefault(text, []).append(node)
         for other in place.alike(seen.shape):
             if other != text and not other.startswith(f"{text}["):
                 yield place.replace(node, other, "name", 1 + 0.5 * _far(text, other))
-    value = place.value
-    if value is not None and isinstance(value, ast.Tuple) and len(value.elts) == 2:
-        first, second = (place.text(one) for one in value.elts)
-        yield Edit(
-            (Change(place.statement, second, value.elts[0]), Change(place.statement, first, value.elts[1])),
-            "name", value.lineno, 2,
-        )  # fmt: skip
+    for text, nodes in by_text.items():
+        for other in place.alike(place.scope[text].shape) if len(nodes) > 1 else ():
+            if other != text:
+                changes = tuple(Change(place.statement, other, node) for node in nodes)
+                yield Edit(changes, "name", nodes[0].lineno, 1.5 + 0.5 * _far(text, other))
+    for node in place.nodes:
+        if isinstance(node, ast.Tuple) and len(node.elts) == 2 and isinstance(node.ctx, ast.Load):
+            first, second = node.elts
+            changes = (
+                Change(place.statement, place.text(second), first),
+                Change(place.statement, place.text(first), second),
+            )
+            yield Edit(changes, "name", node.lineno, 2)
 
 
 def _far(one: str, other: str) -> float:
     """How unlike two names are, 0 to 1."""
-    import difflib
-
-    return 1 - difflib.SequenceMatcher(None, one, other, autojunk=False).ratio()
+    return 1 - SequenceMatcher(None, one, other, autojunk=False).ratio()
 
 
 def _is(node: ast.Call, name: str) -> bool:

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
-_SLOPES = ("slope", "function", "rewrite-slope", "name", "unwrap", "branch", "part-for-whole")
-
 LIKELY: dict[str, tuple[str, ...]] = {
     "averaged-twice": ("drop-division", "sum-for-mean", "drop-power", "drop-factor", "unwrap", "constant"),
     "batch-dependent-factor": ("batch-size", "divide", "drop-division", "mean-for-sum", "sum-for-mean"),
+    "uneven-scale": ("divide", "drop-division", "batch-size", "mean-for-sum", "sum-for-mean", "constant", "drop-factor"),
+    "averaged-every-layer": ("drop-division", "sum-for-mean"),
+    "averaged-before-product": ("drop-division", "sum-for-mean", "part-for-whole"),
+    "derivative-incomplete": ("rewrite-slope", "constant", "function", "slope", "name", "add-for-subtract"),
+    "derivative-of-another-activation": ("rewrite-slope", "function", "name", "slope", "constant"),
+    "derivative-of-another-layer": ("name", "index", "function"),
+    "mask-inverted": ("compare", "name", "unwrap", "slope"),
+    "mask-from-error": ("name", "function"),
+    "error-before-activation": ("name", "part-for-whole"),
+    "error-of-another-class": ("name", "index", "constant", "unwrap", "order", "drop-statement"),
+    "gradient-of-absolute-error": ("unwrap", "name"),
+    "weights-left-out": ("name", "part-for-whole", "drop-factor"),
+    "weights-of-another-layer": ("name", "index"),
+    "error-of-another-layer": ("name", "index", "order"),
+    "weights-from-preactivation": ("name", "index"),
+    "weights-from-another-layer": ("name", "index"),
+    "gradient-transposed": ("transpose", "flip-product"),
+    "one-row-only": ("index", "axis", "name", "unwrap", "part-for-whole"),
+    "bias-skips-derivative": ("name",),
+    "bias-summed-over-everything": ("axis", "keepdims", "sum-for-mean"),
+    "gradient-sign-only": ("unwrap",),
+    "gradient-absolute": ("unwrap",),
+    "weight-decay": ("drop-addend",),
+    "weight-decay-sign": ("add-for-subtract", "negate"),
+    "penalty-scaled": ("constant", "drop-factor", "drop-division"),
     "summed": ("divide", "mean-for-sum", "batch-size"),
     "constant-factor": ("constant", "drop-factor", "drop-power", "drop-division", "batch-size"),
     "sign-flipped": ("update-sign", "swap-sides", "negate", "add-for-subtract"),

@@ -24,13 +24,18 @@ class Hints:
         hidden: the activation between the layers, where it is known.
         names: parameters that are wrong, as they are called in the findings.
         updated: parameters that are right.
-        texts: by line, every statement that the step runs.
+        codes: what the findings are called.
+        words: every word that the file uses.
+        scalar: whether its numbers are objects one by one.
     """
 
     slopes: tuple[str, ...] = ()
     hidden: str = ""
     names: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
+    codes: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+    scalar: bool = False
 
 
 @dataclass
@@ -99,11 +104,21 @@ class Place:
                 continue
             parent = self.parents.get(node)
             called = isinstance(parent, ast.Call) and parent.func is node
-            if isinstance(node.ctx, ast.Load) and not called and not isinstance(parent, ast.Attribute):
-                found.append(node)
-            elif isinstance(parent, ast.Attribute) and parent.attr == "T":
+            if (isinstance(node.ctx, ast.Load) and not called and not isinstance(parent, ast.Attribute)) or (
+                isinstance(parent, ast.Attribute) and parent.attr == "T"
+            ):
                 found.append(node)
         return found
+
+    @cached_property
+    def products(self) -> list[tuple[ast.BinOp, list[ast.expr]]]:
+        """Each product that is no factor of another, with all its factors."""
+        found = []
+        for node in self.nodes:
+            parent = self.parents.get(node)
+            if _is_product(node) and not (_is_product(parent) and parent.left is node):  # type: ignore[union-attr]
+                found.append((node, _factors_of(node)))
+        return found  # type: ignore[return-value]
 
     def text(self, node: ast.expr | ast.stmt) -> str:
         """As it is written."""
@@ -119,7 +134,7 @@ class Place:
 
     def alike(self, shape: tuple[int, ...], *, boolean: bool = False) -> Iterator[str]:
         """Texts of all arrays in scope of a shape."""
-        kinds = ("bool",) if boolean else ("float", "int")
+        kinds = ("bool",) if boolean else ("float", "int") if shape else ("number",)
         for text, seen in self.scope.items():
             if seen.shape == shape and seen.kind in kinds and not text.endswith(".T"):
                 yield text
@@ -164,6 +179,24 @@ def _precedence(node: ast.expr) -> int:
     if isinstance(node, ast.Compare | ast.BoolOp):
         return 1
     return 0 if isinstance(node, ast.IfExp | ast.Lambda | ast.Tuple | ast.Starred | ast.NamedExpr) else 6
+
+
+def _is_product(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
+
+
+def _factors_of(node: ast.expr) -> list[ast.expr]:
+    """a, b, c of a * b * c."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return [*_factors_of(node.left), node.right]
+    return [node]
+
+
+def bracketed(place: Place, node: ast.expr) -> str:
+    """A factor as it is written, with its brackets."""
+    text = place.text(node)
+    tight = isinstance(node, _TIGHT | ast.Constant) or _precedence(node) >= 4
+    return text if tight else f"({text})"
 
 
 def _below(node: ast.expr) -> Iterator[ast.expr]:

@@ -24,13 +24,16 @@ from handgrad.audit.repair.likely import LIKELY, USUAL
 from handgrad.audit.repair.places import Hints, Place
 from handgrad.audit.repair.source_text import SourceText
 from handgrad.audit.repair.swap import Live
-from handgrad.audit.repair.tracing import Trace, Tracer
+from handgrad.audit.repair.tracing import Seen, Trace, Tracer
 from handgrad.audit.subject import Subject
 
 SECONDS = 1.2
 _MORE = 60  # tries after the first edit that heals, for a better one
+_CHEAPER = 0.5  # by how much several edits in suspected places must be likelier than one elsewhere
 _TOGETHER = 4  # edits that may be needed together
-_FORWARD = re.compile(r"^_*(forward\w*|predict\w*|feed_?forward|__init__|softmax|sigmoid|relu|tanh|accuracy|loss|cost)$")
+_FORWARD = re.compile(
+    r"^_*(forward\w*|predict\w*|feed_?forward|__init__|softmax|sigmoid|relu|tanh|accuracy|loss|cost)$"
+)
 _SLOPE = re.compile(r"prime|deriv|grad|backward|^d_|_d$|delta|slope|jacob", re.IGNORECASE)
 
 OPERATORS = (
@@ -118,22 +121,37 @@ class Search:
             if self.start is None:
                 return None
             candidates = self.candidates(self.traced())
-            taken: list[Edit] = []
-            righted: list[frozenset[str]] = []
-            score = self.start
-            while len(taken) < _TOGETHER:
-                healing, partial = self.tried(candidates, taken, score)
-                for edit in healing:
-                    patch = self.proven([*taken, edit])
-                    if patch is not None:
-                        return Mended((*taken, edit), patch, (*righted, score.wrong))
-                if not partial:
-                    return None
-                edit, better = partial[0]
-                taken.append(edit)
-                righted.append(better.right - score.right)
-                candidates = sorted(candidates, key=lambda one, like=edit: one.operator != like.operator)
-                score = better
+            healing, partial = self.tried(candidates, [], self.start)
+            if partial and healing and self.cost[id(partial[0][0])] + _CHEAPER < self.cost[id(healing[0])]:
+                found = self.chained(candidates, partial[0], self.start, alike=True)
+                if found is not None:
+                    return found
+            for edit in healing:
+                patch = self.proven([edit])
+                if patch is not None:
+                    return Mended((edit,), patch, (self.start.wrong,))
+            return self.chained(candidates, partial[0], self.start) if partial else None
+
+    def chained(
+        self, candidates: list[Edit], first: tuple[Edit, Score], before: Score, *, alike: bool = False
+    ) -> Mended | None:
+        """Edits that heal together, one after the other; `alike` looks for nothing but the like of the first."""
+        edit, score = first
+        taken, righted = [edit], [score.right - before.right]
+        while len(taken) < _TOGETHER:
+            candidates = sorted(candidates, key=lambda one, like=edit: one.operator != like.operator)
+            rest = [one for one in candidates if one.operator == edit.operator] if alike else candidates
+            healing, partial = self.tried(rest, taken, score)
+            for last in healing:
+                patch = self.proven([*taken, last])
+                if patch is not None:
+                    return Mended((*taken, last), patch, (*righted, score.wrong))
+            if not partial:
+                break
+            edit, better = partial[0]
+            taken.append(edit)
+            righted.append(better.right - score.right)
+            score = better
         return None
 
     def traced(self) -> Trace:
@@ -153,14 +171,15 @@ class Search:
         weights = {operator: i for i, operator in enumerate(self.likely())}
         found: list[tuple[float, int, Edit]] = []
         seen: set[tuple[tuple[int, str, str, tuple[int, int]], ...]] = set()
-        for line in trace.lines:
+        turned = "sign-flipped" in self.errors and not self.rank  # the update comes last, and is the likeliest
+        for line in reversed(trace.lines) if turned else trace.lines:
             statement = self.source.by_line.get(line)
             if statement is None:
                 continue
             where = self.remote(statement)
             if where is None:
                 continue
-            place = Place(self.source, statement, trace, hints, trace.scope.get(line, {}))
+            place = Place(self.source, statement, trace, hints, self.scope(statement, trace))
             for edit in _made(place):
                 key = tuple(self.key(change) for change in edit.changes)
                 if key in seen:
@@ -171,7 +190,21 @@ class Search:
                 fit = weights.get(edit.operator)
                 unlikely = 4.0 if fit is None else 0.25 * fit
                 found.append((unlikely + suspicion + where + edit.size, len(found), edit))
+        self.cost = {id(edit): cost for cost, _, edit in found}
         return [edit for _, _, edit in sorted(found, key=lambda one: one[:2])]
+
+    def scope(self, statement: ast.stmt, trace: Trace) -> dict[str, Seen]:
+        """What is in scope at a statement, and what the functions around its own have."""
+        function = self.source.function(statement)
+        outer = self.source.function(function) if function is not None else None
+        found: dict[str, Seen] = {}
+        if outer is not None:
+            for line in trace.lines:
+                if outer.lineno < line <= (outer.end_lineno or line):
+                    inner = self.source.by_line.get(line)
+                    if inner is not None and self.source.function(inner) is outer:
+                        found |= trace.scope[line]
+        return found | trace.scope.get(statement.lineno, {})
 
     def key(self, change: Change) -> tuple[int, str, str, tuple[int, int]]:
         """What tells two changes apart."""
@@ -191,7 +224,7 @@ class Search:
             return None
         function = self.source.function(statement)
         if function is None:
-            return 0.5
+            return 0.0
         if _SLOPE.search(function.name) or re.search("back|updat|step|optim|train|fit|learn|sgd", function.name):
             return 0.0
         return None if _FORWARD.match(function.name) else 1.0
@@ -202,7 +235,10 @@ class Search:
         errors = [one for one in self.findings if one.severity == "error"]
         names = tuple(dict.fromkeys(name for one in errors for name in one.where))
         updated = tuple(name for name in self.bench.point if name not in names)
-        return Hints(self.slopes(), identity.hidden if identity is not None else "", names, updated)
+        words = frozenset(re.findall(r"[A-Za-z_]\w*", self.source.text)) | {"np", "sum", "axis", "keepdims", "True"}
+        hidden = identity.hidden if identity is not None else ""
+        scalar = self.inspection.reading.dialect == "scalars"
+        return Hints(self.slopes(), hidden, names, updated, frozenset(self.errors), words, scalar)
 
     def slopes(self) -> tuple[str, ...]:
         """Functions and methods of the file that look like derivatives of one thing."""

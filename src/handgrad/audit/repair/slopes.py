@@ -1,5 +1,6 @@
 """Edits about derivatives: one that is missing, fed the wrong array, of another function, or too much or too little of
-the softmax's Jacobian."""
+the softmax's Jacobian.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import ast
 from collections.abc import Iterator
 
 from handgrad.audit.repair.edits import Edit
-from handgrad.audit.repair.places import Place, joined
+from handgrad.audit.repair.places import Place, bracketed, joined
 
 _WRITTEN = {
     "sigmoid": ("{a} * (1 - {a})",),
@@ -22,7 +23,7 @@ JACOBIAN = "{p} * ({d} - np.sum({d} * {p}, axis={axis}, keepdims=True))"
 
 def missing(place: Place) -> Iterator[Edit]:
     """The derivative of an activation, as a factor of what a statement makes."""
-    value, shape = place.value, place.result
+    value, shape = place.value, () if place.hints.scalar else place.result
     if value is None or shape is None or not isinstance(place.statement, ast.Assign | ast.Return | ast.AugAssign):
         return
     for factor, size in _factors(place, shape):
@@ -71,10 +72,24 @@ def functions(place: Place) -> Iterator[Edit]:
             for other in place.hints.slopes:
                 if other != text:
                     yield place.replace(node, other, "function")
-        parent = place.parents.get(node)
         if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.MatMult):
             yield from _rewritten(place, node)
-        del parent
+    for whole, parts in place.products:
+        yield from _rewritten_product(place, whole, parts)
+
+
+def _rewritten_product(place: Place, whole: ast.BinOp, parts: list[ast.expr]) -> Iterator[Edit]:
+    """dy * a * (1 - a) with another derivative, or the same of another array, for the factors that speak of one."""
+    words = [{ast.unparse(one) for one in place.atoms if _within(one, part)} for part in parts]
+    for text in dict.fromkeys(text for several in words for text in several):
+        rest = [bracketed(place, part) for part, several in zip(parts, words, strict=True) if several != {text}]
+        seen = place.scope.get(text)
+        if not rest or len(rest) == len(parts) or seen is None:
+            continue
+        for other in [text, *(one for one in place.alike(seen.shape) if one != text)]:
+            for form in _WRITTEN.get(place.hints.hidden, ()) or _ALL:
+                slope = form.format(a=other)
+                yield place.replace(whole, " * ".join([*rest, slope]), "rewrite-slope", 2 + (other != text))
 
 
 def _rewritten(place: Place, node: ast.BinOp) -> Iterator[Edit]:
@@ -113,7 +128,9 @@ def jacobians(place: Place) -> Iterator[Edit]:
         for d in atoms:
             if p != d:
                 for axis in (1, 0):
-                    yield place.replace(value, JACOBIAN.format(p=p, d=d, axis=axis), "jacobian", 2.5 + 0.1 * (axis == 0))
+                    yield place.replace(
+                        value, JACOBIAN.format(p=p, d=d, axis=axis), "jacobian", 2.5 + 0.1 * (axis == 0)
+                    )
 
 
 def _factors(place: Place, shape: tuple[int, ...]) -> Iterator[tuple[str, float]]:

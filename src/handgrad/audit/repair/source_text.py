@@ -72,7 +72,7 @@ class SourceText:
         found: dict[ast.stmt, tuple[ast.AST, list[ast.stmt]]] = {}
         for node in ast.walk(self.tree):
             for block in blocks(node):
-                found |= {one: (node, block) for one in block}
+                found |= dict.fromkeys(block, (node, block))
         return found
 
     def within(self, node: ast.stmt) -> Iterator[ast.AST]:

@@ -66,7 +66,9 @@ def _hoisted(place: Place, last: ast.Return) -> Iterator[Edit]:
     if last.value is None or isinstance(last.value, ast.Name | ast.Constant):
         return
     text = place.source.of(last.value)
-    name = next(n for n in ("dx", "grad_input", "passed_down") if not re.search(rf"\b{n}\b", place.source.text) or n[0] == "p")
+    name = next(
+        n for n in ("dx", "grad_input", "passed_down") if not re.search(rf"\b{n}\b", place.source.text) or n[0] == "p"
+    )
     changes = (Change(place.statement, f"{name} = {text}", None, "before"), Change(last, name, last.value))
     yield Edit(changes, "hoist", place.line, 1.5)
 
@@ -74,6 +76,8 @@ def _hoisted(place: Place, last: ast.Return) -> Iterator[Edit]:
 def resets(place: Place) -> Iterator[Edit]:
     """What an update has used set back to nothing after it; the file's own reset called."""
     one = place.statement
+    if "never-reset" not in place.hints.codes:
+        return
     if not isinstance(one, ast.AugAssign | ast.Assign):
         if isinstance(one, ast.Expr) and isinstance(one.value, ast.Call):
             yield from _reset_calls(place, one.value)
@@ -99,13 +103,13 @@ def _reset_calls(place: Place, call: ast.Call) -> Iterator[Edit]:
 def siblings(place: Place) -> Iterator[Edit]:
     """A statement once more for a parameter that it forgets; one that does nothing, written as its sibling is."""
     one = place.statement
-    if not is_simple(one) or isinstance(one, ast.Return) or "\n" in place.text(one):
+    if not is_simple(one) or isinstance(one, ast.Return) or "\n" in place.text(one) or not _forgets(place):
         return
     text = place.text(one)
     made: dict[str, None] = {}
     for old, new in renamings(place):
         for other in (renamed(text, old, new), *_of_biases(place, old, new)):
-            if other != text:
+            if other != text and place.hints.words.issuperset(_WORD.findall(other)):
                 made[other] = None
     several = list(made)
     if 1 < len(several) <= 3:
@@ -117,12 +121,24 @@ def siblings(place: Place) -> Iterator[Edit]:
         if abs(other.lineno - one.lineno) < 6:
             for old, new in renamings(place):
                 again = renamed(place.source.of(other), old, new)
-                if again != text and "\n" not in again and again != place.source.of(other):
-                    yield place.rewrite(again, "sibling", 2.0)
+                known = place.hints.words.issuperset(_WORD.findall(again))
+                if known and again != text and "\n" not in again and again != place.source.of(other):
+                    yield place.rewrite(again, "sibling", 0.5 if _is_idle(one) else 2.0)
+
+
+def _forgets(place: Place) -> bool:
+    return bool(place.hints.codes & {"never-updated", "unnamed"})
+
+
+def _is_idle(one: ast.stmt) -> bool:
+    """b = b."""
+    return isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == ast.unparse(one.value)
 
 
 def elements(place: Place) -> Iterator[Edit]:
     """A list or tuple with elements for parameters that it forgets."""
+    if not _forgets(place):
+        return
     for node in place.nodes:
         if not isinstance(node, ast.Tuple | ast.List) or not isinstance(node.ctx, ast.Load) or not node.elts:
             continue

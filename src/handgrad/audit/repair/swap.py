@@ -4,8 +4,8 @@ Functions keep their identity and get another `__code__`; a loop that was cut ou
 """
 
 from __future__ import annotations
-
 import __future__
+
 import ast
 import copy
 import gc
@@ -215,9 +215,7 @@ def _methods(top: ast.stmt, replaced: Replacements) -> list[ast.stmt]:
     """Of a class the members that an edit touches; they alone need compiling."""
     if not isinstance(top, ast.ClassDef):
         return []
-    return [
-        one for one in top.body if any(one.lineno <= n.lineno <= (one.end_lineno or one.lineno) for n in replaced)
-    ]
+    return [one for one in top.body if any(one.lineno <= n.lineno <= (one.end_lineno or one.lineno) for n in replaced)]
 
 
 def _only(top: ast.stmt, made: ast.stmt, kept: list[ast.stmt]) -> ast.stmt:

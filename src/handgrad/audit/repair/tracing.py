@@ -19,6 +19,7 @@ from handgrad.audit.repair.source_text import SourceText
 _LOOP = "<audit>"  # what code is called that the dialects have cut out of the file
 _MOST_ATOMS = 60
 _MOST_LINES = 400
+_INNER = ("<lambda>", "<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,6 @@ class Trace:
         lines: in the order of first running.
         scope: by line, what was in scope before it, by the text that reads it.
         result: by line, the shape of what its statement made.
-        calls: by line, in how many different calls or layers it ran.
     """
 
     lines: list[int] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Tracer:
     def __init__(self, source: SourceText, filename: str) -> None:
         self.source, self.filename = source, filename
         self.trace = Trace()
-        self._atoms: dict[ast.AST | None, list[tuple[str, CodeType]]] = {}
+        self._atoms: dict[ast.AST, list[tuple[str, CodeType]]] = {}
         self._targets: dict[ast.stmt, CodeType | None] = {}
 
     def watch(self, action: Callable[[], Any]) -> Trace:
@@ -78,12 +78,12 @@ class Tracer:
         line = statement.lineno
         if line not in self.trace.scope:
             self.trace.lines.append(line)
-        elif self.trace.scope[line] or frame.f_code.co_name.startswith("<"):
+        elif self.trace.scope[line] or frame.f_code.co_name in _INNER:
             return
         found: dict[str, Seen] = {}
-        if not frame.f_code.co_name.startswith("<"):
-            function = self.source.function(statement)
-            for text, code in self.atoms(function):
+        if frame.f_code.co_name not in _INNER:
+            root = self.source.function(statement) or self.source.top(statement)
+            for text, code in self.atoms(root):
                 seen = _seen(_value(code, frame))
                 if seen is not None:
                     found[text] = seen
@@ -93,18 +93,17 @@ class Tracer:
                     found.setdefault(name, seen)
         self.trace.scope[line] = found
 
-    def atoms(self, function: ast.FunctionDef | None) -> list[tuple[str, CodeType]]:
-        """Every name, attribute and item that a function reads, compiled."""
-        if function not in self._atoms:
-            root: ast.AST = self.source.tree if function is None else function
+    def atoms(self, root: ast.AST) -> list[tuple[str, CodeType]]:
+        """Every name, attribute and item that a function, or a loop at the top of the file, reads, compiled."""
+        if root not in self._atoms:
             found: dict[str, CodeType] = {}
             for node in ast.walk(root):
                 if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and is_atom(node):
                     text = ast.unparse(node)
                     if text not in found and len(found) < _MOST_ATOMS and not text.startswith("np."):
                         found[text] = compile(text, "<atom>", "eval")
-            self._atoms[function] = list(found.items())
-        return self._atoms[function]
+            self._atoms[root] = list(found.items())
+        return self._atoms[root]
 
     def target(self, statement: ast.stmt) -> CodeType | None:
         """What reads the thing that a statement has made."""
