@@ -7,7 +7,7 @@ the true ones. Where the network is known, each link of the chain is then looked
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from handgrad.audit.decay import decayed
 from handgrad.audit.descent import UNNAMED, Explanation, descend
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.identify import Identity, identify, random_point
-from handgrad.audit.measure import Fit, Steady, fits, steady, tolerance
+from handgrad.audit.measure import Fit, Steady, fit, fits, steady, tolerance
 from handgrad.audit.scales import scales
 from handgrad.audit.stillness import draws, held
 from handgrad.audit.subject import Subject
@@ -26,6 +26,7 @@ from handgrad.core.arrays import Array
 
 ROWS = (5, 8)  # two batch sizes, coprime, so that no factor means two things
 MISSING = "activation-derivative-missing"  # in every layer it is one mistake, the output's included
+BLURRED = 1e-3  # relative: slopes that are known no better judge nothing
 DRAWN = 1e-3  # relative: calls that differ by more are drawn anew each time
 USUAL, BOLD, GENTLE = 2.0**-6, 2.0**-1, 2.0**-24  # learning rates; a gradient does not depend on them
 
@@ -62,10 +63,12 @@ class _Evidence:
     gradient: dict[str, Array]
     true: dict[str, Array]
     exact: float
+    noise: dict[str, float] = field(default_factory=dict)  # of the true ones, where they were measured
 
     @property
     def fits(self) -> dict[str, Fit]:
-        return fits(self.gradient, self.true, self.exact)
+        beside = {name: max(self.exact, 10 * self.noise.get(name, 0.0)) for name in self.true}
+        return {name: fit(self.gradient[name], self.true[name], exact) for name, exact in beside.items()}
 
     def flat(self, name: str) -> bool:
         """Whether the loss does not depend on a parameter, as a bias ahead of BatchNorm, and the gradient says so."""
@@ -225,10 +228,10 @@ def _unknown(
         known = slopes(subject, of.x, of.y, rng)
         if not known.values:
             return [Finding("network-unknown", "warning", ())], 0
-        close = max(exact, 1e-5, 10 * known.noise)
-        evidence.append(_Evidence(of.rows, known.along(one.gradient), known.values, close))
+        evidence.append(_Evidence(of.rows, known.along(one.gradient), known.values, max(exact, 1e-5), known.noise))
     flat = {name for name in evidence[0].true if all(e.flat(name) for e in evidence)}  # truly 0, and given as 0
-    evidence = [e.without(flat) for e in evidence]
+    blurred = {name for e in evidence for name, noise in e.noise.items() if noise > BLURRED}
+    evidence = [e.without(flat | blurred) for e in evidence]
     gone = _never_updated(evidence)
     wrong = _wrong(evidence)
     right = [{n: f for n, f in e.fits.items() if n not in {*_where(gone), *wrong}} for e in evidence]

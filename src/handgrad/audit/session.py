@@ -10,21 +10,15 @@ from typing import Any
 from handgrad.audit.diagnose import Diagnosis, diagnose, recognise
 from handgrad.audit.dialects import READERS, Reading
 from handgrad.audit.fence import OutOfTime, time_limit
-from handgrad.audit.findings import Finding, worst_first
+from handgrad.audit.findings import Finding
+from handgrad.audit.gathering import gather
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.lines import divisions_by_batch
 from handgrad.audit.source import Program, read_program
 from handgrad.errors import DataError, HandgradError
 
 READING_SECONDS = 3.0  # for one way to understand the file
 ALL_SECONDS = 5.0  # for all of them
 MOST_UNKNOWN = 8  # readings of networks that are not known, which take longer to judge
-# Which of a reading's functions a finding is about, the likeliest first.
-_ROLES = {
-    "never-updated": ("update", "step", "backward", "gradients"),
-    "updated-too-early": ("update", "step", "backward"),
-    "sign-flipped": ("update", "step", "backward", "gradients"),
-}
 
 
 def audit_file(request: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +32,7 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
     execution = program.execute()
     with program.guarded():
         inspection = Inspection(program, execution.namespace, *_judged(program, execution.namespace))
-        findings = worst_first(_placed(inspection, finding) for finding in inspection.diagnosis.findings)
+        findings = gather(inspection)
     return {
         "ok": not any(finding.severity == "error" for finding in findings),
         "subject": _subject(inspection),
@@ -54,8 +48,8 @@ def _judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagn
     reason = ""
     until = time.perf_counter() + ALL_SECONDS
     for reading in _readings(program, namespace):
-        if unknown and time.perf_counter() > until:
-            break
+        if unknown and (time.perf_counter() > until or (reading.dialect != "glue" == unknown[0][0].dialect)):
+            break  # where there is glue, nobody need guess
         try:
             with time_limit(READING_SECONDS):
                 worthwhile = len(unknown) < MOST_UNKNOWN or recognise(reading.subject) is not None
@@ -99,17 +93,3 @@ def _subject(inspection: Inspection) -> dict[str, Any]:
         found["sizes"] = [shapes[0][0], *(outputs for _, outputs in shapes)]
         found |= {"hidden": identity.hidden, "output": identity.output, "loss": identity.loss}
     return found
-
-
-def _placed(inspection: Inspection, finding: Finding) -> Finding:
-    """The finding with file and line: of the mistake, where its shape is known, else of the function that it is in."""
-    program = inspection.program
-    lines = divisions_by_batch(program.tree) if finding.code == "averaged-twice" else []
-    if lines:
-        file, line, _ = program.place(lines[0])
-        return replace(finding, file=file, line=line)
-    for role in (*_ROLES.get(finding.code, ()), "backward", "gradients", "step"):
-        code = getattr(inspection.reading.functions.get(role), "__code__", None)
-        if code is not None and code.co_filename == program.filename:
-            return replace(finding, file=program.filename, line=code.co_firstlineno)
-    return replace(finding, file=program.filename)

@@ -17,6 +17,7 @@ from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
 DIRECTIONS = 5  # a parameter; at fewer numbers than that, each number alone
+FEWEST = 3
 _STEP = 1e-4  # relative to the size of the parameter: the errors of the differences below go with its fourth power
 _SURE = 1e-6  # relative: two differences that agree to this need no closer look
 
@@ -28,12 +29,12 @@ class Slopes:
     Attributes:
         directions: parameter -> (n, *shape); none where no slope could be had.
         values: parameter -> (n,), the slope along each.
-        noise: the largest error of any of them, relative to the largest slope of its parameter.
+        noise: parameter -> the largest error of any of them, relative to the largest slope.
     """
 
     directions: dict[str, Array]
     values: dict[str, Array]
-    noise: float
+    noise: dict[str, float]
 
     def along(self, gradient: Mapping[str, Array]) -> dict[str, Array]:
         """A gradient seen along the same directions: parameter -> (n,)."""
@@ -51,13 +52,13 @@ def slopes(subject: Subject, x: Array, y: Array, rng: np.random.Generator, secon
         x: a batch.
         y: its labels.
         rng: for the directions.
-        seconds: after which fewer directions have to do, one at least for each parameter.
+        seconds: of processor time, after which fewer directions have to do, but never so few that anything fits them.
     """
-    until = time.perf_counter() + seconds
+    until = time.process_time() + seconds
     saved, eps = subject.snapshot(), _eps(subject)
     directions: dict[str, Array] = {}
     values: dict[str, Array] = {}
-    noise = 0.0
+    noise: dict[str, float] = {}
     for name, value in saved.items():
         scale = float(np.sqrt(np.mean(value * value))) or 1.0
         vs = _directions(value.shape, rng) * scale
@@ -65,7 +66,7 @@ def slopes(subject: Subject, x: Array, y: Array, rng: np.random.Generator, secon
         found: list[float] = []
         errors: list[float] = []
         for v in vs:
-            if found and time.perf_counter() > until:
+            if len(found) >= FEWEST and time.process_time() > until:
                 break
             line = _line(subject, x, y, name, value, v)
             known = _slope(line, eps)
@@ -74,9 +75,9 @@ def slopes(subject: Subject, x: Array, y: Array, rng: np.random.Generator, secon
                 found.append(known[0])
                 errors.append(known[1])
         subject.restore(saved)
-        if found:
+        if len(found) >= min(FEWEST, len(vs)):
             directions[name], values[name] = np.array(kept), np.array(found)
-            noise = max(noise, max(errors) / (max(map(abs, found)) or np.inf))
+            noise[name] = max(errors) / (max(map(abs, found)) or np.inf)
     return Slopes(directions, values, noise)
 
 

@@ -1,0 +1,85 @@
+"""Gathering: all that can be said about one network, with one finding for one mistake and each in its place.
+
+The gradients speak first. Single layers, the first wrong number and a patch that was tried tell where it is; properties
+and optimizers are looked at beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from handgrad.audit import layers, optimizers, properties
+from handgrad.audit.findings import Finding, worst_first
+from handgrad.audit.first_wrong import first_wrong
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.optimizer_step import of_glue
+from handgrad.audit.repair import repair
+
+_NAMELESS = {"unnamed", "network-unknown"}
+_ROLES = ("backward", "gradients", "step", "update", "loss", "forward", "optimizer_step")
+
+
+def gather(inspection: Inspection) -> tuple[Finding, ...]:
+    """Everything that was found, the worst first."""
+    found = list(inspection.diagnosis.findings)
+    alone = layers.check(inspection)
+    if any(finding.severity == "error" for finding in found):
+        suspects = first_wrong(inspection, found)
+        found = with_layers(found, alone)
+        found = repair(inspection, found, suspects=[suspect.line for suspect in suspects])
+        found = [_suspected(inspection, finding, [suspect.line for suspect in suspects]) for finding in found]
+    else:
+        found = with_layers(found, alone)
+    found += _news(found, properties.check(inspection))
+    found += _news(found, [*optimizers.check(inspection), *of_glue(inspection)])
+    return worst_first(_somewhere(inspection, finding) for finding in found)
+
+
+def with_layers(whole: Sequence[Finding], alone: Sequence[Finding]) -> list[Finding]:
+    """What the whole network says and what single layers say, each mistake once.
+
+    A name that explains all gradients to the last digit stands, and a layer with the same mistake is its place. What
+    has no name gives way to a layer that has one.
+    """
+    found = [_placed(finding, alone) for finding in whole]
+    taken = {finding.code for finding in whole}
+    errors = [finding for finding in alone if finding.severity == "error" and finding.code not in taken]
+    rest = [finding for finding in alone if finding.severity != "error" and finding.code not in taken]
+    nameless = [finding for finding in found if finding.code in _NAMELESS]
+    if nameless and errors:
+        return [finding for finding in found if finding.code not in _NAMELESS] + errors + rest
+    explained = any(finding.severity == "error" for finding in found)
+    return found + rest if explained else found + errors + rest
+
+
+def _placed(finding: Finding, alone: Sequence[Finding]) -> Finding:
+    same = next((one for one in alone if one.code == finding.code and one.line is not None), None)
+    return finding if same is None else replace(finding, file=same.file, line=same.line)
+
+
+def _news(found: Sequence[Finding], more: Sequence[Finding]) -> list[Finding]:
+    """What was not said already."""
+    said = {(finding.code, finding.where) for finding in found}
+    return [finding for finding in more if (finding.code, finding.where) not in said]
+
+
+def _suspected(inspection: Inspection, finding: Finding, suspects: Sequence[int]) -> Finding:
+    """An error without a patch, at the line where the first wrong number appears."""
+    if finding.severity != "error" or finding.patch is not None or not suspects or finding.line is not None:
+        return finding
+    file, line, _ = inspection.program.place(suspects[0])
+    return replace(finding, file=file, line=line)
+
+
+def _somewhere(inspection: Inspection, finding: Finding) -> Finding:
+    """A finding that has no line at the function that it is about."""
+    if finding.line is not None:
+        return finding
+    program = inspection.program
+    for role in _ROLES:
+        code = getattr(inspection.reading.functions.get(role), "__code__", None)
+        if code is not None and code.co_filename == program.filename:
+            file, line, _ = program.place(code.co_firstlineno)
+            return replace(finding, file=file, line=line)
+    return replace(finding, file=program.filename)
