@@ -1,0 +1,282 @@
+"""Optimizers that somebody wrote by hand: some steps of each, with gradients that are known, against its definition.
+
+A right one is silent, in whichever of the published conventions; a wrong one gets the name of the mistake that gives the
+same numbers. One whose calls cannot be understood is left alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects.calling import UPDATE, method, plain, roles
+from handgrad.audit.dialects.objects import own_classes, own_functions
+from handgrad.audit.fence import OutOfTime, time_limit
+from handgrad.audit.findings import Finding
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.optimizing.claims import Settings, role_of, says
+from handgrad.audit.optimizing.driving import Plan, Run, runs
+from handgrad.audit.optimizing.judge import judge, unnamed
+from handgrad.audit.optimizing.path import Path, path_of
+from handgrad.audit.optimizing.places import place
+from handgrad.audit.optimizing.stage import ALIKE, ROLES, SHAPES
+from handgrad.audit.source import Program
+from handgrad.core.arrays import Array
+
+SECONDS = 1.0  # for one optimizer
+ALL_SECONDS = 2.0
+_ADAPTIVE = ("rmsprop", "adagrad", "adam", "adamw")
+_LARGE = 1e3  # gradients beside which no epsilon counts
+_BROAD = {"forward", "predict", "fit", "feedforward", "forwardpass", "loss", "backward", "backprop"}
+
+
+def check(inspection: Inspection) -> list[Finding]:
+    """What the optimizers of a file are not, though they say so."""
+    with inspection.program.guarded():
+        return check_namespace(inspection.program, inspection.namespace)
+
+
+def check_namespace(program: Program, namespace: Mapping[str, Any]) -> list[Finding]:
+    """The same for a file's names, inside of its fence."""
+    found: list[Finding] = []
+    end = time.perf_counter() + ALL_SECONDS
+    for name, target, claim in targets(namespace):
+        if time.perf_counter() > end:
+            break
+        try:
+            with time_limit(SECONDS):
+                run, findings = _judged(program, target, claim, negative=_takes_negative(program.tree))
+        except (
+            Exception,
+            SystemExit,
+            OutOfTime,
+        ):  # whatever goes wrong in a stranger's code says nothing of its numbers
+            continue
+        for finding in findings:
+            file, line = place(program, target, run.step if run else None, finding)
+            told = {"optimizer": name, "parameters_told": ", ".join(finding.where)} | finding.measured
+            found.append(replace(finding, measured=told, where=(name,), file=file, line=line))
+    return found
+
+
+def judge_optimizer_step(
+    parameters: Callable[[], Mapping[str, Array]],
+    gradients: Callable[[int], Mapping[str, Array]],
+    step: Callable[[int], Any],
+    name: str,
+    *,
+    steps: int = 8,
+    exact: float = 1e-5,
+    lr: float | None = None,
+) -> list[Finding]:
+    """Judge an optimizer inside of somebody's training step, from its first step on.
+
+    Args:
+        parameters: name to live array, looked up afresh after each step.
+        gradients: the true gradient of batch k at the present parameters, by name; NaN for numbers that are not known.
+        step: one training step on batch k.
+        name: what the optimizer says that it is.
+        steps: how many to make; batches should differ from step to step.
+        exact: relative: what rounding and the gradients' own error may leave over.
+        lr: the learning rate, where it is known.
+    """
+    claim = says(name)
+    if not claim:
+        return []
+    values, seen = [_copies(parameters())], []
+    for k in range(steps):
+        seen.append(_copies(gradients(k)))
+        step(k)
+        values.append(_copies(parameters()))
+    path = _sampled(path_of(values, seen, exact), exact)
+    settings = Settings({} if lr is None else {"lr": lr}, set(_USUAL))
+    findings = judge(path, claim, settings)
+    findings = [unnamed(path, claim, settings)] if findings is None else findings
+    return [
+        replace(f, measured={"optimizer": name, "parameters_told": ", ".join(f.where)} | f.measured) for f in findings
+    ]
+
+
+# Settings that people use, for code whose own are not known.
+_USUAL = (0.9, 0.999, 0.99, 0.95, 0.98, 0.8, 0.5, 0.85, 0.9999, 0.995, 0.7, 0.6, 1e-8, 1e-7, 1e-6, 1e-10, 1e-5)
+_MOST_NUMBERS = 60  # of one parameter
+
+
+def _copies(values: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: np.array(value, np.float64) for name, value in values.items()}
+
+
+def targets(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    """(name, class or function, claim) of everything that says that it is an optimizer which is known here."""
+    for name, kind in own_classes(namespace).items():
+        claim = says(name)
+        broad = any(plain(one) in _BROAD for one in dir(kind) if not one.startswith("_"))
+        if claim and not broad and method(kind, UPDATE) is not None:
+            yield name, kind, claim
+    for name, function in own_functions(namespace).items():
+        claim, code = says(name), function.__code__
+        asked = {plain(one) for one in code.co_varnames[: code.co_argcount]}
+        if claim and asked & ROLES["dw"] | asked & ROLES["grads"] and asked & (ROLES["params"] | ROLES["w"]):
+            yield name, function, claim
+
+
+def _judged(program: Program, target: Any, claim: str, *, negative: bool) -> tuple[Run | None, list[Finding]]:
+    """The way of calling it that makes most sense, and what is to be said."""
+    scale = _LARGE if claim in _ADAPTIVE else 1.0
+    plan = Plan(SHAPES, scale, together=_serves_many(program.tree, target))
+    run, found = _best(target, plan, claim, negative=negative)
+    if run is None:
+        run, found = _best(target, replace(plan, shapes=ALIKE), claim, negative=negative)
+        shared = found is not None and any(one.code == "optimizer-shared-state" for one in found)
+        return (run, found) if shared and found is not None else (None, [])
+    if not run.moved:
+        return run, _nothing(run, target, program)
+    if found is None:
+        return run, [unnamed(run.path, claim, run.settings)]
+    if run.spoilt:
+        found = [*found, Finding("optimizer-changes-gradient", "note", run.spoilt, {}, {})]
+    if not any(one.severity == "error" for one in found):
+        found = [*found, *_further(target, plan, claim, run, negative=negative)]
+    return run, list({one.code: one for one in reversed(found)}.values())[::-1]
+
+
+def _best(target: Any, plan: Plan, claim: str, *, negative: bool) -> tuple[Run | None, list[Finding] | None]:
+    """Of all ways of calling it the first that is right, else the first that is known, else the first."""
+    first: tuple[Run | None, list[Finding] | None] = (None, None)
+    for run in runs(target, plan):
+        found = judge(run.path, claim, run.settings) if run.moved else None
+        if found is not None and negative and any(one.code == "optimizer-climbs" for one in found):
+            found = judge(replace(run.path, g=-run.path.g), claim, run.settings)
+        if found == []:
+            return run, found
+        worse = first[0] is not None and (first[1] is not None or found is None) and first[0].moved >= run.moved
+        if not worse:
+            first = run, found
+    return first
+
+
+def _further(target: Any, plan: Plan, claim: str, usual: Run, *, negative: bool) -> list[Finding]:
+    """What other settings than the usual ones, and gradients of 0, bring to light."""
+    found: list[Finding] = []
+    for over, says_so in _settings(target, claim):
+        run, more = _best(target, replace(plan, over=over), says_so, negative=negative)
+        if run is None or more is None or not run.moved:
+            continue
+        found += [one for one in more if one.severity != "note"]
+        if not more and np.array_equal(run.path.theta, usual.path.theta) and says_so == claim:
+            setting = next(iter(over))
+            found.append(Finding("optimizer-setting-ignored", "warning", run.path.names, {"setting": setting}, {}))
+    if claim in _ADAPTIVE:
+        run = next((one for one in runs(target, replace(plan, still=True)) if one.moved), None)
+        lost = None if run is None else ~np.isfinite(run.path.theta).all(axis=0)
+        if run is not None and lost is not None and lost.any() and np.array_equal(lost, ~run.path.g.any(axis=0)):
+            found.append(Finding("optimizer-no-epsilon", "error", run.path.names, {}, {}))
+    return found
+
+
+def _settings(target: Any, claim: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Settings that are off by default, switched on, and the claim that goes with each."""
+    try:
+        defaults = {p.name: p.default for p in inspect.signature(target).parameters.values()}
+    except (TypeError, ValueError):
+        return
+    off = [name for name, value in defaults.items() if isinstance(value, (int, float)) and value == 0]
+    speed = next((name for name in defaults if role_of(name) == "mu"), None)
+    for name in off:
+        if role_of(name) == "wd":
+            yield {name: 0.1}, claim
+        elif role_of(name) == "mu" and claim in ("sgd", "momentum", "nesterov"):
+            yield {name: 0.9}, claim
+        elif plain(name) in ("nesterov", "usenesterov") and speed is not None and claim in ("sgd", "momentum"):
+            yield {name: True, speed: 0.9}, "nesterov"
+
+
+def _nothing(run: Run, target: Any, program: Program) -> list[Finding]:
+    """Why nothing moved: a loop that gives its own variable another array."""
+    function = getattr(run.step, "__func__", run.step)
+    for node in ast.walk(program.tree):
+        if isinstance(node, ast.FunctionDef) and node.name == function.__name__ and _rebinds(node):
+            inside = (
+                function.__code__.co_filename == program.filename and function.__code__.co_firstlineno <= node.lineno
+            )
+            if inside and node.lineno - function.__code__.co_firstlineno < 3:
+                return [Finding("optimizer-rebinds", "error", run.path.names, {}, {})]
+    return []
+
+
+def _rebinds(node: ast.FunctionDef) -> bool:
+    """Whether all that a function does to its loop's variables is to bind them anew: `for w, dw in ...: w = w - dw`."""
+    loops = [one for one in ast.walk(node) if isinstance(one, ast.For)]
+    names = {name.id for loop in loops for name in ast.walk(loop.target) if isinstance(name, ast.Name)}
+    if any(isinstance(one, ast.Return) and one.value is not None for one in ast.walk(node)):
+        return False
+    for one in ast.walk(node):
+        if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name) and one.targets[0].id in names:
+            used = {name.id for name in ast.walk(one.value) if isinstance(name, ast.Name)}
+            if one.targets[0].id in used:
+                return True
+    return False
+
+
+def _serves_many(tree: ast.Module, target: Any) -> bool:
+    """Whether one optimizer is called for one parameter or layer after the other: in a loop, or line by line."""
+    names = {name for name in UPDATE if hasattr(target, name)} if isinstance(target, type) else set()
+    for loop in ast.walk(tree):
+        if not isinstance(loop, ast.For | ast.FunctionDef):
+            continue
+        own = (
+            {one.id for one in ast.walk(loop.target) if isinstance(one, ast.Name)}
+            if isinstance(loop, ast.For)
+            else set()
+        )
+        said: dict[str, set[str]] = {}
+        for call in ast.walk(loop):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in names:
+                used = {one.id for value in call.args for one in ast.walk(value) if isinstance(one, ast.Name)}
+                receiver = ast.unparse(call.func.value)
+                if not call.args or {one.id for one in ast.walk(call.func.value) if isinstance(one, ast.Name)} & own:
+                    continue
+                if used & own and receiver.split(".")[-1].lower().startswith(("opt", "self.opt", "sgd", "adam")):
+                    return True
+                said.setdefault(receiver, set()).add(ast.unparse(call.args[0]))
+        if any(len(arguments) > 1 and "opt" in receiver.lower() for receiver, arguments in said.items()):
+            return True
+    return False
+
+
+def _takes_negative(tree: ast.Module) -> bool:
+    """Whether the file works with target minus output somewhere, so that its gradients may point downhill."""
+
+    def name(node: ast.AST) -> str:
+        match node:
+            case ast.Name(id=found) | ast.Attribute(attr=found):
+                return found
+        return ""
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+            left, right = roles(name(node.left)), roles(name(node.right))
+            if "y" in left[:1] and ({"pred", "x"} & set(right[:2]) or not right) and name(node.right):
+                return True
+    return False
+
+
+def _sampled(path: Path, exact: float) -> Path:
+    """Some numbers of each parameter, those whose gradient is known and far from 0 at every step."""
+    kept = np.zeros(len(path.owner), bool)
+    rng = np.random.default_rng(0)
+    for i in range(len(path.names)):
+        mine = np.flatnonzero(path.owner == i)
+        sizes = np.abs(path.g[:, mine])
+        good = mine[np.isfinite(sizes).all(axis=0) & (sizes > 1e-3 * np.nanmedian(sizes)).all(axis=0)]
+        kept[rng.permutation(good)[:_MOST_NUMBERS]] = True
+    left = [i for i in range(len(path.names)) if kept[path.owner == i].sum() >= 3]
+    owner = path.owner[kept]
+    few = Path(path.names, owner, path.theta[:, kept], path.g[:, kept], exact)
+    return few.without([i for i in range(len(path.names)) if i not in left])

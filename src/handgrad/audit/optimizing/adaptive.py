@@ -1,0 +1,309 @@
+"""Adagrad, RMSprop, Adam and AdamW: whether steps are theirs, and if not, which known mistake gives them.
+
+The right forms are tried first, all of them; then the mistakes. What fits to the last digits has its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+
+from handgrad.audit.findings import Finding
+from handgrad.audit.optimizing.averages import PLACES, Form, Numbers, corrections, direction
+from handgrad.audit.optimizing.claims import TITLES, Settings
+from handgrad.audit.optimizing.path import Path, Rates, rates, regress
+from handgrad.core.arrays import Array
+
+_RMSPROP, _ADAGRAD, _ADAM = Form("gradient"), Form("gradient", "sum"), Form()
+# Forms that are wrong -> the code of the finding, by what the optimizer says that it is.
+_WRONG: dict[str, tuple[tuple[Form, str], ...]] = {
+    "rmsprop": (
+        (Form("gradient", "sum"), "optimizer-no-decay"),
+        (Form("gradient", "gradient"), "optimizer-memory-lost"),
+        (Form("gradient", "average", 1), "optimizer-no-root"),
+        (Form("gradient", "square of average"), "optimizer-not-squared"),
+        (Form("gradient", "size of average"), "optimizer-not-squared"),
+        (Form("gradient", "average of size"), "optimizer-not-squared"),
+        (Form("gradient", "sum", 1), "optimizer-no-root"),
+    ),
+    "adagrad": (
+        (Form("gradient", "gradient"), "optimizer-memory-lost"),
+        (Form("gradient", "sum", 1), "optimizer-no-root"),
+        (Form("gradient", "square of sum"), "optimizer-not-squared"),
+        (Form("gradient", "average"), "optimizer-is-another"),
+    ),
+    "adam": (
+        (Form("average", "average", 1), "optimizer-no-root"),
+        (Form("average", "sum"), "optimizer-no-decay"),
+        (Form("average", "gradient"), "optimizer-memory-lost"),
+        (Form("gradient", "average"), "optimizer-memory-lost"),
+        (Form("gradient", "gradient"), "optimizer-memory-lost"),
+        (Form("average", "average", compounded="both"), "optimizer-bias-compounded"),
+        (Form("average", "average", compounded="first"), "optimizer-bias-compounded"),
+        (Form("average", "average", compounded="second"), "optimizer-bias-compounded"),
+        (Form("average", "square of average"), "optimizer-not-squared"),
+        (Form("average", "size of average"), "optimizer-not-squared"),
+        (Form("average", "average of size"), "optimizer-not-squared"),
+        (Form("average", "of first"), "optimizer-not-squared"),
+        (Form("sum", "average"), "optimizer-velocity-grows"),
+        (Form("late", "average"), "optimizer-velocity-late"),
+    ),
+}
+_BIAS = {
+    "none": "optimizer-bias-uncorrected",
+    "per parameter": "optimizer-counter-per-parameter",
+    "late per parameter": "optimizer-counter-per-parameter",
+    "first only": "optimizer-bias-half",
+    "second only": "optimizer-bias-half",
+    "late": "optimizer-counter-late",
+    "no root": "optimizer-bias-wrong",
+    "multiplied": "optimizer-bias-wrong",
+    "exchanged": "optimizer-bias-wrong",
+}
+
+
+@dataclass(frozen=True)
+class _Match:
+    form: Form
+    numbers: Numbers
+    rates: Rates
+
+
+def judge_adaptive(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
+    """What is to be said of steps under the name of an adaptive optimizer; None where nothing known gives them."""
+    kind = "adam" if claim == "adamw" else claim
+    right = {"rmsprop": _RMSPROP, "adagrad": _ADAGRAD, "adam": _ADAM}[kind]
+    match = _search(path, right, settings)
+    if match is not None:
+        findings = _scale(path, match, claim, settings)
+        return None if findings is None else [*findings, *_shrunk(path, match)]
+    if kind == "rmsprop" and _is_known_rmsprop(path, settings):
+        return []
+    coupled = _coupled(path, right, claim, settings)
+    if coupled is not None:
+        return coupled
+    for form, code in _WRONG[kind]:
+        match = _search(path, form, settings, deep=False)
+        if match is not None:
+            return [_wrong(path, match, code, claim)]
+    return _shared(path, right, settings)
+
+
+def _numbers(form: Form, settings: Settings) -> Iterator[Numbers]:
+    """Settings to try with a form, from the numbers that stand in the code."""
+    shares = settings.shares()
+    firsts = shares if form.above in ("average", "late") or form.below == "of first" else [0.0]
+    averaged = "average" in form.below or form.below in ("centered", "of first", "late", "largest")
+    seconds = shares if averaged else [0.0]
+    starts = [0.0, 0.1, 1.0] if form.above == "gradient" and form.below in ("average", "sum") else [0.0]
+    named = (settings.named.get("beta1", 0.9), settings.named.get("beta2", settings.named.get("rho", 0.999)))
+    order = sorted(product(firsts, seconds), key=lambda pair: abs(pair[0] - named[0]) + abs(pair[1] - named[1]))
+    for (first, second), start in product(order[:64], starts):
+        yield Numbers(first, second, start=start)
+
+
+def _search(path: Path, form: Form, settings: Settings, *, deep: bool = True) -> _Match | None:
+    """The settings with which a form gives these steps."""
+    near: list[_Match] = []
+    for n in _numbers(form, settings):
+        found = _fit(path, form, n)
+        if found is not None and found.rates.rest <= path.exact:
+            return found
+        if found is not None:
+            near.append(found)
+    # Near, but not it: an epsilon that is not small beside these gradients, or a share of the weights that goes too.
+    if not deep:
+        return None
+    for match in list(near):
+        found = _fit(path, form, match.numbers, decay=True)
+        if found is not None and _fits(path, found):
+            return found
+        near += [] if found is None else [found]
+    near = [match for match in near if match.rates.rest < 0.05]
+    for best in sorted(near, key=lambda match: match.rates.rest)[:3]:
+        for eps, place, decay in product(settings.offsets(), PLACES, (False, True)):
+            found = _fit(path, form, replace(best.numbers, eps=eps, place=place), decay=decay)
+            if found is not None and _fits(path, found):
+                return found
+    return None
+
+
+def _fits(path: Path, match: _Match) -> bool:
+    """Whether nothing is left over, and what went of the weights themselves is the same share at every step."""
+    return match.rates.rest <= path.exact and float(np.ptp(match.rates.decay)) < 1e-5
+
+
+def _fit(path: Path, form: Form, n: Numbers, *, decay: bool = False) -> _Match | None:
+    d = direction(path.g, form, n)
+    if form.above == "late":
+        if path.delta[0].any():
+            return None
+        d, path = d[1:], _later(path)
+    if not np.isfinite(d).all():
+        return None
+    return _Match(form, n, rates(path, d, decay=decay))
+
+
+def _later(path: Path) -> Path:
+    return replace(path, theta=path.theta[1:], g=path.g[1:])
+
+
+def _scale(path: Path, match: _Match, claim: str, settings: Settings) -> list[Finding] | None:
+    """What the learning rates say that a right direction leaves."""
+    n, rate, names = match.numbers, match.rates.rate, path.names
+    lr = settings.named.get("lr")
+    if claim not in ("adam", "adamw"):
+        return _plain_scale(path, match, claim, settings)
+    if n.first > n.second and (n.first, n.second) == (settings.named.get("beta2"), settings.named.get("beta1")):
+        return [Finding("optimizer-betas-swapped", "error", names, {"first": n.first, "second": n.second}, {})]
+    known = corrections(n.first, n.second, *rate.shape)
+    if any("correct" in name.lower() or "debias" in name.lower() for name in settings.extra):
+        known["right"] = known["none"]  # it says itself that it may go without
+    for name, scale in known.items():
+        left = rate / scale
+        if np.ptp(left) > 1e-6 * abs(left.mean()):
+            continue
+        factor = float(left.mean()) / lr if lr else 1.0
+        if name == "none":
+            return _constant(path, factor, n, round_rate=None if lr else float(left.mean()))
+        if name in _BIAS:
+            return [Finding(_BIAS[name], "error", names, _figures(name, n, path), {})]
+        return _by_factor(names, factor, n)
+    left = rate / known["right"]
+    falls = np.ptp(left, axis=1).max() <= 1e-6 * abs(left[0, 0]) and np.all(np.diff(left[:, 0]) <= 0) and left.min() > 0
+    return [] if falls else None
+
+
+def _figures(name: str, n: Numbers, path: Path) -> dict[str, float | str | int]:
+    """The first step beside what it should be, and what else a sentence about a correction tells."""
+    known = corrections(n.first, n.second, 1, len(path.names))
+    share = float(known[name][0, -1] / known["right"][0, -1])
+    return {"first_step": share, "corrected": name.partition(" ")[0], "parameters": len(path.names)}
+
+
+def _constant(path: Path, factor: float, n: Numbers, round_rate: float | None) -> list[Finding]:
+    """A learning rate that never changes: no correction at all, or one that is always that of the same step."""
+    frozen = float(np.sqrt(1 - n.second) / (1 - n.first))
+    names = path.names
+    uncorrected = [Finding("optimizer-bias-uncorrected", "error", names, _figures("none", n, path), {})]
+    if round_rate is not None:
+        stuck = _is_round(round_rate / frozen) and not _is_round(round_rate)
+        return [Finding("optimizer-counter-stuck", "error", names, {"count": 1}, {})] if stuck else uncorrected
+    if abs(factor - 1) < 1e-5:
+        return uncorrected
+    counts = np.arange(1, 1001)
+    at = np.sqrt(1 - n.second**counts) / (1 - n.first**counts)
+    near = np.flatnonzero(np.abs(at / factor - 1) < 1e-6)
+    if len(near):
+        return [Finding("optimizer-counter-stuck", "error", names, {"count": int(counts[near[0]])}, {})]
+    for due in (1 / (1 - n.first), np.sqrt(1 - n.second), np.sqrt(1 - n.second) / (1 - n.first)):
+        if abs(factor / due - 1) < 1e-6:
+            return [*uncorrected, Finding("optimizer-average-unweighted", "error", names, {"factor": float(due)}, {})]
+    return uncorrected
+
+
+def _is_round(number: float) -> bool:
+    """Whether a number looks like one that somebody has written down."""
+    return abs(float(f"{number:.1e}") / number - 1) < 1e-4
+
+
+def _by_factor(names: tuple[str, ...], factor: float, n: Numbers) -> list[Finding]:
+    if factor < 0:
+        return [Finding("optimizer-climbs", "error", names, {}, {})]
+    if abs(factor - 1) < 1e-4:
+        return []
+    for due in (1 / (1 - n.first), np.sqrt(1 - n.second), np.sqrt(1 - n.second) / (1 - n.first)):
+        if abs(factor / due - 1) < 1e-6:
+            return [Finding("optimizer-average-unweighted", "error", names, {"factor": float(due)}, {})]
+    return [Finding("optimizer-scaled", "note", names, {"factor": factor}, {"factor": 1.0})]
+
+
+def _plain_scale(path: Path, match: _Match, claim: str, settings: Settings) -> list[Finding] | None:
+    """For RMSprop and Adagrad."""
+    n, rate, names = match.numbers, match.rates.rate, path.names
+    lr, told = settings.named.get("lr"), settings.numbers
+    if (
+        claim == "rmsprop"
+        and n.second < 0.5
+        and any(abs(1 - n.second - t) < 1e-9 for t in told)
+        and n.second not in told
+    ):
+        share = {"carry": n.second, "share": 1 - n.second}
+        return [Finding("optimizer-decay-swapped", "error", names, share, {"carry": 1 - n.second})]
+    t = np.arange(1, path.steps + 1)[:, None]
+    for scale in (np.ones_like(rate), np.sqrt(1 - n.second**t) * np.ones_like(rate)):  # some correct RMSprop as well
+        left = rate / scale
+        if np.ptp(left) <= 1e-6 * abs(left.mean()):
+            factor = float(left.mean()) / lr if lr else float(np.sign(left.mean()))
+            return _by_factor(names, factor, Numbers(0.0, n.second if claim == "rmsprop" else 0.0))
+    falls = np.ptp(rate, axis=1).max() <= 1e-6 * abs(rate[0, 0]) and np.all(np.diff(rate[:, 0]) <= 0) and rate.min() > 0
+    return [] if falls else None
+
+
+def _shrunk(path: Path, match: _Match) -> list[Finding]:
+    """Weight decay beside the gradient: whether it takes away."""
+    share = float(match.rates.decay.mean())
+    if share < -1e-7:
+        return [Finding("optimizer-weight-decay-sign", "error", path.names, {"share": -share}, {"share": share})]
+    return []
+
+
+def _coupled(path: Path, right: Form, claim: str, settings: Settings) -> list[Finding] | None:
+    """Weight decay that is part of the gradient: Adam's convention, and what AdamW is there to avoid."""
+    told = {settings.named["wd"]} if settings.named.get("wd") else set()
+    told |= {n for n in settings.numbers if 0 < n <= 0.5}
+    for decay in sorted(told, key=lambda n: n != settings.named.get("wd"))[:8]:
+        for signed in (decay, -decay, 2 * decay):
+            bent = path.with_decay(signed)
+            match = _search(bent, right, settings, deep=False)
+            if match is None:
+                continue
+            if signed < 0:
+                return [Finding("optimizer-weight-decay-sign", "error", path.names, {"share": decay}, {})]
+            if claim == "adamw":
+                return [Finding("optimizer-weight-decay-coupled", "error", path.names, {"share": decay}, {})]
+            return _scale(bent, match, claim, settings)
+    return None
+
+
+def _is_known_rmsprop(path: Path, settings: Settings) -> bool:
+    """RMSprop with momentum or centred, which frameworks have too."""
+    for below in ("average", "centered"):
+        form = Form("gradient", below)
+        for n in _numbers(form, settings):
+            d = direction(path.g, form, n)
+            if not np.isfinite(d).all():
+                continue
+            first = regress([d[0]], path.delta[0])[1]
+            found, rest = regress([d[1:], path.delta[:-1]], path.delta[1:])
+            if max(first, rest) <= path.exact and found[0] < 0 <= found[1] < 1:
+                return True
+            if rates(path, d).rest <= path.exact:
+                return True
+    return False
+
+
+def _wrong(path: Path, match: _Match, code: str, claim: str) -> Finding:
+    first_moment = match.form.above != "average" and claim.startswith("adam")
+    share = match.numbers.first if first_moment else match.numbers.second
+    measured: dict[str, float | str] = {"share": share, "carry": 0.0, "moment": "first" if first_moment else "second"}
+    if code == "optimizer-is-another":
+        measured |= {"claimed": TITLES[claim], "actual": TITLES["rmsprop"]}
+    return Finding(code, "error", path.names, measured, {})
+
+
+def _shared(path: Path, right: Form, settings: Settings) -> list[Finding] | None:
+    """One set of averages for all parameters. Needs arrays of one size."""
+    count = len(path.names)
+    if count < 2 or len(set(np.bincount(path.owner))) > 1:
+        return None
+    size = len(path.owner) // count
+    g: Array = path.g.reshape(path.steps * count, size)
+    for n in _numbers(right, settings):
+        d = direction(g, right, n).reshape(path.g.shape)
+        if np.isfinite(d).all() and rates(path, d).rest <= path.exact:
+            return [Finding("optimizer-shared-state", "error", path.names, {"carry": n.first or n.second}, {})]
+    return None

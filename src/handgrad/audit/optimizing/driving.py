@@ -1,0 +1,223 @@
+"""Driving: some steps of somebody's optimizer with known gradients, however it wants to be called."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects.calling import UPDATE, methods, plain
+from handgrad.audit.optimizing.claims import Settings, role_of, settings_of
+from handgrad.audit.optimizing.path import Path, path_of
+from handgrad.audit.optimizing.stage import FLAVOURS, ROLES, Stage
+from handgrad.core.arrays import Array
+
+STEPS = 8
+_BEFORE = {"preupdateparams", "preupdate", "beforeupdate", "beginstep", "beginupdate", "prestep"}
+_AFTER = {"postupdateparams", "postupdate", "afterupdate", "endstep", "poststep"}
+_MOST_METHODS = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an optimizer is driven with.
+
+    Attributes:
+        shapes: of the parameters, by name.
+        scale: of the gradients.
+        over: settings to give it, by their own names.
+        together: one optimizer serves all parameters, where a call takes but one of them or one layer.
+        still: whether some numbers have a gradient of 0.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+    scale: float = 1.0
+    over: Mapping[str, Any] = field(default_factory=dict)
+    together: bool = False
+    still: bool = False
+
+    def start(self) -> dict[str, Array]:
+        """The parameters' first values."""
+        rng = np.random.default_rng(1)
+        return {name: rng.standard_normal(shape) for name, shape in self.shapes.items()}
+
+    def gradients(self) -> list[dict[str, Array]]:
+        """Those of all steps: of many sizes, of either sign, none near 0."""
+        rng = np.random.default_rng(2)
+        found = []
+        for _ in range(STEPS):
+            one = {}
+            for name, shape in self.shapes.items():
+                sizes = self.scale * np.exp(rng.uniform(-2.0, 2.0, shape))
+                one[name] = sizes * rng.choice((-1.0, 1.0), shape)
+                if self.still:
+                    one[name].flat[::3] = 0.0
+            found.append(one)
+        return found
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of it.
+
+    Attributes:
+        path: the steps.
+        settings: what the optimizer was given.
+        step: its method or function that makes the steps.
+        spoilt: parameters whose gradients were changed in place.
+        failed: it divided by zero.
+    """
+
+    path: Path
+    settings: Settings
+    step: Callable[..., Any]
+    spoilt: tuple[str, ...] = ()
+    failed: bool = False
+
+    @property
+    def moved(self) -> bool:
+        """Whether any parameter changed at all."""
+        return bool(np.nan_to_num(self.path.delta, nan=1.0).any())
+
+
+def runs(target: Any, plan: Plan) -> Iterator[Run]:
+    """Every way of calling an optimizer that makes steps, the likelier first."""
+    unmoved: Run | None = None
+    for flavour in FLAVOURS:
+        single = flavour in ("array", "wb", "array delta")
+        names = list(plan.shapes)[: (2 if flavour == "wb" else 1)] if single and not _together(flavour, plan) else None
+        shapes = plan.shapes if names is None else {name: plan.shapes[name] for name in names}
+        for step in range(_MOST_METHODS if isinstance(target, type) else 1):
+            try:
+                run = _drive(target, step, flavour, shapes, plan)
+            except StopIteration:
+                break
+            except Exception:  # it wants to be called in another way
+                continue
+            if run is not None and run.moved:
+                yield run
+                break
+            unmoved = unmoved or run
+    if unmoved is not None:
+        yield unmoved
+
+
+def _together(flavour: str, plan: Plan) -> bool:
+    return plan.together and flavour == "array"
+
+
+def _drive(target: Any, which: int, flavour: str, shapes: Mapping[str, Any], plan: Plan) -> Run | None:
+    start, gradients = plan.start(), plan.gradients()
+    start = {name: start[name] for name in shapes}
+    many = _together(flavour, plan)
+    stages = [Stage(flavour, {name: start[name]}) for name in start] if many else [Stage(flavour, start)]
+    thing, callables, given = _made(target, stages[0], plan.over)
+    step = callables[0] if thing is None else next(islice(methods(thing, UPDATE), which, None))
+    if thing is None:
+        given = {}
+    names, needed = _signature(step)
+    values, spoilt, failed = [_read(stages)], set(), False
+    hooks = _hooks(thing)
+    first = settings_of(thing if thing is not None else target, [*callables, step], given)
+    for k, gradient in enumerate(gradients):
+        for stage in stages:
+            stage.set_gradients(gradient)
+        for hook in hooks[0]:
+            hook()
+        try:
+            for stage, layer in _turns(stages, names, plan):
+                if layer is not None:
+                    stage.given["layer"] = layer
+                arguments = stage.arguments(names, needed, plan.over if thing is None else {}, k + 1)
+                first.named |= {
+                    role_of(name): float(value)
+                    for name, value in arguments.items()
+                    if role_of(name) and isinstance(value, float)
+                }
+                stage.absorb(step(**arguments))
+        except ZeroDivisionError:
+            if k:
+                return None
+            failed = True
+            values.append({name: value * np.nan for name, value in values[-1].items()})
+            break
+        for hook in hooks[1]:
+            hook()
+        for stage in stages:
+            spoilt |= _changed(stage, gradient)
+        values.append(_read(stages))
+    if flavour.endswith("layers") or flavour == "layers of lists":
+        values = _used(stages[0], names, plan, values)
+    seen = [{name: gradient[name] for name in values[0]} for gradient in gradients[: len(values) - 1]]
+    return Run(path_of(values, seen, 1e-8), first, step, tuple(sorted(spoilt)), failed)
+
+
+def _made(target: Any, stage: Stage, over: Mapping[str, Any]) -> tuple[Any, list[Callable[..., Any]], dict[str, Any]]:
+    """(instance, its constructor, what that was given); of a function (None, the function itself, nothing)."""
+    if isinstance(target, FunctionType):
+        return None, [target], {}
+    names, needed = _signature(target)
+    given = stage.arguments(names, needed, over, 0)
+    thing = target(**given)
+    simple = {name: value for name, value in given.items() if isinstance(value, (int, float))}
+    return thing, [target.__init__], simple
+
+
+def _signature(call: Callable[..., Any]) -> tuple[list[str], set[str]]:
+    parameters = [
+        p for p in inspect.signature(call).parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    ]
+    return [p.name for p in parameters], {p.name for p in parameters if p.default is p.empty}
+
+
+def _hooks(thing: Any) -> tuple[list[Any], list[Any]]:
+    """What is called before and after all updates of a step."""
+    found: tuple[list[Any], list[Any]] = ([], [])
+    for name in dir(thing) if thing is not None else ():
+        for hooks, known in zip(found, (_BEFORE, _AFTER), strict=True):
+            if plain(name) in known and callable(getattr(thing, name)):
+                hooks.append(getattr(thing, name))
+    return found
+
+
+def _turns(stages: list[Stage], names: list[str], plan: Plan) -> Iterator[tuple[Stage, Any]]:
+    """Each call of a step: one for all, or one for each parameter or layer."""
+    for stage in stages:
+        single = any(plain(name) in ROLES["layer"] for name in names)
+        if stage.layers and single:
+            yield from ((stage, layer) for layer in stage.layers[: None if plan.together else 1])
+        else:
+            yield stage, None
+
+
+def _used(stage: Stage, names: list[str], plan: Plan, values: list[dict[str, Array]]) -> list[dict[str, Array]]:
+    """Without the parameters of layers that nobody handed over, and biases that the code never asked for."""
+    single = any(plain(name) in ROLES["layer"] for name in names)
+    layers = stage.layers[: 1 if single and not plan.together else None]
+    gone = {f"b{i + 1}" for i, layer in enumerate(stage.layers) if "b" not in layer.read_}
+    kept = [name for i, _ in enumerate(layers) for name in (f"W{i + 1}", f"b{i + 1}")]
+    if stage.flavour != "plain layers":
+        gone = {name for name in gone if any(layer.read_ for layer in stage.layers)}
+    return [{name: value[name] for name in kept if name in value and name not in gone} for value in values]
+
+
+def _read(stages: list[Stage]) -> dict[str, Array]:
+    return {name: value for stage in stages for name, value in stage.read().items()}
+
+
+def _changed(stage: Stage, given: Mapping[str, Array]) -> set[str]:
+    """Parameters whose gradients are no longer what they were; set to zero does not count."""
+    now = stage.gradients()
+    return {
+        name
+        for name, value in now.items()
+        if name in given
+        and np.any(value)
+        and np.shape(value) == given[name].shape
+        and not np.array_equal(value, given[name])
+    }

@@ -1,0 +1,105 @@
+"""Judging: the steps of an optimizer against what its name promises."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from handgrad.audit.findings import Finding
+from handgrad.audit.optimizing.adaptive import judge_adaptive
+from handgrad.audit.optimizing.averages import Form, Numbers, corrections, direction
+from handgrad.audit.optimizing.claims import TITLES, Settings
+from handgrad.audit.optimizing.linear import fit_linear, judge_linear
+from handgrad.audit.optimizing.path import Path
+from handgrad.core.arrays import Array
+
+_ADAPTIVE = ("rmsprop", "adagrad", "adam", "adamw")
+
+
+def judge(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
+    """What is to be said of some steps under a claim; None where no rule that is known gives them."""
+    broken = ~np.isfinite(path.theta).all(axis=0)
+    if broken.any():
+        return _not_finite(path, claim, settings)
+    still = [i for i in range(len(path.names)) if not path.delta[:, path.owner == i].any()]
+    if len(still) == len(path.names):
+        return None
+    if still:
+        rest = judge(path.without(still), claim, settings)
+        never = Finding("optimizer-some-not-updated", "error", tuple(path.names[i] for i in still), {}, {})
+        return [never, *(rest or [])]
+    first, second = (judge_adaptive, _other_linear) if claim in _ADAPTIVE else (judge_linear, _other_adaptive)
+    found = first(path, claim, settings)
+    return second(path, claim, settings) if found is None else found
+
+
+def unnamed(path: Path, claim: str, settings: Settings) -> Finding:
+    """Steps that nothing known gives: the first that leaves the definition, in which parameter, and by how much."""
+    due = _definition(path, claim, settings)
+    for k in range(path.steps):
+        for i, name in enumerate(path.names):
+            mine = path.owner == i
+            off = float(np.linalg.norm(path.delta[k, mine] - due[k, mine]) / np.linalg.norm(due[k, mine]))
+            if off > path.exact:
+                measured = {"claimed": TITLES[claim], "step": k + 1, "first": name, "off": off}
+                return Finding("optimizer-unnamed", "warning", path.names, measured, {"off": 0.0})
+    measured = {"claimed": TITLES[claim], "step": 1, "first": path.names[0], "off": 0.0}
+    return Finding("optimizer-unnamed", "warning", path.names, measured, {"off": 0.0})
+
+
+def _definition(path: Path, claim: str, settings: Settings) -> Array:
+    """The steps that an optimizer of this name makes, with its settings as far as they are known."""
+    told = settings.named
+    lr, g = told.get("lr", 0.0), path.g
+    if claim in _ADAPTIVE:
+        form = {"rmsprop": Form("gradient"), "adagrad": Form("gradient", "sum")}.get(claim, Form())
+        second = told.get("rho", 0.9) if claim == "rmsprop" else told.get("beta2", 0.999)
+        n = Numbers(told.get("beta1", 0.9), second)
+        found = -direction(g, form, n)
+        if claim in ("adam", "adamw"):
+            found = found * corrections(n.first, n.second, path.steps, 1)["right"]
+    else:
+        mu = told.get("mu", 0.9 if claim != "sgd" else 0.0)
+        found = np.empty_like(g)
+        velocity = np.zeros_like(g[0])
+        for k in range(path.steps):
+            velocity = mu * velocity - g[k]
+            found[k] = mu * velocity - g[k] if claim == "nesterov" else velocity
+    if not lr:  # not known: that which fits the first step best
+        lr = float(np.vdot(found[0], path.delta[0]) / np.vdot(found[0], found[0]))
+    due: Array = lr * found
+    return due
+
+
+def _other_linear(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
+    """An adaptive name on steps that are plain descent, or momentum."""
+    line = fit_linear(path)
+    if line is None or not line.steady:
+        return None
+    actual = TITLES["momentum"] if line.memory else TITLES["sgd"]
+    return [Finding("optimizer-is-another", "error", path.names, {"claimed": TITLES[claim], "actual": actual}, {})]
+
+
+def _other_adaptive(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
+    """The name of plain descent or momentum on steps that are adaptive."""
+    for other in ("rmsprop", "adagrad", "adam"):
+        if judge_adaptive(path, other, settings) == []:
+            measured = {"claimed": TITLES[claim], "actual": TITLES[other]}
+            return [Finding("optimizer-is-another", "error", path.names, measured, {})]
+    return None
+
+
+def _not_finite(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
+    """Numbers that become infinite or none: which, and when, tells why."""
+    bad = ~np.isfinite(path.theta[1:])
+    if claim in _ADAPTIVE and bad[0].all():
+        return [Finding("optimizer-counter-zero", "error", path.names, {}, {})]
+    spoilt = [i for i in range(len(path.names)) if bad[:, path.owner == i].any()]
+    where = tuple(path.names[i] for i in spoilt)
+    rest = path.without(spoilt)
+    others = judge(rest, claim, settings) or [] if rest.names else []
+    mine = np.isin(path.owner, spoilt)
+    negative: Array = path.g[0, mine] < 0
+    if claim in _ADAPTIVE and np.array_equal(bad[0, mine], negative):
+        return [Finding("optimizer-not-squared", "error", where, {"share": float(negative.mean())}, {}), *others]
+    step = int(np.argmax(bad[:, mine].any(axis=1))) + 1
+    return [Finding("optimizer-not-finite", "error", where, {"step": step}, {}), *others]

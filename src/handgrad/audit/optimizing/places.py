@@ -1,0 +1,109 @@
+"""Places: the line of an optimizer in which a mistake of its own stands, as far as the line's shape gives it away."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from typing import Any
+
+from handgrad.audit.findings import Finding
+from handgrad.audit.source import Program
+
+_MOMENT = r"(?:self\.|layer\.|l\.)?\w*(?:v|m|s|h|c|r|cache|veloc|mom|acc|buf|sq|avg|sum|G|E)\w*(?:\[[^=]*?\])?"
+_SHARE = r"(?:rho|beta|mom|\bmu\b|gamma|decay|alpha|\.b[12]\b|\bb[12]\b|0?\.9|1-)"
+_SQUARE = r"(?:\*\*2|square|power|np\.abs)|\b([\w.]*g\w*(?:\[\w+\])?|dw|db|dW)\*\1"
+_GRAD = r"(?:grad|\bg\b|d_?[wWb]\w*\b|dtheta|dx)"
+_THETA = r"^(?:self\.)?(?:layers?|l|params?|parameters|model|w|W|b|p|x|theta|next_w|weights?|biases|var|value)\b[^=]*?"
+_MEMORY = (rf"^{_MOMENT}\*=", rf"^{_MOMENT}\+?=(?!=).*{_SHARE}", rf"^{_MOMENT}\+?=(?!=).*{_GRAD}")
+_SECOND = (rf"=.*(?:beta_?2|b2|0?\.999).*{_GRAD}", rf"=.*{_SQUARE}", *_MEMORY)
+_DECAY = r"(?:decay|\bwd\b|l2|lambda|lambd|\blam\b|lmbda|\breg)"
+_RATE = r"(?:lr|rate|alpha|eta|step|update|updt|vel|\bv\b|\bv\[|\.v\b|mom|delta)"
+_POWER = r"1(?:\.0?)?-.*\*\*"
+_COUNTER = r"^(?:self\.)?(?:t|iter\w*|steps?|timestep|time_step|n|count\w*|k|num\w*|i)(?:\[.*\])?"
+# Code -> what the line looks like, the surest first. Lines are searched without spaces.
+_SHAPES: dict[str, tuple[str, ...]] = {
+    "optimizer-climbs": (rf"{_THETA}\+=.*{_RATE}", rf"{_THETA}=.*\+.*{_RATE}", rf"{_THETA}-=.*{_RATE}"),
+    "optimizer-weight-decay-sign": (_DECAY,),
+    "optimizer-weight-decay-coupled": (rf"=.*{_DECAY}",),
+    "optimizer-not-squared": (rf"=(?!.*(?:{_SQUARE})).*(?:beta_?2|b2|0?\.999|rho|decay_rate).*{_GRAD}", *_SECOND),
+    "optimizer-no-root": (rf"{_THETA}=.*/(?!.*sqrt)", r"/(?!.*sqrt)"),
+    "optimizer-bias-compounded": (rf"^(.+)(?:=\1/|/=).*{_POWER}", rf"=.*/\(?{_POWER}"),
+    "optimizer-bias-half": ("sqrt",),
+    "optimizer-bias-uncorrected": ("sqrt",),
+    "optimizer-bias-wrong": (_POWER,),
+    "optimizer-no-epsilon": (r"/.*sqrt",),
+    "optimizer-counter-per-parameter": (rf"{_COUNTER}\+=1", rf"{_COUNTER}=.*\+1"),
+    "optimizer-counter-late": (rf"{_COUNTER}\+=1", rf"{_COUNTER}=.*\+1", r"\+1\)"),
+    "optimizer-counter-zero": (_POWER,),
+    "optimizer-counter-stuck": (rf"{_COUNTER}=", _POWER),
+    "optimizer-rate-per-parameter": (r"(?:lr|rate|alpha|eta)\w*(?:\*=|/=|=.*/)",),
+    "optimizer-clipped": (r"clip|minimum|maximum|norm|min\(",),
+    "optimizer-velocity-sign": (rf"^{_MOMENT}=-", *_MEMORY),
+    "optimizer-velocity-late": (rf"{_THETA}[-+]?=.*{_RATE}",),
+    "optimizer-plain-momentum": (rf"{_THETA}[-+]?=.*{_RATE}",),
+    "optimizer-nesterov-wrong": (rf"{_THETA}[-+]?=.*(?:mu|mom|vel|\bv\b|\bv\[|beta|gamma)",),
+    "optimizer-changes-gradient": (rf"^{_GRAD}[^=]*?[-+*/]=", rf"{_GRAD}\w*\[[^=]*\]=", r"out=", r"\[\.\.\.\]="),
+    "optimizer-rebinds": (rf"^(?!self)\w+={_GRAD}?.*{_RATE}",),
+    "optimizer-memory-lost": _MEMORY, "optimizer-velocity-grows": _MEMORY, "optimizer-shared-state": _MEMORY,
+    "optimizer-decay-swapped": _MEMORY, "optimizer-no-decay": _SECOND, "optimizer-average-unweighted": _MEMORY,
+    "optimizer-betas-swapped": _MEMORY,
+}  # fmt: skip
+_STEP = (rf"{_THETA}[-+]=.*{_RATE}", rf"{_THETA}=.*[-+].*{_RATE}", rf"[-+]=.*{_RATE}", rf"=.*-.*{_RATE}")
+
+
+def place(program: Program, target: Any, step: Callable[..., Any] | None, finding: Finding) -> tuple[str, int | None]:
+    """(file, line) of a finding in an optimizer: of the line that is wrong, or of its step."""
+    function = getattr(step, "__func__", step)
+    found = getattr(function, "__code__", None)
+    if found is None:
+        return program.filename, None
+    if found.co_filename != program.filename:
+        return found.co_filename, found.co_firstlineno
+    node = _node(program.tree, target, found.co_firstlineno)
+    line = found.co_firstlineno if node is None else _line(program, node, finding) or found.co_firstlineno
+    file, line, _ = program.place(line)
+    return file, line
+
+
+def _node(tree: ast.Module, target: Any, line: int) -> ast.AST | None:
+    for node in ast.walk(tree):
+        if isinstance(target, type) and isinstance(node, ast.ClassDef) and node.name == target.__name__:
+            last = node.end_lineno or node.lineno
+            if node.lineno <= line <= last:
+                return node
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            if first == line:
+                return node
+    return None
+
+
+def _line(program: Program, node: ast.AST, finding: Finding) -> int | None:
+    lines = program.text.splitlines()
+    statements = sorted(
+        {
+            (one.lineno, one.end_lineno or one.lineno)
+            for function in ast.walk(node)
+            if isinstance(function, ast.FunctionDef) and function.name != "__init__"
+            for one in ast.walk(function)
+            if isinstance(one, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return)
+        }
+    )
+    texts = {
+        first: re.sub(r"\s+", "", "".join(part.partition("#")[0] for part in lines[first - 1 : last]))
+        for first, last in statements
+    }
+    texts = {first: text for first, text in texts.items() if not re.search(r"zeros|=\{\}$|=None$", text)}
+    shapes = _SHAPES.get(finding.code, ())
+    if finding.measured.get("moment") == "second" and shapes is _MEMORY:
+        shapes = _SECOND
+    biased = {first: text for first, text in texts.items() if re.search(r"(?:\b|_|\.|d)b(?:\b|ias|_|\[|\d)", text)}
+    only_biases = all(name.startswith("b") for name in finding.where)
+    for some in (biased, texts) if only_biases else (texts,):
+        for shape in (*shapes, *_STEP):
+            for first, text in some.items():
+                if re.search(shape, text):
+                    return first
+    return None
