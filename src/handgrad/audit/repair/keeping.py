@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.scalars import ScalarLoop
+from handgrad.audit.dialects.scalars import Scalars
 from handgrad.audit.dialects.world import copies
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.repair.swap import owners
 
 _LARGE = 1_000_000  # numbers: larger arrays are data
 _DEEPEST = 3
@@ -24,23 +25,17 @@ class Kept:
     def __init__(self, inspection: Inspection, functions: list[FunctionType]) -> None:
         namespace = inspection.namespace
         subject = inspection.reading.subject
-        owner = getattr(subject.parameters, "__self__", None)
-        self.owner = owner if isinstance(getattr(owner, "state", None), dict) else None
+        mine = owners(subject)
+        scalars = next((one for one in mine if isinstance(one, Scalars)), None)
+        self.owner = next((one for one in mine if one is not scalars and type(getattr(one, "state", 0)) is dict), None)
         self.original: Any = self.owner.state if self.owner is not None else None
-        if isinstance(owner, ScalarLoop):
-            self.owner = None
         self.namespace, self.names = namespace, dict(namespace)
-        own = namespace.get("__name__")
-        kinds: dict[type, bool] = {}
-        things = []
-        for one in gc.get_objects():
-            kind = type(one)
-            if kind not in kinds:
-                kinds[kind] = kind.__module__ == own and hasattr(kind, "__dictoffset__") and kind.__dictoffset__ != 0
-            if kinds[kind]:
-                things.append(one)
+        if scalars is not None:
+            things = [value for name in scalars.arrays for value in scalars.values(name)]
+        else:
+            things = _instances(namespace.get("__name__"))
         memo: dict[int, Any] = {}
-        self.things = [(vars(one), _saved(vars(one), memo)) for one in things[:_MOST]]
+        self.things = [(vars(one), _saved(vars(one), memo)) for one in things[:_MOST] if hasattr(one, "__dict__")]
         self.values = _saved({k: v for k, v in namespace.items() if _is_container(v)}, memo)
         self.cells = [
             (cell, cell.cell_contents, _saved(cell.cell_contents, memo))
@@ -74,6 +69,19 @@ class Kept:
             if cell.cell_contents is not value:
                 cell.cell_contents = value
             _restore(value, inner)
+
+
+def _instances(module: Any) -> list[Any]:
+    """Every live instance of a class that the file defines."""
+    kinds: dict[type, bool] = {}
+    found = []
+    for one in gc.get_objects():
+        kind = type(one)
+        if kind not in kinds:
+            kinds[kind] = kind.__module__ == module and kind.__dictoffset__ != 0
+        if kinds[kind]:
+            found.append(one)
+    return found
 
 
 def _is_container(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """Swap: an edit is put to work in the live code of a file, without running the file anew, and taken out again.
 
-Functions keep their identity and get another `__code__`; a loop that was cut out of the file has its turn compiled anew.
+Functions keep their identity and get another `__code__`; a loop that was cut out of the file has its turn compiled
+anew.
 """
 
 from __future__ import annotations
@@ -9,24 +10,25 @@ import __future__
 import ast
 import copy
 import gc
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import CodeType, FunctionType, SimpleNamespace
 from typing import Any
 
 from handgrad.audit.dialects.edits import RATE, Losses, forgiven, resolver, with_rate
-from handgrad.audit.dialects.flow import runnable, without_missing
+from handgrad.audit.dialects.flow import ONCE, runnable, without_missing
 from handgrad.audit.dialects.loops import Loop as TopLoop
 from handgrad.audit.dialects.loops import loops, once
 from handgrad.audit.dialects.scalars import ScalarLoop
-from handgrad.audit.dialects.slices import scopes, slices
 from handgrad.audit.dialects.turns import Loop as Turn
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.pruning import MARK
 from handgrad.audit.repair.edits import Replacements
 from handgrad.audit.repair.source_text import SourceText, blocks
+from handgrad.audit.subject import Subject
 
-_ITEM = object()
+_MANY = 50  # functions of one code are made anew in each step, and need no swap
 Swaps = list[tuple[Any, str, Any]]  # (owner, attribute, what it becomes)
 
 
@@ -37,13 +39,14 @@ class Live:
         self.program, self.namespace, self.source = inspection.program, inspection.namespace, source
         filename = self.program.filename
         everything = gc.get_objects()
-        self.functions = [
-            one for one in everything if type(one) is FunctionType and one.__code__.co_filename == filename
-        ]
+        found = [one for one in everything if type(one) is FunctionType and one.__code__.co_filename == filename]
+        counts = Counter(id(one.__code__) for one in found)
+        self.functions = [one for one in found if counts[id(one.__code__)] <= _MANY]
         self.loops = [one for one in everything if type(one) is TopLoop and one.code.co_filename == filename]
         subject = inspection.reading.subject
-        owners = [getattr(call, "__self__", None) for call in (subject.parameters, subject.step, subject.gradients)]
-        self.turn = next((one for one in owners if isinstance(one, Turn | ScalarLoop)), None)
+        self.turn = next((one for one in owners(subject) if isinstance(one, Turn | ScalarLoop)), None)
+        self._kept: list[ast.stmt] | None = None
+        self._literal = self._returns = False
         self.flags = 0
         for node in self.program.tree.body:
             if isinstance(node, ast.ImportFrom) and node.module == "__future__":
@@ -71,14 +74,10 @@ class Live:
         tops: dict[ast.stmt, None] = dict.fromkeys(self.source.top(node) for node in replaced)
         for top in tops:
             yield from self._functions(top, replaced)
-        if isinstance(self.turn, Turn):
+        if self.turn is not None:
             first, last = self.turn.cut.lines
             if any(first <= node.lineno <= last for node in replaced):
-                yield self.turn, "code", self._turn(self.turn, replaced)
-        elif isinstance(self.turn, ScalarLoop):
-            first, last = self.turn.cut.lines
-            if any(first <= node.lineno <= last for node in replaced):
-                yield self.turn, "code", self._scalar_turn(self.turn, replaced)
+                yield self.turn, "code", self._turn_code(self.turn, replaced)
         elif self.loops and any(self.source.function(node) is None for node in replaced):
             yield from self._top_loops(replaced)
 
@@ -92,10 +91,7 @@ class Live:
         pairs = _pairs(old, new)
         for function in self.functions:
             code = function.__code__
-            if code in pairs:
-                made = pairs[code]
-            else:
-                made = self._shortened(function, new, new_top[0])
+            made = pairs[code] if code in pairs else self._shortened(function, new, new_top[0])
             if made is not None and made != code and made.co_freevars == code.co_freevars:
                 yield function, "__code__", made
 
@@ -115,27 +111,29 @@ class Live:
         short: Any = once(again, {MARK: tree})
         return None if short is again else short.__code__
 
-    def _turn(self, turn: Turn, replaced: Replacements) -> CodeType:
-        by_place = {_place(node): made for node, made in replaced.items()}
-        roots = {place.root for place in turn.places}
+    def _turn_code(self, turn: Turn | ScalarLoop, replaced: Replacements) -> CodeType:
+        """The turn of a loop with statements replaced. The rest of its tree is shared, for copying it is dear."""
+        if self._kept is None:
+            self._kept = forgiven(_kept_of(turn))
+            nodes = [n for one in self._kept for n in ast.walk(one)]
+            self._literal = any(isinstance(n, ast.Name) and n.id == RATE for n in nodes)
+            self._returns = any(isinstance(n, ast.Return | ast.Global | ast.Nonlocal) for n in nodes)
+        roots = {turn.name} if isinstance(turn, ScalarLoop) else {place.root for place in turn.places}
         resolve = resolver(turn.namespace | turn.state)
-        literal = any(isinstance(n, ast.Name) and n.id == RATE for one in turn.kept for n in ast.walk(one))
 
         def put(made: list[ast.stmt]) -> list[ast.stmt]:
-            return with_rate(made, roots, resolve) if literal else made
+            return (
+                [ast.fix_missing_locations(one) for one in with_rate(made, roots, resolve)] if self._literal else made
+            )
 
-        found: CodeType = runnable(forgiven(_put(turn.kept, by_place, put)), once=True)
-        return found
-
-    def _scalar_turn(self, turn: ScalarLoop, replaced: Replacements) -> CodeType | Any:
-        tree = ast.Module([new for one in self.program.tree.body for new in rebuilt(one, replaced)], [])
-        for scope in scopes(tree):
-            for cut in slices(scope):
-                if cut.lines[0] == turn.cut.lines[0] and cut.inputs == turn.cut.inputs:
-                    body = Losses().give(copy.deepcopy(cut.body))
-                    body = without_missing(body, {*turn.namespace, *cut.inputs, *cut.targets, RATE})
-                    return runnable(with_rate(body, {turn.name}, resolver(turn.namespace)), once=True)
-        return turn.code
+        body = _put(self._kept, {_place(node): made for node, made in replaced.items()}, put)
+        if self._returns:
+            found: CodeType = runnable(body, once=True)
+            return found
+        whole = ast.For(ast.Name(ONCE, ast.Store()), ast.Tuple([ast.Constant(0)], ast.Load()), body or [ast.Pass()], [])
+        for node in (whole, whole.target, whole.iter, whole.iter.elts[0]):  # type: ignore[attr-defined]
+            ast.copy_location(node, turn.cut.body[0])
+        return compile(ast.Module([whole], []), "<audit>", "exec")
 
     def _top_loops(self, replaced: Replacements) -> Iterator[tuple[Any, str, Any]]:
         body = [new for one in self.program.tree.body for new in rebuilt(one, replaced)]
@@ -144,6 +142,22 @@ class Live:
         for old in self.loops:
             if old.line in made and made[old.line].code != old.code:
                 yield old, "code", made[old.line].code
+
+
+def owners(subject: Subject) -> list[Any]:
+    """The objects of the dialects whose methods a subject's calls are."""
+    calls = (subject.parameters, subject.step, subject.gradients, subject.loss)
+    return [one for call in calls if (one := getattr(call, "__self__", None)) is not None]
+
+
+def _kept_of(turn: Turn | ScalarLoop) -> list[ast.stmt]:
+    """The statements of a turn, as they were before it was compiled."""
+    if isinstance(turn, Turn):
+        return turn.kept
+    body = without_missing(
+        Losses().give(copy.deepcopy(turn.cut.body)), {*turn.namespace, *turn.cut.inputs, *turn.cut.targets, RATE}
+    )
+    return with_rate(body, {turn.name}, resolver(turn.namespace))
 
 
 def rebuilt(node: ast.stmt, replaced: Replacements) -> list[ast.stmt]:
