@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import statistics
 import sys
@@ -42,13 +43,15 @@ def main() -> None:
     which = "all" if arguments.write else arguments.set
     exhibits = [e for e in (*planted(), *clean()) if arguments.only in e.name]
     exhibits = [e for e in exhibits if which == "all" or e.aside == (which == "aside")]
-    scores = score_all(exhibits, arguments.jobs)
+    scores = []
+    with open(arguments.json or os.devnull, "w", encoding="utf-8", buffering=1) as log:
+        for one in score_all(exhibits, arguments.jobs):
+            scores.append(one)
+            if arguments.aside_details or not one.aside:
+                log.write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
     details = [s for s in scores if arguments.aside_details or not s.aside]
     print(tables(scores, "en"))
     print(misses(details))
-    if arguments.json:
-        lines = [json.dumps(asdict(s), ensure_ascii=False) for s in details]
-        arguments.json.write_text("\n".join(lines) + "\n", encoding="utf-8")
     if arguments.write:
         for language, page in PAGES.items():
             _write(page, tables(scores, language) + "\n" + published(scores, language))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,10 +79,10 @@ def score(exhibit: Exhibit) -> Score:
     )  # fmt: skip
 
 
-def score_all(exhibits: list[Exhibit], jobs: int = 2) -> list[Score]:
-    """The scores of exhibits, in their order."""
+def score_all(exhibits: list[Exhibit], jobs: int = 2) -> Iterator[Score]:
+    """The scores of exhibits, in their order, as they come."""
     with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(score, exhibits))
+        yield from pool.map(score, exhibits)
 
 
 def published_rates() -> list[dict[str, float]]:

@@ -56,16 +56,11 @@ def test_every_planting_changes_the_net_and_leaves_it_python() -> None:
             assert max(exhibit.lines) <= exhibit.text.count("\n") + 1
 
 
-def test_every_mistake_is_described() -> None:
+def test_every_mistake_is_described_and_its_names_exist() -> None:
     for name, mistake in mistakes().items():
         assert re.fullmatch(r"[a-z0-9-]+", name)
         assert mistake["sentence"].endswith(".")
-        assert mistake["codes"]
-
-
-def test_every_accepted_code_exists() -> None:
-    accepted = {code for mistake in mistakes().values() for code in mistake["codes"]}
-    assert accepted - set(codes()) <= {code for mistake in mistakes().values() for code in mistake.get("nameless", [])}
+        assert set(mistake["codes"]) <= set(codes()), name  # none where the audit has no name for it yet
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -92,7 +87,7 @@ def test_a_sample_is_named_and_clean_nets_are_left_alone() -> None:
 
 @pytest.mark.slow
 def test_the_audit_is_as_good_as_the_page_says() -> None:
-    scores = score_all([*PLANTED, *CLEAN])
+    scores = list(score_all([*PLANTED, *CLEAN]))
     for aside, published in zip((False, True), published_rates(), strict=True):
         here = [s for s in scores if s.aside == aside]
         for what, rate in published.items():
