@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.batch import batch
+from handgrad.audit.dialects.objects import parts
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.findings import Finding
@@ -26,7 +28,31 @@ from handgrad.audit.pieces.places import place
 from handgrad.audit.pieces.unit import Unit
 
 SECONDS = 1.0  # at most, for all layers of a file
-_SCALES = {"averaged-twice", "summed", "constant-factor", "sign-flipped", "batch-dependent-factor"}
+# What two pieces may do wrong together is shown by the whole network alone.
+_SHOWN_BY = {
+    "softmax-passes-error": {"output-derivative-missing"},
+    "gradient-of-another-loss": {"gradient-of-squared-error"},
+    "loss-gradient-wrong": {"gradient-of-squared-error"},
+    "activation-derivative-missing": {"activation-derivative-missing", "output-derivative-missing"},
+}
+# What a piece does wrong, by the name that it has in the whole network.
+_SAME = {
+    "softmax-diagonal-only": ("softmax-as-sigmoid",),
+    "softmax-passes-error": ("output-derivative-missing",),
+    "gradient-of-another-loss": ("gradient-of-squared-error",),
+    "loss-gradient-wrong": ("gradient-of-squared-error",),
+    "activation-derivative-missing": ("output-derivative-missing",),
+    "layer-gradient-scaled": ("averaged-twice", "batch-dependent-factor"),
+    "layer-gradient-sign": ("sign-flipped",),
+    "loss-gradient-sign": ("sign-flipped",),
+    "layer-gradient-missing": ("never-updated",),
+}
+_UNSURE = {"network-unknown", "unnamed", "random-step"}
+_CALLS = {
+    "softmax-overflow": "exp",
+    "softmax-over-batch": "sum|exp",
+    "softmax-diagonal-only": "diagflat|diag|outer|eye",
+}
 _KEEPS_QUIET = {"scalars"}  # dialects that have no layers
 
 
@@ -55,6 +81,7 @@ class _Survey:
     found: list[tuple[str, Complaint, Any, frozenset[int]]] = field(default_factory=list)  # name, what, function, lines
     seen: dict[Any, list[tuple[int, ...]]] = field(default_factory=dict)  # code -> shapes of its first array
     traced: bool = False
+    blamed: set[tuple[str, Any]] = field(default_factory=set)  # (code, activation) of derivatives that are wrong
     rows: bool = False  # a linear layer of the file takes samples as rows
 
     def run(self) -> None:
@@ -63,17 +90,18 @@ class _Survey:
         self.traced = ran and any(code.co_filename == self.inspection.program.filename for code in self.seen)
         found = gather.spaces(self.inspection.namespace)
         things = gather.objects(found, list(self.inspection.reading.functions.values()))
+        done = self._pairs(found)
+        for slope in gather.slopes(found, things):
+            if slope.name not in done:
+                for complaint in slopes.complaints(slope):
+                    self._note(slope.name, complaint, (slope.function, slope.value), slopes.lines(slope))
+                    self.blamed.add((complaint.code, complaint.measured.get("activation")))
         wrong: set[type] = set()
         units = gather.layers(found, things)
         for unit in sorted(units, key=lambda one: one.holds):
             if unit.holds and _inner(unit) & wrong:
                 continue
             self._layer(unit, wrong)
-        done = self._pairs(found)
-        for slope in gather.slopes(found, things):
-            if slope.name not in done:
-                for complaint in slopes.complaints(slope):
-                    self._note(slope.name, complaint, (slope.function, slope.value), slopes.lines(slope))
         for loss in losses.loss_units(self.inspection.namespace, things):
             self._loss(loss)
 
@@ -104,6 +132,8 @@ class _Survey:
             if whole and complaint.code not in ("skip-gradient-missing",):
                 continue  # a network, or a block whose error may be meant in another way
             wrong.add(type(unit.thing))
+            if (complaint.code, complaint.measured.get("activation")) in self.blamed:
+                continue  # the function that it calls is at fault
             self._note(unit.name, complaint, (unit.backward, unit.forward), verdict.lines)
         if verdict.kind == "softmax over the rows" and self.rows and not verdict.complaints and not self._right:
             over = Complaint("softmax-over-batch", "", function=unit.forward)
@@ -124,12 +154,19 @@ class _Survey:
         return [shape for shape in shapes if 0 < int(np.prod(shape)) < 20_000][:2]
 
     @property
+    def _said(self) -> set[str]:
+        return {finding.code for finding in self.inspection.diagnosis.findings}
+
+    @property
     def _wrong(self) -> bool:
         return any(finding.severity == "error" for finding in self.inspection.diagnosis.findings)
 
     @property
     def _right(self) -> bool:
-        return self.inspection.diagnosis.identity is not None and not self._wrong
+        """Whether the gradients of the whole were judged, and are right."""
+        diagnosis = self.inspection.diagnosis
+        judged = diagnosis.identity is not None or bool(diagnosis.judged)
+        return judged and not self._wrong and not self._said & _UNSURE
 
     def _note(
         self, name: str, complaint: Complaint, functions: tuple[Any, ...], lines: frozenset[int] = frozenset()
@@ -146,43 +183,49 @@ class _Survey:
             if complaint.code == "softmax-overflow":
                 return replace(complaint, severity="note") if self._right else complaint
             return complaint
-        said = {finding.code for finding in self.inspection.diagnosis.findings}
+        said = self._said
         if self._right:
             unused = self.traced and not used and not complaint.convention
             return complaint if unused else None
-        known = self.inspection.diagnosis.identity is not None
         if complaint.convention == "scale":
             return complaint if complaint.code in said else None
         if complaint.convention == "pairing":
             return complaint if self._unpaired(complaint, said) and (used or not self.traced) else None
-        return complaint if used or not known or self.traced else None
+        return complaint
 
     def _unpaired(self, complaint: Complaint, said: set[str]) -> bool:
         """Whether the whole network shows that no other piece makes good for this one."""
-        if complaint.code == "softmax-passes-error":
-            return "output-derivative-missing" in said
-        return bool(said & {"gradient-of-squared-error", "unnamed"}) and complaint.code != "softmax-passes-error"
+        return bool(said & _SHOWN_BY[complaint.code]) if complaint.code in _SHOWN_BY else False
 
     def findings(self) -> list[Finding]:
         """One for each mistake and piece."""
         made: dict[tuple[str, str, Any], Finding] = {}
         for name, complaint, function, lines in self.found:
-            where = f"{name}.{complaint.quantity}" if complaint.quantity not in ("", "dx") else name
+            where = f"{name}.{complaint.quantity}" if complaint.quantity not in ("", "dx", "first") else name
             key = (complaint.code, name, getattr(function, "__code__", None))
             if key in made:
                 if where not in made[key].where:
                     made[key] = replace(made[key], where=(*made[key].where, where))
                 continue
-            call = "exp" if complaint.code.startswith("softmax") else ""
+            call = _CALLS.get(complaint.code, "")
             file, line = place(self.inspection.program, function, complaint.quantity, lines, call)
             expected = {"residual": 0.0} if "residual" in complaint.measured else {}
-            made[key] = Finding(complaint.code, complaint.severity, (where,), complaint.measured, expected, file, line)
-        return list(made.values())
+            made[key] = Finding(
+                self._name(complaint), complaint.severity, (where,), complaint.measured, expected, file, line
+            )
+        unique: dict[tuple[str, str, int | None], Finding] = {}
+        for finding in made.values():
+            unique.setdefault((finding.code, finding.file, finding.line), finding)
+        return list(unique.values())
+
+    def _name(self, complaint: Complaint) -> str:
+        """The name of the same mistake in the whole network, where that has one."""
+        if complaint.code in self._said:
+            return complaint.code
+        return next((code for code in _SAME.get(complaint.code, ()) if code in self._said), complaint.code)
 
 
 def _inner(unit: Any) -> set[type]:
-    from handgrad.audit.dialects.objects import parts
-
     return {type(one) for one in parts(unit.thing) if one is not unit.thing}
 
 
@@ -201,14 +244,12 @@ def _trace(inspection: Inspection) -> tuple[dict[Any, list[tuple[int, ...]]], bo
                 shapes.append(shape)
 
     subject = inspection.reading.subject
-    many = max(subject.classes, 2)
-    x, y = np.random.default_rng(0).random((5, subject.features)), np.arange(5) % many
     try:
-        saved = subject.snapshot()
+        one, saved = batch(subject, 5, 0), subject.snapshot()
         with _tracing(note):
             try:
-                subject.loss(x, y)
-                subject.gradient(x, y)
+                subject.loss(one.x, one.y)
+                subject.gradient(one.x, one.y)
             finally:
                 subject.restore(saved)
     except Exception:  # it takes another batch than most

@@ -46,6 +46,9 @@ KNOWN = (
 )
 
 
+_BROKEN = ("ReLU", "leaky ReLU", "ELU")  # a line above 0, and a mask on the way back
+
+
 def _sigmoid(z: Array) -> Array:
     return Sigmoid()(z)
 
@@ -74,11 +77,9 @@ def bend_of(z: Array, y: Array) -> Bend | None:
     return None
 
 
-def mistaken(bend: Bend, z: Array, s: Array) -> Iterator[Complaint]:
-    """What s is instead of bend's slope at z; the first that fits is it."""
+def mistakes(bend: Bend, z: Array) -> Iterator[tuple[str, Array, dict[str, str]]]:
+    """(code, what it would multiply the error by, more to tell) of every known mistake that differs from the slope."""
     y, true = bend.f(z), bend.slope(z)
-    distance = float(np.linalg.norm(s - true) / max(np.linalg.norm(true), np.linalg.norm(s)))
-    told = {"activation": bend.name, "residual": distance}
     tried: list[tuple[str, Array]] = [
         ("derivative-at-output", bend.slope(y)),
         ("activation-derivative-missing", np.ones_like(z)),
@@ -86,36 +87,41 @@ def mistaken(bend: Bend, z: Array, s: Array) -> Iterator[Complaint]:
     if bend.name == "sigmoid":
         tried.append(("derivative-fed-input", z * (1 - z)))
     if bend.name == "tanh":
-        tried += [
-            ("derivative-fed-input", 1 - z * z), ("tanh-square-missing", 1 - y), ("tanh-square-missing", 1 - z),
-            ("tanh-square-missing", 1 - np.abs(y)),
-        ]  # fmt: skip
-    tried += [
-        ("derivative-twice", true * true),
-        ("derivative-sign", -true),
-        ("derivative-reversed", bend.slope(-z)) if bend.name in ("ReLU", "leaky ReLU", "ELU") else ("", y),
-        ("leaky-slope-missing", (z > 0) * 1.0) if bend.name == "leaky ReLU" else ("", y),
-        ("leaky-slope-missing", np.where(z > 0, 1.0, 0.0)) if bend.name == "ELU" else ("", y),
-        ("sigmoid-derivative-everywhere", y * (1 - y)),
-    ]
-    if bend.name in ("sigmoid", "tanh", "softplus"):
-        tried.append(("derivative-is-value", y))
-    tried += [("derivative-is-value", y), ("derivative-is-value", z)]
+        tried.append(("derivative-fed-input", 1 - z * z))
+        tried += [("tanh-square-missing", 1 - one) for one in (y, z, np.abs(y))]
+    tried += [("derivative-twice", true * true), ("derivative-sign", -true)]
+    if bend.name in _BROKEN:
+        tried.append(("derivative-reversed", bend.slope(-z)))
+    if bend.name in ("leaky ReLU", "ELU"):
+        tried.append(("leaky-slope-missing", (z > 0) * 1.0))
+    tried += [("sigmoid-derivative-everywhere", y * (1 - y)), ("derivative-is-value", y), ("derivative-is-value", z)]
     for code, other in tried:
-        if code and not like(other, true, 1e-3) and like(s, other):
-            yield Complaint(code, measured=told)
-            return
-    if bend.name in ("ReLU", "leaky ReLU", "ELU") and like(s[z > 0], true[z > 0]) and s[z < 0].std() < 1e-9:
-        if not like(s, true, 1e-3):
-            yield Complaint("negative-side-wrong", measured=told | {"slope": float(s[z < 0].mean())})
-        return
-    for other_bend in KNOWN:
+        if not like(other, true, 1e-3):
+            yield code, other, {}
+    for known in KNOWN:
         for at in (z, y):
-            wrong = other_bend.slope(at)
-            if like(s, wrong) and not like(wrong, true, 1e-8):
-                close = like(wrong, true, 0.02)
-                code = "derivative-of-approximation" if close else "derivative-of-another"
-                yield Complaint(
-                    code, measured=told | {"other": other_bend.name}, severity="warning" if close else "error"
-                )
-                return
+            other = known.slope(at)
+            if not like(other, true, 1e-8):
+                code = "derivative-of-approximation" if like(other, true, 0.02) else "derivative-of-another"
+                yield code, other, {"other": known.name}
+
+
+def mistaken(bend: Bend, z: Array, s: Array) -> Iterator[Complaint]:
+    """What s is instead of bend's slope at z; the first that fits is it."""
+    true = bend.slope(z)
+    told = {"activation": bend.name, "residual": apart(s, true)}
+    found = next(((code, more) for code, other, more in mistakes(bend, z) if like(s, other)), None)
+    broken = bend.name in _BROKEN and like(s[z > 0], true[z > 0]) and float(s[z < 0].std()) < 1e-9
+    if found is not None and not (broken and found[0] == "derivative-of-another"):
+        yield Complaint(found[0], measured=told | found[1], severity=_severity(found[0]))
+    elif broken and not like(s, true, 1e-3):
+        yield Complaint("negative-side-wrong", measured=told | {"slope": float(s[z < 0].mean())})
+
+
+def apart(a: Array, b: Array) -> float:
+    """How far two arrays are apart, relative to the larger."""
+    return float(np.linalg.norm(a - b) / max(np.linalg.norm(a), np.linalg.norm(b)))
+
+
+def _severity(code: str) -> str:
+    return "warning" if code == "derivative-of-approximation" else "error"

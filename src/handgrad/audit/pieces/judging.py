@@ -99,6 +99,11 @@ def _judged(trial: Trial) -> Verdict:
     how = linears.linear_of(trial)
     if how is not None:
         return Verdict("linear", not how.columns, tuple(linears.judged(trial, how)))
+    bent = linears.bent_of(trial)
+    if bent is not None and trial.wrong():
+        named = linears.judged_bent(trial, *bent)
+        if named is not None:
+            return Verdict("bent linear", not bent[0].columns, tuple(named))
     norm = norms.norm_of(trial)
     if norm is not None:
         found = (*norms.judged(trial, norm), *_quiet(moods.judged_running(trial, norm)))

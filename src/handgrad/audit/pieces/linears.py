@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from handgrad.audit.pieces.bends import Bend, apart, bend_of, mistakes
 from handgrad.audit.pieces.complaint import Complaint
 from handgrad.audit.pieces.trial import Trial, like
 from handgrad.core.arrays import Array
@@ -31,10 +32,24 @@ class Linear:
 
 def linear_of(trial: Trial) -> Linear | None:
     """How the layer lies, if it is one; None where its output is something else than x @ W + b."""
+    return next((how for how, z in _lying(trial) if like(trial.ran.y, z, 1e-9)), None)
+
+
+def bent_of(trial: Trial) -> tuple[Linear, Bend] | None:
+    """How a layer lies whose output is an activation of x @ W + b, and which one."""
+    for how, z in _lying(trial):
+        bend = bend_of(z, trial.ran.y)
+        if bend is not None:
+            return how, bend
+    return None
+
+
+def _lying(trial: Trial) -> Iterator[tuple[Linear, Array]]:
+    """(how it may lie, x @ W + b) for every way in which the shapes fit."""
     point, x, y = trial.unit.point, trial.x, trial.ran.y
     weights = [name for name, value in point.items() if value.ndim == 2 and min(value.shape) > 1]
     if len(weights) != 1 or len(point) > 2 or x.ndim != 2 or x.dtype.kind != "f":
-        return None
+        return
     bias = next((name for name in point if name not in weights), None)
     for columns in (False, True):
         for transposed in (False, True):
@@ -44,9 +59,28 @@ def linear_of(trial: Trial) -> Linear | None:
                 continue
             if bias is not None and point[bias].size != w.shape[1]:
                 continue
-            shift = 0.0 if bias is None else point[bias].reshape(-1)
-            if like(out, rows @ w + shift, 1e-9):
-                return Linear(weights[0], bias, transposed, columns)
+            z = rows @ w + (0.0 if bias is None else point[bias].reshape(-1))
+            yield Linear(weights[0], bias, transposed, columns), z.T if columns else z
+
+
+def judged_bent(trial: Trial, how: Linear, bend: Bend) -> Iterator[Complaint] | None:
+    """What is wrong with a layer that bends its output itself; None where no known mistake gives its numbers."""
+    z = next(z for one, z in _lying(trial) if one == how)
+    w = trial.unit.point[how.weight].T if how.transposed else trial.unit.point[how.weight]
+    dx, dw = trial.ran.dx, trial.ran.grads.get(how.weight)
+    for code, s, more in mistakes(bend, z):
+        dz = (trial.dy * s).T if how.columns else trial.dy * s
+        x = trial.x.T if how.columns else trial.x
+        below, own = dz @ w.T, x.T @ dz
+        if dx is not None and not like(dx, below.T if how.columns else below, 1e-5):
+            continue
+        if dw is not None and factor(dw.T if how.transposed else dw, own) is None:
+            continue
+        if dx is None and dw is None:
+            continue
+        told = {"activation": bend.name, "residual": apart(s, bend.slope(z))} | more
+        alone = "pairing" if code == "activation-derivative-missing" else ""  # it may be handed the error before f
+        return iter([Complaint(code, "first", told, convention=alone)])
     return None
 
 

@@ -23,9 +23,9 @@ def place(
     Args:
         program: the audited file.
         function: somebody's backward.
-        quantity: "dx", a parameter's name, or "" for the function as a whole.
+        quantity: "dx", a parameter's name, "first" for what is computed first, or "" for the function as a whole.
         ran: the lines that ran, where that is known.
-        call: for the function as a whole, what is called on the line that is looked for.
+        call: a pattern for what is called on the line that is looked for, if anything is.
     """
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is None:
@@ -77,10 +77,11 @@ def _line(function: Any, quantity: str, ran: frozenset[int], call: str) -> int |
         return None
     node, first = found
     alive = {line - first + 1 for line in ran}
-    if quantity:
+    lines = [n.lineno for n in ast.walk(node) if isinstance(n, ast.Call) and call and re.fullmatch(call, _called(n))]
+    if quantity == "first" and not lines:
+        lines = [line for _, line in reversed(_targets(node)) if line in alive]
+    elif quantity and not lines:
         lines = _by_input(node, alive) if quantity == "dx" else _by_parameter(node, quantity)
-    else:
-        lines = [n.lineno for n in ast.walk(node) if isinstance(n, ast.Call) and call and _called(n) == call]
     lines = [line for line in lines if line in alive] or lines
     return first + lines[-1] - 1 if lines else None
 
