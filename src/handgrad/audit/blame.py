@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from handgrad.audit.observe import CHANGED, GIVEN, MADE, NAMED, RETURNED, Noted
-from handgrad.audit.right_numbers import Quantity, Step, factor, factor_of, views
+from handgrad.audit.right_numbers import Quantity, RightNumbers, Step, Trail, factor, factor_of, views
 from handgrad.core.arrays import Array
 
 
@@ -41,7 +41,9 @@ def wrong_values(step: Step) -> Iterator[Suspect]:
         if name not in step.wrong or not step.gradient[name].any() or step.factor(name, quantity) is not None:
             continue
         if quantity.kind == "dW":
-            used = _used_delta(step, name, quantity.layer)
+            flat = step.gradient[name]
+            turned = step.right.case.walk.stages[quantity.layer - 1].matrix.transposed
+            used = used_delta(step.right, step.trail, quantity.layer, flat.T if turned else flat)
             if used is not None and factor_of(used, step.right.back[Quantity("dz", quantity.layer)], 1e-5) is None:
                 yield from _wrong_delta(step, quantity.layer, used)
         made = step.trail.first(step.gradient[name])
@@ -63,14 +65,32 @@ def _residual(value: Array, right: Array) -> float:
     return 1.0
 
 
-def _used_delta(step: Step, name: str, layer: int) -> Array | None:
-    """The noted array (B, outputs) whose product with the layer's inputs is the gradient that the layer got."""
-    stage = step.right.case.walk.stages[layer - 1]
-    gradient = step.gradient[name].T if stage.matrix.transposed else step.gradient[name]
+def gradients_made(right: RightNumbers, trail: Trail, effective: dict[str, Array]) -> Iterator[tuple[str, Array]]:
+    """Gradients as the code made them, where what a step did with them is another thing: Adam, momentum, a penalty."""
+    for layer in range(1, right.last + 1):
+        matrix = right.case.walk.stages[layer - 1].matrix
+        if not effective[matrix.weight].any() or trail.first(effective[matrix.weight]) is not None:
+            continue
+        shape = effective[matrix.weight].shape
+        for note, view in trail.shaped(shape):
+            if note.how in (MADE, CHANGED, RETURNED) and note.value.dtype.kind == "f" and view.any():
+                used = used_delta(right, trail, layer, view.T if matrix.transposed else view)
+                if used is not None:
+                    yield matrix.weight, view
+                    if matrix.bias is not None:
+                        bias = trail.first(used.sum(axis=0))
+                        if bias is not None:
+                            yield matrix.bias, bias.value.reshape(effective[matrix.bias].shape)
+                    break
+
+
+def used_delta(right: RightNumbers, trail: Trail, layer: int, gradient: Array) -> Array | None:
+    """The noted array (B, outputs) whose product with a layer's inputs is a gradient (inputs, outputs)."""
+    stage = right.case.walk.stages[layer - 1]
     mixed = np.random.default_rng(0).standard_normal((len(gradient), min(len(gradient), 8)))
     wanted, inputs = mixed.T @ gradient, (stage.x @ mixed).T
-    for note, view in step.trail.shaped(stage.z.shape):
-        if note.value.dtype.kind == "f" and factor(inputs @ view, wanted, step.trail.exact) is not None:
+    for _, view in trail.shaped(stage.z.shape):
+        if factor(inputs @ view, wanted, trail.exact) is not None:
             return view
     return None
 
@@ -79,7 +99,9 @@ def _wrong_delta(step: Step, layer: int, used: Array) -> Iterator[Suspect]:
     """Who made a delta wrong: the error from above, the slope of the activation, or the two brought together."""
     right, trail = step.right, step.trail
     dz, da = Quantity("dz", layer), Quantity("da", layer)
-    made = trail.first(used)
+    above = Quantity("dz", layer + 1)
+    error = trail.first(right.back[da]) or (trail.first(right.back[above]) if layer < right.last else None)
+    made = trail.first(used, since=0 if error is None else error.order)
     if made is None:
         return
     if factor_of(used, right.back[da], trail.exact) is not None:
@@ -87,7 +109,7 @@ def _wrong_delta(step: Step, layer: int, used: Array) -> Iterator[Suspect]:
         yield _suspect(step, made, dz)
         return
     for note in _wrong_error(step, layer, used, made):
-        alone = note.how == RETURNED or layer < right.last  # a function that works out nothing else
+        alone = note.how == RETURNED or "." in note.name or layer < right.last  # worked out in a place of its own
         yield from (_suspect(step, note, da), _suspect(step, made, dz))[:: 1 if alone else -1]
     for line, note in (*_wrong_slope(step, layer, used, made), *_wrong_place(step, layer, used, made)):
         yield Suspect(line, note.name, f"f'(z{layer})", None, 1.0)
@@ -106,6 +128,7 @@ def _handed(step: Step, layer: int, used: Array) -> Noted:
     first = notes[0]
     got = {note.call for note in notes if note.how == GIVEN}
     through = [note for note in notes if note.how == RETURNED and note.call in got and note.call != first.call]
+    through.sort(key=lambda note: all((n.call, n.array) != (note.call, note.array) for n in notes if n.how == GIVEN))
     copied = [note for note in notes[1:] if note.how in (MADE, CHANGED) and note.array != first.array]
     named = [note for note in notes[1:] if note.how == NAMED and note.name.isidentifier()]
     return (through[:1] or copied[-1:] or named[-1:] or [first])[0]
@@ -165,7 +188,7 @@ def _wrong_place(step: Step, layer: int, used: Array, made: Noted) -> Iterator[t
         if note.call != made.call or note.how != GIVEN or note.array == made.array:
             continue
         at = next(views(note.value, used.shape), None)
-        if at is None:
+        if at is None or factor(at, error, trail.exact) is not None:
             continue
         for form in (step.right.slope(layer, at), by_output(step, layer, at)):
             if form is not None and factor(form * error, used, trail.exact) is not None:

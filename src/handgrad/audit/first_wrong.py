@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from handgrad.audit.blame import Suspect, wrong_values
+from handgrad.audit.blame import Suspect, gradients_made, wrong_values
 from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.findings import Finding
 from handgrad.audit.identify import random_point
@@ -119,6 +119,7 @@ def _observed(inspection: Inspection, wrong: frozenset[str], *, twice: bool) -> 
     order = _order(notes, x)
     right = RightNumbers(Case(identity, before, x[order], y[order]))
     trail = Trail(notes, max(tolerance(subject), 1e-6))
+    gradient = gradient | dict(gradients_made(right, trail, gradient))
     return Step(right, trail, before, after, gradient, _RATE, wrong, rows, tuple(earlier or ()), inspection.program.tree)
 
 

@@ -18,6 +18,7 @@ MADE, CHANGED, NAMED, GIVEN, RETURNED = "made", "changed", "named", "given", "re
 _DEPTH = 4  # self.layers[0].W.grad
 _ENTRIES = 64  # of a container or an object
 _COMPARED = 1 << 18  # elements; of a larger array only some are looked at to see whether it has changed
+_BLOCKS = ("<module>", "<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")  # are handed nothing by name
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), type, range, slice, FunctionType, MethodType, ModuleType)
 
 
@@ -107,7 +108,7 @@ class _Observer:
             self._look(back, caller)
         mine = self.frames[frame] = _Frame(self.calls, frame.f_code.co_firstlineno, stack)
         self.calls += 1
-        if not frame.f_code.co_name.startswith("<"):
+        if frame.f_code.co_name not in _BLOCKS:
             self._given(frame, mine, 0 if caller is None else caller.line)
         for path, array in self._held(frame):  # what is there already is no news
             mine.names[path] = id(array)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handgrad.audit.observe import CHANGED, MADE, RETURNED, Noted
-from handgrad.audit.walk import Case
+from handgrad.audit.walk import Case, true_gradient
 from handgrad.core.arrays import Array
 
 
@@ -66,6 +66,11 @@ class RightNumbers:
             found[Quantity("db", layer)] = dz.sum(axis=0)
             da = dz @ stage.W.T
         return found
+
+    @cached_property
+    def whole(self) -> dict[str, Array]:
+        """The true gradients by the subject's own names, with what the loss charges for the weights."""
+        return true_gradient(self.case)
 
     @cached_property
     def forward(self) -> dict[str, Array]:
@@ -152,9 +157,9 @@ class Trail:
                 found.append(Hit(note, k))
         return found
 
-    def first(self, right: Array, before: int | None = None) -> Noted | None:
+    def first(self, right: Array, since: int = 0) -> Noted | None:
         """The first note that is a multiple of an array."""
-        for note in self.notes if before is None else self.notes[:before]:
+        for note in self.notes[since:]:
             if self._known(note, right) is not None:
                 return note
         return None
@@ -207,8 +212,13 @@ class Step:
                 yield matrix.bias, Quantity("db", layer)
 
     def factor(self, name: str, quantity: Quantity) -> float | None:
-        """By how much a parameter's gradient differs from the right one; None where it is another or zero."""
-        return factor_of(self.gradient[name], self.right.back[quantity], self.trail.exact)
+        """By how much a parameter's gradient differs from the right one; None where it is another or zero.
+
+        What the loss charges for the weights may be in it or be left to the optimizer.
+        """
+        whole = self.right.whole[name]
+        k = factor_of(self.gradient[name], self.right.back[quantity], self.trail.exact)
+        return factor_of(self.gradient[name], whole, self.trail.exact) if k is None else k
 
     def moves(self, name: str) -> list[Noted]:
         """The notes that make a parameter what it is after the step."""

@@ -31,7 +31,7 @@ def wrong_scale(step: Step) -> Iterator[Suspect]:
     """Suspects where gradients are multiples of the right ones."""
     found = {name: (quantity, step.factor(name, quantity)) for name, quantity in step.parameters()}
     factors = {name: (quantity, k) for name, (quantity, k) in found.items() if k is not None}
-    wrong = {name: one for name, one in factors.items() if name in step.wrong}
+    wrong = {name: one for name, one in factors.items() if name in step.wrong and abs(one[1] - 1) > 1e-6}
     if not wrong:
         return
     sound = [quantity for name, (quantity, _) in factors.items() if name not in wrong]
