@@ -25,6 +25,7 @@ def assert_backward(
     *,
     optimizer: Any = None,
     step: Callable[..., Any] | None = None,
+    lr: float | None = None,
 ) -> Report:
     """Audit a thing, and raise AssertionError with the report if it holds an error. Warnings and notes pass.
 
@@ -36,19 +37,20 @@ def assert_backward(
         y: the labels of that batch.
         optimizer: what updates the network, where it does not do it itself.
         step: a function that trains the network by one step.
+        lr: the learning rate of that step, where it is not one of its arguments.
 
     Returns: the report, for further assertions.
 
     Raises: AssertionError where an error was found; InputError or DataError where the thing cannot be audited.
     """
     __tracebackhide__ = True  # pytest then points at the line of the test
-    report = _report(thing, loss, x, y, optimizer, step)
+    report = _report(thing, x, {"loss": loss, "y": y, "optimizer": optimizer, "step": step, "lr": lr})
     if not report.ok:
         raise AssertionError(f"\n{report}")
     return report
 
 
-def _report(thing: Any, loss: Any, x: Any, y: Any, optimizer: Any, step: Callable[..., Any] | None) -> Report:
+def _report(thing: Any, x: Any, beside: dict[str, Any]) -> Report:
     if isinstance(thing, (str, os.PathLike)):
         from handgrad.audit.sandbox import run_in_child
 
@@ -57,6 +59,5 @@ def _report(thing: Any, loss: Any, x: Any, y: Any, optimizer: Any, step: Callabl
     from handgrad.audit.alone import audit_layer, is_layer
     from handgrad.audit.memory import audit
 
-    if loss is None and optimizer is None and step is None and y is None and is_layer(thing):
-        return audit_layer(thing, x)
-    return audit(thing, loss=loss, x=x, y=y, optimizer=optimizer, step=step)
+    alone = all(value is None for value in beside.values()) and is_layer(thing)
+    return audit_layer(thing, x) if alone else audit(thing, x=x, **beside)

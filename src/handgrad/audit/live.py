@@ -18,6 +18,7 @@ from handgrad.audit.dialects import READERS, Reading, glue
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, LOSS, TRAIN, method
 from handgrad.audit.dialects.objects import is_foreign, is_own, own_classes, own_functions, parts
 from handgrad.audit.restoring import copied
+from handgrad.audit.stepping import with_step
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 from handgrad.core.layers.base import Layer, named_parameters_of
@@ -30,12 +31,13 @@ Objects = dict[str, Any]
 
 @dataclass(frozen=True)
 class Live:
-    """The objects of one audit. `loss`, `optimizer` and `step` may be None."""
+    """The objects of one audit. All but the model may be None; `lr` is the learning rate that `step` uses."""
 
     model: Any
-    loss: Any
-    optimizer: Any
-    step: Any
+    loss: Any = None
+    optimizer: Any = None
+    step: Any = None
+    lr: float | None = None
 
     def check(self) -> None:
         """InputError where they are not what they should be."""
@@ -82,9 +84,26 @@ class Live:
         if ours is not None:
             yield from _of_net(ours, given["loss"])
             return
-        names = _names(given) | ({} if self.step is None else {"train_step": _function(self.step)})
-        yield from _read(names)
-        yield from _read(names | self._module())
+        names = _names(given)
+        if self.step is None:
+            yield from self._own(_read(names))
+            yield from self._own(_read(names | self._module()))
+            return
+        known = {"model": self.model, "criterion": self.loss, "optimizer": self.optimizer}
+        known = {name: thing for name, thing in known.items() if thing is not None}
+        for reading in self._own(_read(names)):
+            if "one" not in reading.facts["labels"].partition(",")[2]:  # the step is given whole batches
+                stepped = with_step(reading, self.model, self.step, known, self.lr)
+                yield from [stepped] if stepped is not None else []
+        yield from self._own(_read({**names, "train_step": _function(self.step)}))
+
+    def _own(self, found: Iterator[Reading]) -> Iterator[Reading]:
+        """The readings that are about the model, and not about a class that is only written beside it."""
+        kinds = {kind.__name__ for part in parts(self.model) for kind in type(part).__mro__[:-1]}
+        for reading in found:
+            owners = {str(getattr(f, "__qualname__", "")).split(".")[0] for f in reading.functions.values()}
+            if not kinds or owners & kinds:
+                yield reading
 
     def failure(self, x: Any, y: Any) -> str:
         """What the user's own batch meets on its way, as Python says it; "" where nothing fails."""
@@ -108,9 +127,11 @@ class Live:
 
     def _module(self) -> Objects:
         """Classes and functions that are written beside the model's class: a loss, an update, a training function."""
+        inside = {type(part) for part in parts(self.model)}
         one = next(iter(parts(self.model)), self.model)
         beside = vars(sys.modules.get(getattr(one, "__module__", ""), object))
-        return {**own_classes(beside), **own_functions(beside)}
+        classes = {name: kind for name, kind in own_classes(beside).items() if kind not in inside}
+        return {**classes, **own_functions(beside)}
 
 
 def file_of(function: Any) -> str:

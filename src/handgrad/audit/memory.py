@@ -43,6 +43,7 @@ def audit(
     y: Any = None,
     optimizer: Any = None,
     step: Callable[..., Any] | None = None,
+    lr: float | None = None,
 ) -> Report:
     """Is the backward pass of these objects right, and if not, which mistake is it? They stay as they are.
 
@@ -54,13 +55,14 @@ def audit(
         y: its labels, whole numbers or one-hot. They tell how many classes there are, and which of the two is wanted.
         optimizer: what updates the model, where the model does not do it itself.
         step: a function that trains the model by one step; its arguments are given by their names.
+        lr: the learning rate of that step, where it is not one of its arguments.
 
     Returns: a `Report`; ask `report.ok`, or print it.
 
     Raises: InputError, in a sentence, where the objects cannot be run as a network.
     """
     began = time.perf_counter()
-    form, live = BatchForm.of(x, y), Live(model, loss, optimizer, step)
+    form, live = BatchForm.of(x, y), Live(model, loss, optimizer, step, lr)
     live.check()
     with untouched(model, loss, optimizer, step), _quiet():
         reading, diagnosis = _judged(live, form, (x, y))
