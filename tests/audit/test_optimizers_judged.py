@@ -1,4 +1,4 @@
-"""Optimizers that people write: the right ones are silent in all conventions, the wrong ones get their mistake's name."""
+"""Optimizers that people write: right ones are silent in all conventions, wrong ones get their mistake's name."""
 
 from __future__ import annotations
 

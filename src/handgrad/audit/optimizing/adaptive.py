@@ -15,9 +15,10 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.optimizing.averages import PLACES, Form, Numbers, corrections, direction
 from handgrad.audit.optimizing.claims import TITLES, Settings
 from handgrad.audit.optimizing.path import Path, Rates, rates, regress
+from handgrad.audit.optimizing.refine import refined
 from handgrad.core.arrays import Array
 
-_RMSPROP, _ADAGRAD, _ADAM = Form("gradient"), Form("gradient", "sum"), Form()
+_RIGHT = {"rmsprop": Form("gradient"), "adagrad": Form("gradient", "sum"), "adam": Form(), "adamw": Form()}
 # Forms that are wrong -> the code of the finding, by what the optimizer says that it is.
 _WRONG: dict[str, tuple[tuple[Form, str], ...]] = {
     "rmsprop": (
@@ -70,38 +71,42 @@ class _Match:
     form: Form
     numbers: Numbers
     rates: Rates
+    coupled: float = 0.0
 
 
-def judge_adaptive(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
-    """What is to be said of steps under the name of an adaptive optimizer; None where nothing known gives them."""
-    kind = "adam" if claim == "adamw" else claim
-    right = {"rmsprop": _RMSPROP, "adagrad": _ADAGRAD, "adam": _ADAM}[kind]
+def right_adaptive(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
+    """What is to be said of steps whose averages are those that an adaptive optimizer has; None where they are not."""
+    right = _RIGHT[claim]
     match = _search(path, right, settings)
-    if match is not None:
+    if match is not None and match.coupled == 0:
         findings = _scale(path, match, claim, settings)
         return None if findings is None else [*findings, *_shrunk(path, match)]
-    if kind == "rmsprop" and _is_known_rmsprop(path, settings):
+    if claim == "rmsprop" and _is_known_rmsprop(path, settings):
         return []
-    coupled = _coupled(path, right, claim, settings)
-    if coupled is not None:
-        return coupled
-    for form, code in _WRONG[kind]:
+    return _coupled(path, match, claim, settings)
+
+
+def wrong_adaptive(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
+    """The known mistake in an adaptive optimizer that gives these steps; None where none does."""
+    for form, code in _WRONG["adam" if claim == "adamw" else claim]:
         match = _search(path, form, settings, deep=False)
         if match is not None:
-            return [_wrong(path, match, code, claim)]
-    return _shared(path, right, settings)
+            return [_wrong(path, match, code, claim, settings)]
+    return _shared(path, _RIGHT[claim], settings)
 
 
 def _numbers(form: Form, settings: Settings) -> Iterator[Numbers]:
     """Settings to try with a form, from the numbers that stand in the code."""
     shares = settings.shares()
     firsts = shares if form.above in ("average", "late") or form.below == "of first" else [0.0]
+    if settings.guessed and form.above == "gradient":  # a share next to 1 cannot be told from a sum within a few steps
+        shares = [share for share in shares if share < 0.9995]
     averaged = "average" in form.below or form.below in ("centered", "of first", "late", "largest")
     seconds = shares if averaged else [0.0]
     starts = [0.0, 0.1, 1.0] if form.above == "gradient" and form.below in ("average", "sum") else [0.0]
     named = (settings.named.get("beta1", 0.9), settings.named.get("beta2", settings.named.get("rho", 0.999)))
     order = sorted(product(firsts, seconds), key=lambda pair: abs(pair[0] - named[0]) + abs(pair[1] - named[1]))
-    for (first, second), start in product(order[:64], starts):
+    for (first, second), start in product(order[: 400 if settings.guessed else 64], starts):
         yield Numbers(first, second, start=start)
 
 
@@ -115,8 +120,12 @@ def _search(path: Path, form: Form, settings: Settings, *, deep: bool = True) ->
         if found is not None:
             near.append(found)
     # Near, but not it: an epsilon that is not small beside these gradients, or a share of the weights that goes too.
-    if not deep:
+    if not deep or not near:
         return None
+    near.sort(key=lambda match: match.rates.rest)
+    if settings.guessed:
+        found_more = refined(path, form, [match.numbers for match in near])
+        return None if found_more is None else _Match(form, found_more[0].numbers, found_more[1], found_more[0].coupled)
     for match in list(near):
         found = _fit(path, form, match.numbers, decay=True)
         if found is not None and _fits(path, found):
@@ -132,8 +141,8 @@ def _search(path: Path, form: Form, settings: Settings, *, deep: bool = True) ->
 
 
 def _fits(path: Path, match: _Match) -> bool:
-    """Whether nothing is left over, and what went of the weights themselves is the same share at every step."""
-    return match.rates.rest <= path.exact and float(np.ptp(match.rates.decay)) < 1e-5
+    """Whether nothing is left over."""
+    return match.rates.rest <= path.exact
 
 
 def _fit(path: Path, form: Form, n: Numbers, *, decay: bool = False) -> _Match | None:
@@ -157,14 +166,15 @@ def _scale(path: Path, match: _Match, claim: str, settings: Settings) -> list[Fi
     lr = settings.named.get("lr")
     if claim not in ("adam", "adamw"):
         return _plain_scale(path, match, claim, settings)
-    if n.first > n.second and (n.first, n.second) == (settings.named.get("beta2"), settings.named.get("beta1")):
+    told = (settings.named.get("beta1", 0.9), settings.named.get("beta2", 0.999))
+    if n.first > n.second and (n.first, n.second) == told[::-1]:
         return [Finding("optimizer-betas-swapped", "error", names, {"first": n.first, "second": n.second}, {})]
     known = corrections(n.first, n.second, *rate.shape)
     if any("correct" in name.lower() or "debias" in name.lower() for name in settings.extra):
         known["right"] = known["none"]  # it says itself that it may go without
     for name, scale in known.items():
         left = rate / scale
-        if np.ptp(left) > 1e-6 * abs(left.mean()):
+        if np.ptp(left) > path.alike * abs(left.mean()):
             continue
         factor = float(left.mean()) / lr if lr else 1.0
         if name == "none":
@@ -173,8 +183,13 @@ def _scale(path: Path, match: _Match, claim: str, settings: Settings) -> list[Fi
             return [Finding(_BIAS[name], "error", names, _figures(name, n, path), {})]
         return _by_factor(names, factor, n)
     left = rate / known["right"]
-    falls = np.ptp(left, axis=1).max() <= 1e-6 * abs(left[0, 0]) and np.all(np.diff(left[:, 0]) <= 0) and left.min() > 0
-    return [] if falls else None
+    return [] if _falls(left, path) else None
+
+
+def _falls(rate: Array, path: Path) -> bool:
+    """Whether a rate is the same for all parameters and falls from step to step: a schedule."""
+    even = float(np.ptp(rate, axis=1).max()) <= path.alike * abs(rate[0, 0])
+    return bool(even and np.all(np.diff(rate.mean(axis=1)) <= path.alike * abs(rate[0, 0])) and rate.min() > 0)
 
 
 def _figures(name: str, n: Numbers, path: Path) -> dict[str, float | str | int]:
@@ -236,37 +251,37 @@ def _plain_scale(path: Path, match: _Match, claim: str, settings: Settings) -> l
     t = np.arange(1, path.steps + 1)[:, None]
     for scale in (np.ones_like(rate), np.sqrt(1 - n.second**t) * np.ones_like(rate)):  # some correct RMSprop as well
         left = rate / scale
-        if np.ptp(left) <= 1e-6 * abs(left.mean()):
+        if np.ptp(left) <= path.alike * abs(left.mean()):
             factor = float(left.mean()) / lr if lr else float(np.sign(left.mean()))
             return _by_factor(names, factor, Numbers(0.0, n.second if claim == "rmsprop" else 0.0))
-    falls = np.ptp(rate, axis=1).max() <= 1e-6 * abs(rate[0, 0]) and np.all(np.diff(rate[:, 0]) <= 0) and rate.min() > 0
-    return [] if falls else None
+    return [] if _falls(rate, path) else None
 
 
 def _shrunk(path: Path, match: _Match) -> list[Finding]:
     """Weight decay beside the gradient: whether it takes away."""
-    share = float(match.rates.decay.mean())
-    if share < -1e-7:
+    sizes = np.bincount(path.owner, np.abs(path.theta[0]))
+    share = float(match.rates.decay[0, int(np.argmax(sizes))])
+    if share < -max(1e-7, path.exact / 100):
         return [Finding("optimizer-weight-decay-sign", "error", path.names, {"share": -share}, {"share": share})]
     return []
 
 
-def _coupled(path: Path, right: Form, claim: str, settings: Settings) -> list[Finding] | None:
+def _coupled(path: Path, match: _Match | None, claim: str, settings: Settings) -> list[Finding] | None:
     """Weight decay that is part of the gradient: Adam's convention, and what AdamW is there to avoid."""
-    told = {settings.named["wd"]} if settings.named.get("wd") else set()
-    told |= {n for n in settings.numbers if 0 < n <= 0.5}
-    for decay in sorted(told, key=lambda n: n != settings.named.get("wd"))[:8]:
+    told = sorted({n for n in settings.numbers if 0 < n <= 0.5}, key=lambda n: n != settings.named.get("wd"))[:8]
+    for decay in [] if settings.guessed else told:
         for signed in (decay, -decay, 2 * decay):
-            bent = path.with_decay(signed)
-            match = _search(bent, right, settings, deep=False)
-            if match is None:
-                continue
-            if signed < 0:
-                return [Finding("optimizer-weight-decay-sign", "error", path.names, {"share": decay}, {})]
-            if claim == "adamw":
-                return [Finding("optimizer-weight-decay-coupled", "error", path.names, {"share": decay}, {})]
-            return _scale(bent, match, claim, settings)
-    return None
+            found = _search(path.with_decay(signed), _RIGHT[claim], settings, deep=False)
+            if match is None and found is not None:
+                match = replace(found, coupled=signed)
+    if match is None:
+        return None
+    share = {"share": abs(match.coupled)}
+    if match.coupled < 0:
+        return [Finding("optimizer-weight-decay-sign", "error", path.names, share, {})]
+    if claim == "adamw":
+        return [Finding("optimizer-weight-decay-coupled", "error", path.names, share, {})]
+    return _scale(path, match, claim, settings)
 
 
 def _is_known_rmsprop(path: Path, settings: Settings) -> bool:
@@ -286,9 +301,10 @@ def _is_known_rmsprop(path: Path, settings: Settings) -> bool:
     return False
 
 
-def _wrong(path: Path, match: _Match, code: str, claim: str) -> Finding:
+def _wrong(path: Path, match: _Match, code: str, claim: str, settings: Settings) -> Finding:
     first_moment = match.form.above != "average" and claim.startswith("adam")
-    share = match.numbers.first if first_moment else match.numbers.second
+    usual = settings.named.get("beta1", 0.9) if first_moment else settings.named.get("beta2", 0.999)
+    share = (match.numbers.first if first_moment else match.numbers.second) or usual
     measured: dict[str, float | str] = {"share": share, "carry": 0.0, "moment": "first" if first_moment else "second"}
     if code == "optimizer-is-another":
         measured |= {"claimed": TITLES[claim], "actual": TITLES["rmsprop"]}

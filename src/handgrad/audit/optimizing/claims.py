@@ -105,12 +105,14 @@ class Settings:
     Attributes:
         named: by role: lr, mu, beta1, beta2, rho, eps, wd.
         numbers: all numbers in its attributes, defaults and code, for trying.
+        guessed: whether nothing is known of them, and the numbers are those that people use.
         extra: settings that change what it is, such as amsgrad or bias_correction; where they are there, less is said.
     """
 
     named: dict[str, float] = field(default_factory=dict)
     numbers: set[float] = field(default_factory=set)
     extra: tuple[str, ...] = ()
+    guessed: bool = False
 
     def shares(self) -> list[float]:
         """Numbers that may be the decay of a running average, and 1 minus them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from handgrad.audit.findings import Finding
-from handgrad.audit.optimizing.adaptive import judge_adaptive
+from handgrad.audit.optimizing.adaptive import right_adaptive, wrong_adaptive
 from handgrad.audit.optimizing.averages import Form, Numbers, corrections, direction
 from handgrad.audit.optimizing.claims import TITLES, Settings
 from handgrad.audit.optimizing.linear import fit_linear, judge_linear
@@ -27,9 +27,9 @@ def judge(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
         rest = judge(path.without(still), claim, settings)
         never = Finding("optimizer-some-not-updated", "error", tuple(path.names[i] for i in still), {}, {})
         return [never, *(rest or [])]
-    first, second = (judge_adaptive, _other_linear) if claim in _ADAPTIVE else (judge_linear, _other_adaptive)
-    found = first(path, claim, settings)
-    return second(path, claim, settings) if found is None else found
+    adaptive = (right_adaptive, _other_linear, wrong_adaptive, _other_adaptive)
+    rules = adaptive if claim in _ADAPTIVE else (judge_linear, _other_adaptive)
+    return next((found for rule in rules if (found := rule(path, claim, settings)) is not None), None)
 
 
 def unnamed(path: Path, claim: str, settings: Settings) -> Finding:
@@ -80,9 +80,12 @@ def _other_linear(path: Path, claim: str, settings: Settings) -> list[Finding] |
 
 
 def _other_adaptive(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
-    """The name of plain descent or momentum on steps that are adaptive."""
+    """The name of another optimizer on steps that are adaptive."""
     for other in ("rmsprop", "adagrad", "adam"):
-        if judge_adaptive(path, other, settings) == []:
+        if other[:4] == claim[:4]:
+            continue
+        found = right_adaptive(path, other, settings)
+        if found is not None and all(one.severity == "note" for one in found):
             measured = {"claimed": TITLES[claim], "actual": TITLES[other]}
             return [Finding("optimizer-is-another", "error", path.names, measured, {})]
     return None

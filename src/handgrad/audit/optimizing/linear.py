@@ -28,6 +28,7 @@ class Linear:
         g_before: what the steps take of the gradient before.
         theta: what they take of the weights themselves.
         first: what the very first step takes of its gradient.
+        alike: how far apart two figures may lie that are the same.
     """
 
     g: Array
@@ -35,11 +36,12 @@ class Linear:
     g_before: float
     theta: float
     first: float
+    alike: float = 1e-6
 
     @property
     def memory(self) -> bool:
         """Whether earlier gradients count."""
-        return bool(np.abs(self.before).max() > 1e-6 or self.g_before)
+        return bool(np.abs(self.before).max() > self.alike or self.g_before)
 
     @property
     def mu(self) -> float:
@@ -50,36 +52,53 @@ class Linear:
     @property
     def steady(self) -> bool:
         """Whether it is one rule for all steps, a learning rate that falls left aside."""
-        fixed = np.ptp(self.before) <= 1e-6
-        outside = np.all(self.g) and np.ptp(self.before[1:] * self.g[:-1] / self.g[1:]) <= 1e-6
+        fixed = np.ptp(self.before) <= self.alike
+        outside = np.all(self.g) and np.ptp(self.before[1:] * self.g[:-1] / self.g[1:]) <= self.alike
         size = np.abs(self.g)
         return bool(
-            (fixed or outside) and np.all(np.diff(size) <= 1e-6 * size[0]) and abs(np.sign(self.g).sum()) == len(size)
+            (fixed or outside)
+            and np.all(np.diff(size) <= self.alike * size[0])
+            and abs(np.sign(self.g).sum()) == len(size)
         )
 
 
 def fit_linear(path: Path) -> Linear | None:
     """The rule of this kind that gives these steps, the simplest; None where none does."""
     delta, theta = path.delta, path.theta[:-1]
-    first, rest = regress([path.g[0]], delta[0])
+    first, rest = regress([path.g[0]], delta[0], path.rounding(0))
     if rest > path.exact:
-        first, rest = regress([path.g[0], theta[0]], delta[0])
+        first, rest = regress([path.g[0], theta[0]], delta[0], path.rounding(0))
     if rest > path.exact:
         return None
     columns = {"g": path.g[1:], "before": delta[:-1], "g before": path.g[:-1], "theta": theta[1:]}
     ones = np.ones(path.steps - 1)
     for used in _SETS:
-        found, rest = regress([columns[name] for name in used], delta[1:])
+        found, rest = regress([columns[name] for name in used], delta[1:], path.rounding(slice(1, None)))
         if rest <= path.exact:
             of = dict(zip(used, found, strict=True))
             return Linear(
-                of["g"] * ones, of.get("before", 0.0) * ones, of.get("g before", 0.0), of.get("theta", 0.0), first[0]
+                of["g"] * ones,
+                of.get("before", 0.0) * ones,
+                of.get("g before", 0.0),
+                of.get("theta", 0.0),
+                first[0],
+                path.alike,
             )
     for used in _SETS[:4]:
-        each = [regress([columns[name][k] for name in used], delta[k + 1]) for k in range(path.steps - 1)]
+        each = [
+            regress([columns[name][k] for name in used], delta[k + 1], path.rounding(k + 1))
+            for k in range(path.steps - 1)
+        ]
         if max(rest for _, rest in each) <= path.exact:
             of = {name: np.array([found[j] for found, _ in each]) for j, name in enumerate(used)}
-            line = Linear(of["g"], of.get("before", 0 * ones), 0.0, float(np.mean(of.get("theta", 0 * ones))), first[0])
+            line = Linear(
+                of["g"],
+                of.get("before", 0 * ones),
+                0.0,
+                float(np.mean(of.get("theta", 0 * ones))),
+                first[0],
+                path.alike,
+            )
             return line if line.steady or not line.memory else None
     return None
 
@@ -113,18 +132,18 @@ def _read(line: Linear, names: tuple[str, ...], claim: str, settings: Settings) 
             found.append(Finding("optimizer-memory-lost", "error", names, {"share": mu or 0.9, "carry": 0.0}, {}))
         return [*found, *_decayed(line, names), *([] if found else _scaled(line, names, lr))]
     carry, c, e = line.mu, float(line.g[0]), line.g_before
-    if abs(c) <= 1e-6 * abs(e):
+    if abs(c) <= line.alike * abs(e):
         return [Finding("optimizer-velocity-late", "error", names, {"carry": carry}, {})]
     if c > 0:
         return [Finding("optimizer-climbs", "error", names, {}, {})]
     if carry < 0:
         return [Finding("optimizer-velocity-sign", "error", names, {"carry": carry}, {"carry": -carry})]
-    if carry >= 1 - 1e-9:
+    if carry >= 1 - line.alike / 100:
         return [Finding("optimizer-velocity-grows", "error", names, {"carry": carry}, {"carry": mu or 0.9})]
-    if mu > 0.5 and abs(carry - (1 - mu)) < 1e-6:
+    if mu > 0.5 and abs(carry - (1 - mu)) < line.alike:
         return [Finding("optimizer-decay-swapped", "error", names, {"carry": carry, "share": mu}, {"carry": mu})]
     found = _decayed(line, names)
-    if e and abs(e / c + carry / (1 + carry)) > 1e-5:
+    if e and abs(e / c + carry / (1 + carry)) > 10 * line.alike:
         wrong, due = -e / c, carry / (1 + carry)
         if claim != "nesterov":
             return None

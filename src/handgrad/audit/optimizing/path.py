@@ -40,6 +40,15 @@ class Path:
         change: Array = np.diff(self.theta, axis=0)
         return change
 
+    @property
+    def alike(self) -> float:
+        """Relative: how far apart two rates may lie that are the same."""
+        return max(1e-6, 20 * self.exact)
+
+    def rounding(self, k: int | slice = slice(None)) -> float:
+        """What the rounding of theta adds to some steps."""
+        return 4 * self.ulp * float(np.linalg.norm(self.theta[:-1][k]))
+
     @cached_property
     def starts(self) -> Array:
         """(P,) where the numbers of each parameter begin."""
@@ -83,15 +92,18 @@ def path_of(
     return Path(names, owner, np.array([flat(v) for v in values]), np.array([flat(g) for g in gradients]), exact)
 
 
-def regress(columns: Sequence[Array], target: Array) -> tuple[Array, float]:
-    """(coefficients, |rest| / |target|) of the least squares of columns against a target, all of one shape."""
+def regress(columns: Sequence[Array], target: Array, rounding: float = 0.0) -> tuple[Array, float]:
+    """(coefficients, |rest| / |target|) of the least squares of columns against a target, all of one shape.
+
+    As much of the rest as `rounding` does not count.
+    """
     sizes = np.array([float(np.linalg.norm(column)) or 1.0 for column in columns])
     matrix = np.stack([column.reshape(-1) for column in columns], axis=1) / sizes
     goal = target.reshape(-1)
     size = float(np.linalg.norm(goal))
     found = np.linalg.lstsq(matrix, goal, rcond=None)[0]
     rest = float(np.linalg.norm(goal - matrix @ found))
-    return found / sizes, rest / size if size else 0.0
+    return found / sizes, max(rest - rounding, 0.0) / size if size else 0.0
 
 
 @dataclass(frozen=True)
@@ -100,13 +112,15 @@ class Rates:
 
     Attributes:
         rate: (K, P) the learning rate that each parameter had at each step, if the step is -rate * direction.
-        decay: (K, P) the share of each parameter that the step took away beside that; 0 where none was looked for.
+        decay: (K, P) the share of each parameter that every step took away beside that; 0 where none was looked for.
         rest: the largest |what is left over| / |step| of all of them.
+        left: (K, N) what is left over, by the size of the step.
     """
 
     rate: Array
     decay: Array
     rest: float
+    left: Array
 
 
 def rates(path: Path, direction: Array, *, decay: bool = False) -> Rates:
@@ -126,10 +140,14 @@ def rates(path: Path, direction: Array, *, decay: bool = False) -> Rates:
             # What is orthogonal to the direction tells how much of theta itself went.
             along = dot(direction, theta) / size
             beside = theta - along[:, path.owner] * direction
-            shrink = -dot(beside, delta) / np.maximum(dot(beside, beside), 1e-300)
+            shrink = shrink - np.sum(dot(beside, delta), axis=0) / np.maximum(
+                np.sum(dot(beside, beside), axis=0), 1e-300
+            )
             rate -= shrink * along
         rest = delta + rate[:, path.owner] * direction + shrink[:, path.owner] * theta
         left = np.sqrt(dot(rest, rest)) - 2 * path.ulp * np.sqrt(dot(theta, theta))
-        share = np.maximum(left, 0) / np.maximum(np.sqrt(dot(delta, delta)), 1e-300)
+        moved = np.maximum(np.sqrt(dot(delta, delta)), 1e-300)
+        share = np.maximum(left, 0) / moved
+        rest = rest / moved[:, path.owner]
     worst = float(np.max(share))
-    return Rates(rate, shrink, worst if np.isfinite(worst) else np.inf)
+    return Rates(rate, shrink, worst if np.isfinite(worst) else np.inf, rest)

@@ -31,8 +31,9 @@ _ROLES = {
     " deltab biasgradients biasesgradients gradwrtbiases",
     "time": "t iteration iter step epoch k niter i timestep it iterations n time steps counter numupdates",
     "key": "key name paramname layerid id idx paramid layername index layeridx layerindex pid paramkey uid",
-    "state": "v s m velocity velocities cache state h moments vdw sdw vw mw mdw vt mt r accum acc cachew moment1 moment2"
-    " mom m1 m2 squaredgrad ms vs momentums firstmoment secondmoment e edg gsq accumulator memory exavg exavgsq meansquare",
+    "state": "v s m velocity velocities cache state h moments vdw sdw vw mw mdw vt mt r accum acc cachew"
+    " moment1 moment2 mom m1 m2 squaredgrad ms vs momentums firstmoment secondmoment e edg gsq accumulator memory exavg"
+    " exavgsq meansquare",
     "state b": "vdb sdb vb mb mdb cacheb",
     "config": "config configs optconfig cfg optimconfig",
 }
