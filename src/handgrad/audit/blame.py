@@ -141,7 +141,10 @@ def _wrong_error(step: Step, layer: int, used: Array, made: Noted) -> Iterator[N
     for note, view in trail.shaped(used.shape, made.order):
         if note.value.dtype.kind != "f" or factor(view, used, trail.exact) is not None:
             continue
-        if factor(view, true, trail.exact) is None and factor(right.through(layer, view), used, trail.exact) is not None:
+        if (
+            factor(view, true, trail.exact) is None
+            and factor(right.through(layer, view), used, trail.exact) is not None
+        ):
             yield note
             return
 

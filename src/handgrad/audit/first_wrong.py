@@ -110,8 +110,8 @@ def _observed(inspection: Inspection, wrong: frozenset[str], *, twice: bool) -> 
         subject.restore(random_point(subject, rng))
         before = subject.snapshot()
         gradient = steady(subject, x, y, _RATE).gradient
-        earlier = observe(run, files) if twice else run(1 - x)  # what is left over is that of another batch
-        subject.restore(before)
+        earlier = observe(run if twice else lambda: run(1 - x), files if twice else ())
+        subject.restore(before)  # what is left over in the code is now that of another batch, or of one step before
         notes = observe(run, files)
         after = subject.snapshot()
     finally:
@@ -120,7 +120,7 @@ def _observed(inspection: Inspection, wrong: frozenset[str], *, twice: bool) -> 
     right = RightNumbers(Case(identity, before, x[order], y[order]))
     trail = Trail(notes, max(tolerance(subject), 1e-6))
     gradient = gradient | dict(gradients_made(right, trail, gradient))
-    return Step(right, trail, before, after, gradient, _RATE, wrong, rows, tuple(earlier or ()), inspection.program.tree)
+    return Step(right, trail, before, after, gradient, _RATE, wrong, rows, tuple(earlier), inspection.program.tree)
 
 
 def _order(notes: list[Noted], x: Array) -> Array:

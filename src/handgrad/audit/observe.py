@@ -188,7 +188,7 @@ def _reach(path: str, value: Any, depth: int, seen: set[int]) -> Iterator[tuple[
         elif value.dtype.kind == "O" and value.ndim == 1 and depth:
             yield from _entries(path, enumerate(value.tolist()), depth, seen)
         return
-    if depth == 0 or isinstance(value, _PLAIN) or isinstance(value, np.generic):
+    if depth == 0 or isinstance(value, (*_PLAIN, np.generic)):
         return
     if id(value) in seen:
         return

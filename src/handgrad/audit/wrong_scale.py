@@ -67,7 +67,7 @@ def _averages(step: Step, ratio: float) -> bool:
 
 
 def _alternating(changes: list[_Change]) -> list[_Change]:
-    """The stages by turns, first those in which few lines are concerned, the later ones of the way before the earlier."""
+    """The stages by turns: first those of few lines, and of them the later ones of the way before the earlier."""
     order = (GRADIENT, UPDATE, ERROR, START)
     groups: list[list[_Change]] = []
     for stage in order:

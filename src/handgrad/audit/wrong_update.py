@@ -50,9 +50,7 @@ def _zero(step: Step, name: str, quantity: Quantity) -> Iterator[Noted]:
 
 def _beside(step: Step, name: str, quantity: Quantity) -> Iterator[tuple[int, str]]:
     """(line, name there) around the updates of the other parameters, the next of kin first."""
-    kin = sorted(
-        (abs(q.layer - quantity.layer), q.kind != quantity.kind, n) for n, q in step.parameters() if n != name
-    )
+    kin = sorted((abs(q.layer - quantity.layer), q.kind != quantity.kind, n) for n, q in step.parameters() if n != name)
     moved = [(distance, note) for distance, _, n in kin for note in step.moves(n)[:1]]
     for distance, note in moved:
         yield from ((line, name) for line in _written(step, name, note.line))
