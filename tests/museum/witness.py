@@ -59,7 +59,7 @@ def _worst(net: dict[str, Any], x: np.ndarray, y: np.ndarray, factor: float, rng
         np.random.seed(0)  # a mask of dropout is the same each time
         return call(x.copy(), y.copy())
 
-    theta = [_values(p) + rng.normal(0, 0.1, np.shape(_values(p))) for p in _listed(net["parameters"]())]
+    theta = [_values(p) + rng.normal(0, 0.05, np.shape(_values(p))) for p in _listed(net["parameters"]())]
     for i, value in enumerate(theta):
         _write(net, i, value)
     found = [np.array(g, dtype=float) for g in _listed(held(net["gradients"]))]
