@@ -16,7 +16,7 @@ from handgrad.audit.properties.batches import never_mixed, same_batch
 from handgrad.audit.properties.descent import cannot_overfit
 from handgrad.audit.properties.extremes import overflow, predicts_alike
 from handgrad.audit.properties.helpers import accuracy, one_hot
-from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, unusual_networks
+from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, squashed_scores
 from handgrad.audit.properties.pairing import labels_apart
 from handgrad.audit.properties.preparation import scaled_differently
 from handgrad.audit.properties.start import start
@@ -33,7 +33,7 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     start,
     overflow,
     predicts_alike,
-    unusual_networks,
+    squashed_scores,
     cannot_overfit,
 )
 SECONDS = 0.5  # for one property

@@ -15,7 +15,7 @@ from handgrad.audit.dialects.objects import matrices, slots
 from handgrad.audit.findings import Finding
 from handgrad.audit.identify import random_point
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.properties.forward import batch, flat, scores, through
+from handgrad.audit.properties.forward import batch, flat, scores
 from handgrad.audit.properties.places import found, line_in, line_of
 
 _SCORES = (20, 50, 100, 300, 1000)
@@ -32,7 +32,7 @@ def overflow(inspection: Inspection) -> list[Finding]:
     saved = subject.snapshot()
     try:
         subject.restore(random_point(subject, np.random.default_rng(9)))
-        top = float(np.abs(through(subject.snapshot(), scores(identity), x)).max())
+        top = float(np.abs(scores(identity).net(subject.snapshot())(x)).max())
         last = identity.matrices[-1]
         point = subject.snapshot()
         for score in _SCORES:

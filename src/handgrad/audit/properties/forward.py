@@ -3,57 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
+from itertools import chain, islice, product
 
 import numpy as np
 
+from handgrad.audit.dialects import READERS, Reading
 from handgrad.audit.dialects.making import CLASSES as MADE_CLASSES
 from handgrad.audit.dialects.making import FEATURES as MADE_FEATURES
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES
-from handgrad.audit.identify import CLOSE, HIDDEN, Identity, Matrix, chains, random_point, sums, targets
+from handgrad.audit.identify import CLOSE, HIDDEN, Identity, chains, random_point, sums, targets
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
-from handgrad.core.layers import ACTIVATIONS, Softmax
+from handgrad.core.layers import Softmax
 
 _DIVISORS = ("B", "1", "BC", "2B", "2", "2BC")
-_MOST_GAPS = 4  # hidden layers of which each may lack its activation
+_SQUASH = ("softmax", "sigmoid", "tanh", "relu")
+_MOST_READINGS = 12
 ROWS = (5, 8)
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A network that gives the reported loss: its matrices, and what follows each, one or two functions by name."""
+class Squashed:
+    """A network whose scores go through one function more before the softmax of its loss.
 
-    matrices: tuple[Matrix, ...]
-    kinds: tuple[tuple[str, ...], ...]
+    Attributes:
+        reading: the way to read the file in which it gives the reported loss.
+        identity: the network up to that function, which is its output.
+    """
 
-
-def through(parameters: Mapping[str, Array], shape: Shape, x: Array) -> Array:
-    """(B, features) to (B, outputs), in float64."""
-    for matrix, kinds in zip(shape.matrices, shape.kinds, strict=True):
-        weight = np.asarray(parameters[matrix.weight], np.float64)
-        x = x @ (weight.T if matrix.transposed else weight)
-        if matrix.bias is not None:
-            x = x + np.asarray(parameters[matrix.bias], np.float64).reshape(-1)
-        for kind in kinds:
-            if kind == "softmax":
-                x = Softmax()(x)
-            elif kind in ACTIVATIONS:
-                x = ACTIVATIONS[kind]()(x)
-    return x
+    reading: Reading
+    identity: Identity
 
 
-def known(identity: Identity) -> Shape:
-    """The network that was identified."""
-    hidden = [(identity.hidden,)] * (len(identity.matrices) - 1)
-    return Shape(identity.matrices, (*hidden, (identity.output,)))
+def scores(identity: Identity) -> Identity:
+    """The same network without its last function."""
+    return replace(identity, output="none")
 
 
-def scores(identity: Identity) -> Shape:
-    """The same without its last function."""
-    return Shape(identity.matrices, (*known(identity).kinds[:-1], ()))
+def below(identity: Identity, layer: int) -> Identity:
+    """The network up to the activation of a hidden layer, counted from 0."""
+    bends = identity.bends
+    return replace(
+        identity, matrices=identity.matrices[: layer + 1], hidden=", ".join(bends[:layer]), output=bends[layer]
+    )
 
 
 def flat(subject: Subject) -> bool:
@@ -73,14 +67,34 @@ def batch(subject: Subject, rows: int, seed: int) -> tuple[Array, Array]:
     return rng.random((rows, subject.features)), rng.permutation(rows) % many
 
 
-def unusual(inspection: Inspection) -> tuple[Shape, float] | None:
-    """The network of an unusual shape that gives the reported loss, where no usual one does; with C of the loss.
-
-    Squashed scores under a softmax, or hidden layers of which only some have their activation.
-    """
-    subject = inspection.reading.subject
-    if inspection.diagnosis.identity is not None or not flat(subject):
+def squashed(inspection: Inspection) -> Squashed | None:
+    """The first reading whose loss is that of squashed scores, where no usual network gives a loss that is reported."""
+    reading, diagnosis = inspection.reading, inspection.diagnosis
+    guessed = "none reported" in reading.facts.get("loss", "") and not diagnosis.ok
+    if diagnosis.identity is not None and not guessed:
         return None
+    for one in chain([reading], islice(_readings(inspection), _MOST_READINGS)):
+        if "none reported" in one.facts.get("loss", "") or not flat(one.subject):
+            continue
+        try:
+            identity = _squashed(one.subject)
+        except Exception:  # a reading that makes no sense
+            continue
+        if identity is not None:
+            return Squashed(one, identity)
+    return None
+
+
+def _readings(inspection: Inspection) -> Iterator[Reading]:
+    for reader in READERS:
+        try:
+            yield from reader(inspection.namespace, inspection.program.tree)
+        except Exception:  # it is written in another dialect
+            continue
+
+
+def _squashed(subject: Subject) -> Identity | None:
+    """The network before the last softmax, if its loss is that of scores which were squashed before."""
     batches = [batch(subject, rows, rows) for rows in ROWS]
     saved = subject.snapshot()
     try:
@@ -90,37 +104,24 @@ def unusual(inspection: Inspection) -> tuple[Shape, float] | None:
     finally:
         subject.restore(saved)
     for matrices in chains(point, subject.features, subject.classes):
-        for shape in _shapes(matrices):
-            if _gives(shape, point, batches, reported):
-                return shape, float(subject.classes)
+        for hidden, squash in product(HIDDEN if len(matrices) > 1 else ("none",), _SQUASH):
+            identity = Identity(matrices, hidden, squash, "cross-entropy", "")
+            if _gives(identity, point, batches, reported):
+                return identity
     return None
 
 
-def _shapes(matrices: tuple[Matrix, ...]) -> Iterator[Shape]:
-    gaps = len(matrices) - 1
-    for hidden, squash in product(HIDDEN if gaps else ("none",), ("softmax", "sigmoid", "tanh", "relu")):
-        yield Shape(matrices, (*[(hidden,)] * gaps, (squash, "softmax")))
-    if 2 <= gaps <= _MOST_GAPS:
-        for hidden, output in product([kind for kind in HIDDEN if kind != "none"], ("softmax", "sigmoid", "none")):
-            for bent in product((True, False), repeat=gaps):
-                if 0 < sum(bent) < gaps:
-                    yield Shape(matrices, (*((hidden,) if one else ("none",) for one in bent), (output,)))
-
-
 def _gives(
-    shape: Shape, point: Mapping[str, Array], batches: Sequence[tuple[Array, Array]], reported: Sequence[float]
+    identity: Identity, point: Mapping[str, Array], batches: Sequence[tuple[Array, Array]], reported: Sequence[float]
 ) -> bool:
-    possible: set[tuple[str, str]] | None = None
+    net, possible = identity.net(point), set(_DIVISORS)
     for (x, y), value in zip(batches, reported, strict=True):
-        output = through(point, shape, x)
+        output = Softmax()(net(x))
         rows, outputs = output.shape
-        fitting = {
-            (loss, divisor)
-            for loss, total in sums(output, targets(y, outputs)).items()
-            for divisor in _DIVISORS
-            if abs(total / Identity((), "", "", "", divisor).divide_by(rows, outputs) - value) <= CLOSE * abs(value)
+        total = sums(output, targets(y, outputs)).get("cross-entropy", np.inf)
+        possible = {
+            one
+            for one in possible
+            if abs(total / replace(identity, divisor=one).divide_by(rows, outputs) - value) <= CLOSE * abs(value)
         }
-        possible = fitting if possible is None else possible & fitting
-        if not possible:
-            return False
-    return True
+    return bool(possible)

@@ -2,63 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import exp, log
 
 import numpy as np
 
 from handgrad.audit.findings import Finding
-from handgrad.audit.identify import targets
+from handgrad.audit.identify import Identity, targets
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.descent import descend
-from handgrad.audit.properties.forward import Shape, batch, flat, known, made_small, through, unusual
+from handgrad.audit.properties.forward import batch, flat, made_small, squashed
 from handgrad.audit.properties.places import found, line_of
 
 _SPAN = {"softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+_OTHERS = 0.7  # outputs of wrong classes, on average, that show where a loss leads
 
 
-def unusual_networks(inspection: Inspection) -> list[Finding]:
-    """Scores that are squashed before the softmax, and layers without an activation between others that have one."""
-    matched = unusual(inspection)
+def squashed_scores(inspection: Inspection) -> list[Finding]:
+    """Scores that go through a function of their own before the softmax of the loss."""
+    matched = squashed(inspection)
     if matched is None:
         return []
-    shape, classes = matched
-    line = line_of(inspection, "forward", "loss", "step")
-    if len(shape.kinds[-1]) == 1:
-        return [_linear(inspection, shape, line)]
-    first = shape.kinds[-1][0]
-    where = (shape.matrices[-1].weight,)
+    classes, first = matched.reading.subject.classes, matched.identity.output
+    inspection = replace(inspection, reading=matched.reading)
+    line, where = line_of(inspection, "forward", "loss", "step"), (matched.identity.matrices[-1].weight,)
     if first not in _SPAN:  # a ReLU
-        return [found(inspection, "relu-before-softmax", "warning", line, {"classes": int(classes)}, {}, where)]
+        return [found(inspection, "relu-before-softmax", "warning", line, {"classes": classes}, {}, where)]
     low, high = _SPAN[first]
     best = -log(exp(high) / (exp(high) + (classes - 1) * exp(low)))
-    measured = {"lowest": best, "most": exp(-best), "classes": int(classes), "activation": first}
-    code = "softmax-twice" if first == "softmax" else "squashed-scores"
-    severity = "error" if first == "softmax" else "warning"
+    measured = {"lowest": best, "most": exp(-best), "classes": classes, "activation": first}
+    code, severity = ("softmax-twice", "error") if first == "softmax" else ("squashed-scores", "warning")
     return [found(inspection, code, severity, line, measured, {"lowest": 0.0}, where)]
 
 
 def no_nonlinearity(inspection: Inspection) -> list[Finding]:
     """Layers that collapse into one matrix. Where they narrow on the way they may be meant so, as word vectors are."""
     identity = inspection.diagnosis.identity
-    if identity is None or identity.hidden != "none" or len(identity.matrices) < 2:
+    if identity is None or len(identity.matrices) < 2:
         return []
     shapes = [inspection.reading.subject.parameters()[m.weight].shape for m in identity.matrices]
     sides = [shape[::-1] if m.transposed else shape for shape, m in zip(shapes, identity.matrices, strict=True)]
-    if min(inputs for inputs, _ in sides[1:]) < min(sides[0][0], sides[-1][1]):
-        return []
-    line = line_of(inspection, "forward", "loss", "step")
-    return [_linear(inspection, known(identity), line)]
+    for first, last in _runs(identity):
+        if min(inputs for inputs, _ in sides[first + 1 : last + 1]) < min(sides[first][0], sides[last][1]):
+            continue
+        where = tuple(matrix.weight for matrix in identity.matrices[first : last + 1])
+        severity = "error" if identity.output in ("softmax", "sigmoid") else "warning"
+        line, measured = line_of(inspection, "forward", "loss", "step"), {"matrices": len(where)}
+        return [found(inspection, "no-nonlinearity", severity, line, measured, {"matrices": 1}, where)]
+    return []
 
 
-def _linear(inspection: Inspection, shape: Shape, line: int | None) -> Finding:
-    """Which matrices are one matrix."""
-    one = [
-        matrix.weight
-        for i, matrix in enumerate(shape.matrices)
-        if (i < len(shape.matrices) - 1 and shape.kinds[i] == ("none",)) or (i and shape.kinds[i - 1] == ("none",))
-    ]
-    severity = "error" if shape.kinds[-1] in (("softmax",), ("sigmoid",)) else "warning"
-    return found(inspection, "no-nonlinearity", severity, line, {"matrices": len(one)}, {"matrices": 1}, tuple(one))
+def _runs(identity: Identity) -> list[tuple[int, int]]:
+    """(first, last) of each row of layers with nothing between them."""
+    runs: list[tuple[int, int]] = []
+    for i, bend in enumerate(identity.bends):
+        if bend == "none":
+            runs = [*runs[:-1], (runs[-1][0], i + 1)] if runs and runs[-1][1] == i else [*runs, (i, i + 1)]
+    return runs
 
 
 def not_normalised(inspection: Inspection) -> list[Finding]:
@@ -67,20 +67,17 @@ def not_normalised(inspection: Inspection) -> list[Finding]:
     if identity is None or subject.classes < 2 or not flat(subject):
         return []
     line = line_of(inspection, "loss", "step")
-    if identity.loss == "binary cross-entropy":
-        if made_small(subject):
-            return []
+    if identity.loss == "binary cross-entropy" and not made_small(subject):
         return [found(inspection, "independent-outputs", "note", line, {"classes": subject.classes})]
     if identity.loss != "cross-entropy" or identity.output != "sigmoid":
         return []
     x, y = batch(subject, 8, 3)
     after = descend(subject, x, y, 0.5, steps=200, seconds=0.15)
-    if after is None:
+    if after is None or not after.fell:
         return []
-    output = through(after.parameters, known(identity), x)
+    output = identity.net(after.parameters)(x)
     others = float(output[targets(y, subject.classes) == 0].mean())
-    right = float((output.argmax(axis=1) == y).mean())
-    if not after.fell or not np.isfinite(others) or others < 0.7:
+    if not np.isfinite(others) or others < _OTHERS:
         return []
-    measured = {"others": others, "loss": after.best, "right": right}
+    measured = {"others": others, "loss": after.best}
     return [found(inspection, "not-normalised", "error", line, measured, {"others": 0.0})]

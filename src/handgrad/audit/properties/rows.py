@@ -46,6 +46,7 @@ def single(node: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
 
 
 def has_pick(value: ast.expr) -> bool:
+    """Whether an expression takes a part of anything."""
     return any(isinstance(part, ast.Subscript) for part in ast.walk(value))
 
 
@@ -65,6 +66,7 @@ def data_name(node: ast.expr) -> str | None:
 
 
 def is_all(node: ast.expr) -> bool:
+    """Whether an index takes everything: `:`, `...` or None."""
     whole = isinstance(node, ast.Slice) and node.lower is None and node.upper is None and node.step is None
     return whole or (isinstance(node, ast.Constant) and node.value in (None, ...))
 

@@ -3,32 +3,56 @@
 from __future__ import annotations
 
 from math import log
+from typing import Any
 
 import numpy as np
 
+from handgrad.audit.dialects.cast import models
+from handgrad.audit.dialects.objects import slots
 from handgrad.audit.findings import Finding
 from handgrad.audit.identify import Identity, targets
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.properties.forward import Shape, flat, scores, through
+from handgrad.audit.properties.forward import below, flat, scores
 from handgrad.audit.properties.places import found, line_of
-from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
 _ROWS = 64
 _HIGH = 10  # times ln(classes): a first loss that no usual start gives
-_FULL, _DEAD = 0.98, 0.98  # shares of units
+_FULL, _DEAD = 0.95, 0.98  # shares of units
 _ENDS = {"sigmoid": (0.01, 0.99), "tanh": (-0.99, 0.99)}
 _STREAM = 200_000
 
 
-def initial(subject: Subject) -> dict[str, Array]:
-    """The parameters as the file made them; those that were woken from zero for the search are zero again."""
+def initial(inspection: Inspection) -> dict[str, Array]:
+    """The parameters as the file makes them. It is run anew, since the search for the network may have moved them."""
+    subject = inspection.reading.subject
+    wanted = subject.snapshot()
+    fresh = inspection.program.execute().namespace
+    for root in (fresh, *models(fresh)):
+        there = _arrays(root)
+        if all(name in there and there[name].shape == value.shape for name, value in wanted.items()):
+            return {name: np.asarray(there[name], np.float64) for name in wanted}
+    return _asleep_again(wanted)
+
+
+def _arrays(root: Any) -> dict[str, Array]:
+    """The arrays in a thing by their whole and their short names; of a namespace those at top level."""
+    if isinstance(root, dict):
+        return {name: value for name, value in root.items() if isinstance(value, np.ndarray)}
+    found_: dict[str, Array] = {}
+    for slot in slots(root):
+        found_[slot.name] = slot.get()
+        found_.setdefault(slot.name.rpartition(".")[2], slot.get())
+    return found_
+
+
+def _asleep_again(parameters: dict[str, Array]) -> dict[str, Array]:
+    """Arrays that the search woke from zero are zero again: they hold a stretch of the numbers it wakes them with."""
     stream = np.random.default_rng(7).random(_STREAM)
-    return {name: np.zeros_like(v) if _woken(v, stream) else v for name, v in subject.snapshot().items()}
+    return {name: np.zeros_like(v) if _woken(v, stream) else v for name, v in parameters.items()}
 
 
 def _woken(value: Array, stream: Array) -> bool:
-    """Whether an array is a stretch of the very numbers with which the search wakes arrays of zeros."""
     numbers = np.asarray(value, np.float64).reshape(-1) / 0.1
     if not numbers.size or numbers.min() < 0 or numbers.max() >= 1:
         return False
@@ -44,7 +68,7 @@ def start(inspection: Inspection) -> list[Finding]:
     identity, subject = inspection.diagnosis.identity, inspection.reading.subject
     if identity is None or not flat(subject):
         return []
-    parameters = initial(subject)
+    parameters = initial(inspection)
     alike = _alike(identity, parameters)
     if alike:
         line = _made_at(inspection)
@@ -61,13 +85,13 @@ def _made_at(inspection: Inspection) -> int | None:
 
 def _alike(identity: Identity, parameters: dict[str, Array]) -> tuple[tuple[str, str], int] | None:
     """The matrices around a hidden layer all of whose units are the same, so that they stay the same for good."""
-    for below, above in zip(identity.matrices, identity.matrices[1:], strict=False):
-        first, second = parameters[below.weight], parameters[above.weight]
-        into = first.T if below.transposed else first  # (inputs, units)
+    for lower, above in zip(identity.matrices, identity.matrices[1:], strict=False):
+        first, second = parameters[lower.weight], parameters[above.weight]
+        into = first.T if lower.transposed else first  # (inputs, units)
         out = second.T if above.transposed else second  # (units, outputs)
-        bias = np.zeros(1) if below.bias is None else parameters[below.bias].reshape(-1)
+        bias = np.zeros(1) if lower.bias is None else parameters[lower.bias].reshape(-1)
         if into.shape[1] > 1 and (into == into[:, :1]).all() and (out == out[:1]).all() and (bias == bias[0]).all():
-            return (below.weight, above.weight), into.shape[1]
+            return (lower.weight, above.weight), into.shape[1]
     return None
 
 
@@ -82,7 +106,7 @@ def _first_loss(inspection: Inspection, identity: Identity, parameters: dict[str
     """The cross-entropy of a classifier that knows nothing is ln(classes)."""
     if identity.output != "softmax" or identity.loss != "cross-entropy":
         return []
-    z = through(parameters, scores(identity), x)
+    z = scores(identity).net(parameters)(x)
     classes = z.shape[1]
     t = targets(np.arange(_ROWS) % classes, classes)
     top = z.max(axis=1, keepdims=True)
@@ -96,18 +120,16 @@ def _first_loss(inspection: Inspection, identity: Identity, parameters: dict[str
 def _asleep(inspection: Inspection, identity: Identity, parameters: dict[str, Array], x: Array) -> list[Finding]:
     """Layers whose units are at the flat ends of their activation for nearly every row."""
     for i, matrix in enumerate(identity.matrices[:-1]):
-        kinds = [(identity.hidden,)] * (i + 1)
-        a = through(parameters, Shape(identity.matrices[: i + 1], tuple(kinds)), x)
-        if identity.hidden in _ENDS:
-            low, high = _ENDS[identity.hidden]
-            share, code = float(((a < low) | (a > high)).mean()), "saturated-start"
-            bad = share >= _FULL
-        elif identity.hidden == "relu":
-            share, code = float((a == 0).all(axis=0).mean()), "dead-start"
-            bad = share >= _DEAD
+        kind = identity.bends[i]
+        a = below(identity, i).net(parameters)(x)
+        if kind in _ENDS:
+            low, high = _ENDS[kind]
+            share, code, bad = float(((a < low) | (a > high)).mean()), "saturated-start", _FULL
+        elif kind == "relu":
+            share, code, bad = float((a == 0).all(axis=0).mean()), "dead-start", _DEAD
         else:
-            return []
-        if bad:
-            measured, where = {"share": 100 * share, "activation": identity.hidden}, (matrix.weight,)
+            continue
+        if share >= bad:
+            measured, where = {"share": 100 * share, "activation": kind}, (matrix.weight,)
             return [found(inspection, code, "warning", _made_at(inspection), measured, {"share": 0.0}, where)]
     return []
