@@ -26,7 +26,7 @@ def found(path: Path, text: str, *said: Finding) -> list[Finding]:
     """What is found in a file of layers whose network nobody knows, or is said to be wrong in a certain way."""
     path.write_text(HEAD + text)
     program = read_program(path)
-    subject = Subject(lambda: {}, lambda x, y: 0.0, None, lambda x, y: {}, 4, 3)
+    subject = Subject(dict, lambda x, y: 0.0, None, lambda x, y: {}, 4, 3)
     reading = Reading(subject, "glue", {}, {})
     diagnosis = Diagnosis(None, 0, (Finding("network-unknown", "warning", ()), *said), 0.0)
     return check(Inspection(program, program.execute().namespace, reading, diagnosis))
@@ -52,4 +52,4 @@ def test_planted_mistakes_have_name_and_line(case: dict[str, Any], tmp_path: Pat
     lines = [i for i, line in enumerate((HEAD + text).splitlines(), 1) if mark.strip().splitlines()[0] in line]
     assert finding.line in lines, (finding.line, lines)
     assert finding.code in codes()
-    assert finding.cause("en") and finding.cause("ko") and finding.remedy("en") and finding.remedy("ko")
+    assert all([finding.cause("en"), finding.cause("ko"), finding.remedy("en"), finding.remedy("ko")])

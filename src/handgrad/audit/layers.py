@@ -230,7 +230,7 @@ def _inner(unit: Any) -> set[type]:
 
 
 def _trace(inspection: Inspection) -> tuple[dict[Any, list[tuple[int, ...]]], bool]:
-    """(code that one loss and one gradient of the network run, with shapes of the first array given; whether it ran)."""
+    """(code that one loss and one gradient of the network run, with shapes of its first array; whether they ran)."""
     seen: dict[Any, list[tuple[int, ...]]] = {}
 
     def note(frame: Any, event: str, _: Any) -> None:

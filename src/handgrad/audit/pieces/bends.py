@@ -30,7 +30,15 @@ def _of(name: str, make: Callable[[], Layer]) -> Bend:
         layer(z)
         return layer.backward(np.ones_like(z))
 
-    return Bend(name, lambda z: make()(z), slope)
+    def value(z: Array) -> Array:
+        return make()(z)
+
+    return Bend(name, value, slope)
+
+
+def _quick(z: Array) -> Array:
+    s = Sigmoid()(1.702 * z)
+    return s + 1.702 * z * s * (1 - s)  # type: ignore[no-any-return]
 
 
 KNOWN = (
@@ -42,20 +50,11 @@ KNOWN = (
     _of("softplus", Softplus),
     _of("tanh-approximate GELU", lambda: GELU("tanh")),
     Bend("softsign", lambda z: z / (1 + np.abs(z)), lambda z: 1 / (1 + np.abs(z)) ** 2),
-    Bend("sigmoid-approximate GELU", lambda z: z * _sigmoid(1.702 * z), lambda z: _quick(z)),
+    Bend("sigmoid-approximate GELU", lambda z: z * Sigmoid()(1.702 * z), _quick),
 )
 
 
 _BROKEN = ("ReLU", "leaky ReLU", "ELU")  # a line above 0, and a mask on the way back
-
-
-def _sigmoid(z: Array) -> Array:
-    return Sigmoid()(z)
-
-
-def _quick(z: Array) -> Array:
-    s = _sigmoid(1.702 * z)
-    return s + 1.702 * z * s * (1 - s)  # type: ignore[no-any-return]
 
 
 def bend_of(z: Array, y: Array) -> Bend | None:

@@ -133,7 +133,8 @@ def _size(thing: Any) -> int:
 
 def _unit(thing: Any, drawn: tuple[Any, ...]) -> Unit:
     forward, backward = method(thing, FORWARD), method(thing, BACKWARD)
-    assert forward is not None and backward is not None
+    assert forward is not None
+    assert backward is not None
     inner = [one for one in parts(thing) if one is not thing and method(one, FORWARD) and method(one, BACKWARD)]
     unit = Unit(type(thing).__name__, partial(ObjectWorker, thing), _plain(forward), _plain(backward), thing, drawn)
     unit.holds = bool(inner)
@@ -168,8 +169,8 @@ def _setting(name: str) -> Any:
     low = name.lower()
     for pattern, value in (
         ("shape", (6,)), ("kernel|filter_size|pool|ksize|^k$|^f$", 2), ("stride", 1), ("pad", 0), ("eps", 1e-5),
-        ("moment|decay|rho", 0.9), ("drop|rate|prob|^p$|ratio|keep", 0.5), ("slope|alpha|leak", 0.1), ("lr|learn", 2.0**-6),
-        ("channel|filter|depth", 3), ("activ", "relu"), ("heads", 1), ("seed", 0),
+        ("moment|decay|rho", 0.9), ("drop|rate|prob|^p$|ratio|keep", 0.5), ("slope|alpha|leak", 0.1),
+        ("lr|learn", 2.0**-6), ("channel|filter|depth", 3), ("activ", "relu"), ("heads", 1), ("seed", 0),
     ):  # fmt: skip
         if re.search(pattern, low):
             return value
@@ -177,7 +178,7 @@ def _setting(name: str) -> Any:
 
 
 def pairs(found: list[Mapping[str, Any]]) -> Iterator[Unit]:
-    """Function pairs: affine_forward and affine_backward, sigmoid and sigmoid_backward, in the shapes that they take."""
+    """Function pairs: affine_forward and affine_backward, sigmoid and sigmoid_backward, in shapes that may fit."""
     drawn = generators(found)
     functions = {name: f for names in found for name, f in own_functions(names).items()}
     for name, back in functions.items():

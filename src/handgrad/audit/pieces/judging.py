@@ -10,11 +10,9 @@ import numpy as np
 from handgrad.audit.pieces import linears, moods, norms, softmaxes
 from handgrad.audit.pieces.bends import bend_of, mistaken
 from handgrad.audit.pieces.complaint import Complaint
-from handgrad.audit.pieces.linears import factor
 from handgrad.audit.pieces.places import ran_lines
 from handgrad.audit.pieces.trial import WRONG, Trial, like, trials
 from handgrad.audit.pieces.unit import Unit
-from handgrad.core.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -128,8 +126,7 @@ def _bent(trial: Trial, bend: object) -> Iterator[Complaint]:
     if not found and not dx.any():
         found = [Complaint("layer-gradient-missing", measured={"factor": 0.0})]
     if not found and trial.distance("dx") > WRONG:
-        true = trial.numeric("dx")
-        k = None if true is None else factor(dx, true)
+        k = trial.factor("dx", dx)
         if k is not None:
             code = "layer-gradient-scaled" if k > 0 else "layer-gradient-sign"
             found = [Complaint(code, measured={"factor": k, "rows": len(dy)})]
@@ -144,8 +141,8 @@ def _unknown(trial: Trial) -> Iterator[Complaint]:
     if not wrong:
         return
     if trial.x.shape == trial.ran.y.shape and "dx" in wrong and trial.ran.dx is not None:
-        true = trial.numeric("dx")
-        if like(trial.ran.dx + trial.dy, true, 1e-5):
+        k = trial.factor("dx", trial.ran.dx + trial.dy)
+        if k is not None and np.isclose(k, 1.0, rtol=1e-5):
             yield Complaint("skip-gradient-missing", "dx", {"residual": trial.distance("dx")})
             return
     for name in wrong:
@@ -155,8 +152,7 @@ def _unknown(trial: Trial) -> Iterator[Complaint]:
             if gradient.size == 1:
                 yield Complaint("layer-gradient-misshapen", name, told)
             continue
-        true = trial.numeric(name)
-        k = _factor(gradient, true)
+        k = trial.factor(name, gradient)
         if not gradient.any():
             yield Complaint("layer-gradient-missing", name, {"factor": 0.0})
         elif k is not None:
@@ -164,10 +160,3 @@ def _unknown(trial: Trial) -> Iterator[Complaint]:
             yield Complaint(code, name, {"factor": k, "rows": len(trial.x)}, convention="scale" if name != "dx" else "")
         elif trial.scales(name):
             yield Complaint("layer-gradient-wrong", name, told)
-
-
-def _factor(gradient: Array, true: Array | None) -> float | None:
-    if true is None or not np.any(true):
-        return None
-    k = float(np.vdot(gradient, true) / np.vdot(true, true))
-    return k if k and like(gradient, k * true, 1e-5) else None

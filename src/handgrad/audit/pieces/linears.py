@@ -132,27 +132,20 @@ def _shaped(
             yield Complaint("layer-gradient-missing", "dx", told)
         elif trial.scales("dx"):
             yield Complaint("layer-gradient-wrong", "dx", told)
-    elif name == how.bias:
-        if (
-            gradient.size == 1
-            and true.size > 1
-            and any(
-                np.isclose(float(gradient.reshape(-1)[0]), value) for value in (dy.sum(), dy.mean(), dy.sum() / len(dy))
-            )
-        ):
-            yield Complaint("bias-summed-over-everything", name, told)
-        elif gradient.shape == true.shape and any(factor(gradient, row) is not None for row in dy):
-            yield Complaint("bias-not-summed", name, told)
-        elif gradient.shape == dy.shape or gradient.shape == dy.T.shape:
-            yield Complaint("bias-not-summed", name, told)
-        elif gradient.shape == true.shape and trial.scales(name):
-            yield Complaint("layer-gradient-wrong", name, told)
-    elif gradient.shape == true.shape and trial.scales(name):
-        square = true.shape[0] == true.shape[1]
-        code = (
-            "weight-gradient-transposed" if square and factor(gradient, true.T) is not None else "layer-gradient-wrong"
-        )
+    elif name == how.bias and (code := _unsummed(gradient, true, dy)):
         yield Complaint(code, name, told)
+    elif gradient.shape == true.shape and trial.scales(name):
+        turned = true.ndim == 2 and true.shape[0] == true.shape[1] and factor(gradient, true.T) is not None
+        yield Complaint("weight-gradient-transposed" if turned else "layer-gradient-wrong", name, told)
+
+
+def _unsummed(gradient: Array, true: Array, dy: Array) -> str:
+    """The code for a bias gradient that is summed over too much or too little; "" for another mistake."""
+    totals = (dy.sum(), dy.mean(), dy.sum() / len(dy))
+    if gradient.size == 1 < true.size:
+        return "bias-summed-over-everything" if np.isclose(float(gradient.reshape(-1)[0]), totals).any() else ""
+    one = gradient.shape == true.shape and any(factor(gradient, row) is not None for row in dy)
+    return "bias-not-summed" if one or gradient.shape in (dy.shape, dy.T.shape) else ""
 
 
 def _factors(how: Linear, factors: dict[str, float], rows: int) -> Iterator[Complaint]:

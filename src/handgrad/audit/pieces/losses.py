@@ -75,7 +75,7 @@ def _both(function: Callable[..., Any], prediction: Array, target: Array) -> dic
 
 def _is_target(name: str) -> bool:
     found = roles(name)
-    return name in ("t", "y_true", "target") or bool(found) and found[0] == "y"
+    return name in ("t", "y_true", "target") or (bool(found) and found[0] == "y")
 
 
 def _down(function: Callable[..., Any], prediction: Array, target: Array) -> dict[str, Any]:

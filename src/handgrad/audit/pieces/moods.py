@@ -91,7 +91,7 @@ def judged_running(trial: Trial, norm: Norm) -> Iterator[Complaint]:
     for _ in range(4):
         one.forward(2.0 + 3.0 * rng.standard_normal(x.shape))
     before = {name: np.array(value) for name, value in one.arrays().items()}
-    batch = 2.0 + 3.0 * rng.standard_normal(x.shape)
+    batch: Array = np.add(2.0, 3.0 * rng.standard_normal(x.shape))
     trained = one.forward(batch.copy())
     after = {name: np.array(value) for name, value in one.arrays().items()}
     moved = {name for name in before if name in after and not np.array_equal(before[name], after[name])}
@@ -111,7 +111,7 @@ def judged_running(trial: Trial, norm: Norm) -> Iterator[Complaint]:
                 "norm-test-uses-batch", "", {"names": _listed(running)}, behaviour=True, function=unit.forward
             )
         return
-    told = {"names": _listed(used - moved)}
+    told: dict[str, object] = {"names": _listed(used - moved)}
     if used - moved:
         yield Complaint("norm-running-never-updated", "", told, behaviour=True, function=unit.forward)
     if shifted:

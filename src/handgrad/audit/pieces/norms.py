@@ -1,4 +1,4 @@
-"""Norms: layers that take the mean away and divide by the spread, backward through both, and their running statistics."""
+"""Norms: layers that take the mean away and divide by the spread, and the ways in which their backward goes wrong."""
 
 from __future__ import annotations
 
@@ -131,15 +131,15 @@ def _broadcast(trial: Trial, norm: Norm, hat: Array) -> Array:
 
 
 def _own(trial: Trial, name: str, share: Array, x: Array, hat: Array) -> Iterator[Complaint]:
-    """A gain's or shift's gradient: each number of dy adds its share, along all axes on which the parameter does not lie."""
+    """A gain's or shift's gradient: dy adds its share along the axes on which the parameter does not lie."""
     gradient, value = trial.ran.grads[name], trial.unit.point[name]
     told: dict[str, float] = {"residual": min(trial.distance(name), 1.0), "rows": len(x)}
 
     def summed(a: Array) -> Array | None:
         for axes in ((0,), (1,), (0, 1), (0, 2, 3), (1, 2, 3), (0, 1, 2)):
-            if max(axes) < a.ndim and a.sum(axis=axes).size == value.size:
-                if like(_one_way(trial, name), share.sum(axis=axes).reshape(-1), 1e-4):
-                    return a.sum(axis=axes)  # type: ignore[no-any-return]
+            fits = max(axes) < a.ndim and a.sum(axis=axes).size == value.size
+            if fits and like(_one_way(trial, name), share.sum(axis=axes).reshape(-1), 1e-4):
+                return a.sum(axis=axes)  # type: ignore[no-any-return]
         return None
 
     true = summed(share)

@@ -19,7 +19,7 @@ _SHAPE = (7, 6)
 
 def judged(slope: Slope) -> tuple[str, list[Complaint]] | None:
     """(which activation it is, what is wrong with its derivative); None where it is none that can be judged."""
-    z = np.random.default_rng(11).standard_normal(_SHAPE) * 1.4
+    z: Array = np.multiply(np.random.default_rng(11).standard_normal(_SHAPE), 1.4)
     y = _call(slope.f, z)
     if y is None:
         return None
@@ -58,7 +58,7 @@ def _call(function: Any, at: Array) -> Any:
 def _prime(slope: Slope, at: Array) -> Array | None:
     """The derivative's values, which may be truths: those count as 0 and 1."""
     try:
-        dy = np.random.default_rng(2).standard_normal(at.shape)
+        dy: Array = np.asarray(np.random.default_rng(2).standard_normal(at.shape))
         found = np.array(slope.prime(dy.copy(), at.copy()) if slope.handed else slope.prime(at.copy()), np.float64)
         return found / dy if slope.handed else found
     except Exception:
@@ -75,10 +75,10 @@ def _alone(slope: Slope, z: Array, y: Array) -> bool:
 
 
 def _numeric(slope: Slope, z: Array) -> Array | None:
-    up, down = _call(slope.f, z + 1e-6), _call(slope.f, z - 1e-6)
+    up, down = (_call(slope.f, np.add(z, h)) for h in (1e-6, -1e-6))
     if not isinstance(up, np.ndarray) or not isinstance(down, np.ndarray):
         return None
-    return (up - down) / 2e-6  # type: ignore[no-any-return]
+    return (up - down) / 2e-6
 
 
 def complaints(slope: Slope) -> Iterator[Complaint]:

@@ -1,4 +1,4 @@
-"""Softmaxes: which numbers a softmax makes sum to 1, whether it overflows, and what its backward does with the error."""
+"""Softmaxes: which numbers one makes sum to 1, whether it overflows, and what its backward does with the error."""
 
 from __future__ import annotations
 

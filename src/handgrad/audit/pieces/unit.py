@@ -140,6 +140,7 @@ class ObjectWorker(Worker):
         ]
 
     def call_forward(self, x: Any, train: bool) -> Any:
+        r"""What the user\'s forward gives."""
         set_mode(self.thing, train)
         for generator in self.drawn:
             set_back(generator)
@@ -151,6 +152,7 @@ class ObjectWorker(Worker):
         return attribute(self.thing, _OUTPUT) if given is None else given
 
     def backward(self, x: Any, dy: Array, wanted: tuple[str, ...], lr: float) -> tuple[Array | None, dict[str, Array]]:
+        """(dx, gradients of the parameters that are wanted)."""
         before = {name: np.array(value) for name, value in self.arrays().items() if name in wanted}
         back = self.given if callable(self.given) else self.back
         assert back is not None
@@ -193,6 +195,7 @@ class ObjectWorker(Worker):
         return None
 
     def arrays(self) -> dict[str, Array]:
+        """Every array that may be a parameter, by name."""
         return {slot.name: slot.get() for slot in slots_of(self.thing)}
 
 
@@ -208,6 +211,7 @@ class PairWorker(Worker):
         self.cache: Any = None
 
     def call_forward(self, x: Any, train: bool) -> Any:
+        r"""What the user\'s forward gives."""
         for option in self.more.values():
             if isinstance(option, dict) and "mode" in option:
                 option["mode"] = "train" if train else "test"
@@ -217,10 +221,12 @@ class PairWorker(Worker):
         return given
 
     def backward(self, x: Any, dy: Array, wanted: tuple[str, ...], lr: float) -> tuple[Array | None, dict[str, Array]]:
+        """(dx, gradients of the parameters that are wanted)."""
         given = self.back(dy, self.cache)
         return sorted_out(given, np.shape(x), {name: self.values[name].shape for name in wanted})
 
     def arrays(self) -> dict[str, Array]:
+        """Every array that may be a parameter, by name."""
         kept = {
             f"{option}.{name}": value
             for option, held in self.more.items()
@@ -255,7 +261,7 @@ def _slots(thing: Any, name: str, depth: int, seen: set[int]) -> Iterator[Slot]:
 
 
 def arguments(function: Callable[..., Any], known: Mapping[str, Any], train: bool) -> dict[str, Any]:
-    """Arguments by name: flags by what they are called, the rest by role, what is left over to the one that is needed."""
+    """Arguments by name: flags by what they are called, the rest by role, and x or dy to what is left over."""
     parameters = [
         p
         for p in inspect.signature(function).parameters.values()
