@@ -59,21 +59,22 @@ def test_right_objects_are_right(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "loss", "code"),
+    ("model", "loss", "code", "word"),
     [
-        (Net(AveragedLinear), CrossEntropy(), "averaged-twice"),
-        ([AveragedLinear(20, 12), ReLU(), AveragedLinear(12, 5)], CrossEntropy(), "averaged-twice"),
-        (Net(Linear, Passing), CrossEntropy(), "activation-derivative-missing"),
-        (Net(Linear, Passing), handgrad.SoftmaxCrossEntropy(), "activation-derivative-missing"),
-        (Unrolled(sign=-1.0), None, "sign-flipped"),
+        (Net(AveragedLinear), CrossEntropy(), "averaged-twice", "/ len(dout)"),
+        ([AveragedLinear(20, 12), ReLU(), AveragedLinear(12, 5)], CrossEntropy(), "averaged-twice", "/ len(dout)"),
+        (Net(Linear, Passing), CrossEntropy(), "activation-derivative-missing", "return dout"),
+        (Net(Linear, Passing), handgrad.SoftmaxCrossEntropy(), "activation-derivative-missing", "return dout"),
+        (Unrolled(sign=-1.0), None, "sign-flipped", "self.sign"),
     ],
 )
-def test_a_mistake_has_its_name_and_the_users_own_line(model: Any, loss: Any, code: str) -> None:
+def test_a_mistake_has_its_name_and_the_users_own_line(model: Any, loss: Any, code: str, word: str) -> None:
     report = handgrad.audit(model, loss=loss, x=X, y=Y)
     assert codes(report) == [code], report
     assert not report.ok
     assert report.findings[0].file == HOME
     assert report.findings[0].line is not None
+    assert word in Path(HOME).read_text().splitlines()[report.findings[0].line - 1]
     assert f"live_networks.py:{report.findings[0].line}" in str(report)
 
 

@@ -5,14 +5,11 @@ They are read by the same readers as a file. The work is done on copies, and wha
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import io
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -21,18 +18,16 @@ from handgrad.audit.batchform import BatchForm
 from handgrad.audit.diagnose import Diagnosis, diagnose
 from handgrad.audit.dialects import Reading
 from handgrad.audit.fence import OutOfTime, time_limit
-from handgrad.audit.findings import Finding, worst_first
-from handgrad.audit.lines import divisions_by_batch
-from handgrad.audit.live import Live, file_of
+from handgrad.audit.findings import worst_first
+from handgrad.audit.here import findings_of
+from handgrad.audit.live import Live
 from handgrad.audit.report import Report
-from handgrad.audit.report.excerpt import source_lines
 from handgrad.audit.restoring import untouched
 from handgrad.errors import HandgradError, InputError
 from handgrad.words import say
 
 READING_SECONDS = 3.0  # for one way to understand the objects
 ALL_SECONDS = 30.0
-_ROLES = ("backward", "gradients", "step", "update", "train")  # of a reading's functions, the likeliest place first
 
 
 def audit(
@@ -68,7 +63,7 @@ def audit(
         reading, diagnosis = _judged(live, form, (x, y))
         subject = {"file": live.home or live.name, "dialect": reading.dialect, "found": reading.facts}
         subject |= _network(reading, diagnosis)
-    findings = worst_first(_placed(reading, finding, live.home) for finding in diagnosis.findings)
+        findings = worst_first(findings_of(live, reading, diagnosis))
     ok = not any(finding.severity == "error" for finding in findings)
     return Report(ok, subject, diagnosis.checks, findings, round(time.perf_counter() - began, 3))
 
@@ -108,28 +103,6 @@ def _network(reading: Reading, diagnosis: Diagnosis) -> dict[str, Any]:
     shapes = [parameters[m.weight].shape[:: -1 if m.transposed else 1] for m in identity.matrices]
     sizes = [shapes[0][0], *(outputs for _, outputs in shapes)]
     return {"sizes": sizes, "hidden": identity.hidden, "output": identity.output, "loss": identity.loss}
-
-
-def _placed(reading: Reading, finding: Finding, home: str) -> Finding:
-    """The finding with the file and line of the user's code that it is in."""
-    if finding.line is not None or not home:
-        return finding
-    lines = _divisions(home) if finding.code == "averaged-twice" else []
-    if lines:
-        return replace(finding, file=home, line=lines[0])
-    for role in _ROLES:
-        function = reading.functions.get(role)
-        if file_of(function):
-            code: CodeType = getattr(function, "__func__", function).__code__  # type: ignore[union-attr]
-            return replace(finding, file=code.co_filename, line=code.co_firstlineno)
-    return replace(finding, file=home)
-
-
-def _divisions(file: str) -> list[int]:
-    try:
-        return divisions_by_batch(ast.parse("\n".join(source_lines(file))))
-    except SyntaxError:  # a cell with a magic in it
-        return []
 
 
 @contextlib.contextmanager
