@@ -26,13 +26,16 @@ _MOST_LOSSES, _MOST_ENDS, _MOST_ORDERED, _MOST_ARRAYS = 4, 8, 6, 16
 
 
 def readings(ways: Iterable[Way]) -> Iterator[Reading]:
-    """Each reading of each way that runs; last those whose step moves nothing, for most often the step is another."""
+    """Each reading of each way that runs; last those whose step moves nothing, for most often the step is another.
+
+    Of these only such as the file itself updates: a step put together here, or a loop that never ran, says nothing.
+    """
     still = []
     for way in ways:
         for reading in _of(way):
             if moves(reading.subject):
                 yield reading
-            else:
+            elif reading.subject.step is not None and "itself" not in reading.facts.get("update", ""):
                 still.append(reading)
     yield from still
 

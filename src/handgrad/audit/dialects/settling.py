@@ -75,12 +75,13 @@ class Net:
     def still(self, x: Array, y: Array) -> list[Report]:
         """What a run shows that moves nothing: one report, or one a row."""
         saved = snapshot(self.slots)
-        try:
-            if not self.split:
-                return [self.report(x, y, 0.0)]
-            return [self.report(x[i : i + 1], y[i : i + 1], 0.0) for i in range(len(x))]
-        finally:
-            restore(self.slots, saved)
+        found = []
+        for rows in [slice(i, i + 1) for i in range(len(x))] if self.split else [slice(None)]:
+            try:
+                found.append(self.report(x[rows], y[rows], 0.0))
+            finally:
+                restore(self.slots, saved)
+        return found
 
     def losses(self, x: Array, y: Array) -> dict[str, float]:
         """Every number that may be the loss of these rows, at the present parameters, which stay as they are."""
@@ -193,13 +194,11 @@ def settled(candidate: Candidate, x: Array, y: Array, facts: dict[str, str]) -> 
 
 
 def moves(subject: Subject) -> bool:
-    """Whether a step changes any parameter."""
-    if subject.step is None:
-        return True
+    """Whether a step changes any parameter, or any gradient is more than zeros."""
     rng = np.random.default_rng(5)
     y = np.arange(5) % max(subject.classes, 2)
     try:
-        return any(g.any() for g in subject.effective_gradient(rng.random((5, subject.features)), y, _GENTLE).values())
+        return any(g.any() for g in subject.gradient(rng.random((5, subject.features)), y, _GENTLE).values())
     except Exception:
         return False
 

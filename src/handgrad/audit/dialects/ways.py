@@ -98,7 +98,7 @@ def _training(
     """A call of a training function. `data`: how the batch is put where it is asked for as one thing."""
     short = once(function, play.namespace)
     names = [role for name in needed(function) or [] for role in roles(name)]
-    prefer = ("loader",) if "loader" in names and "y" not in names else ("criterion",)
+    prefer = ("loader", "held-out loader") if "loader" in names and "y" not in names else ("criterion",)
 
     def action(known: dict[str, Any]) -> Any:
         known = known if data is None else known | dict.fromkeys(("loader", "held-out loader"), data(known))

@@ -61,12 +61,14 @@ class Report:
         losses: by place, every number that may be the loss; the likelier places first.
         returned: what functions of the user's returned, by the function's name: gradients among them.
         outputs: what its forward functions gave, the last at the end.
+        worked: whether any function ran that goes back or updates.
     """
 
     result: Any = None
     losses: dict[str, float] = field(default_factory=dict)
     returned: dict[str, Any] = field(default_factory=dict)
     outputs: list[Array] = field(default_factory=list)
+    worked: bool = False
 
 
 class Witness:
@@ -77,6 +79,7 @@ class Witness:
         self.seen: list[tuple[int, str, float]] = []  # (rank, place, value)
         self.returned: dict[str, Any] = {}
         self.outputs: list[Array] = []
+        self.worked = False
         self.moved = False  # what comes after a way back may be of other parameters
 
     def __call__(self, frame: FrameType, event: str, value: Any) -> None:
@@ -88,6 +91,7 @@ class Witness:
             name = plain(code.co_name)
             if self.on_update is not None and name in _UPDATES:
                 self.on_update()
+            self.worked = self.worked or name in _UPDATES | _BACKWARDS
             self.moved = self.moved or bool(self.outputs and name in _UPDATES | _BACKWARDS)
             return
         where = code.co_qualname if hasattr(code, "co_qualname") else code.co_name
@@ -173,7 +177,7 @@ def watch(
             result = action()
         finally:
             sys.setprofile(before)
-    return Report(result, witness.losses(result, attributes()), witness.returned, witness.outputs)
+    return Report(result, witness.losses(result, attributes()), witness.returned, witness.outputs, witness.worked)
 
 
 def quietly(action: Callable[[], Any], rows: int = -1) -> Any:
