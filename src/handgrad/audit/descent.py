@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from handgrad.audit.measure import Fit, fit, fit_beside
-from handgrad.audit.mistakes import Guess, at_loss, handed_down, of_bias, of_weights
+from handgrad.audit.mistakes import ALL, Guess, Rows, at_loss, handed_down, of_bias, of_weights
 from handgrad.audit.walk import Case
 from handgrad.core.arrays import Array
 
 Key = tuple[tuple[str, ...], str]
 UNNAMED = "unnamed"
+_MOST_ROWS = 48
 _DECAYED, _NAMED, _UNNAMED_PARAMETER, _UNNAMED_LAYER = (
     0.1,
     1.0,
@@ -75,8 +76,13 @@ class _Descent:
     def __init__(self, cases: Sequence[Case], gradients: Sequence[dict[str, Array]], exact: float) -> None:
         self.cases, self.exact = cases, exact
         self.top = len(cases[0].walk.stages) - 1
-        self.gradients = [_canonical(case, found) for case, found in zip(cases, gradients, strict=True)]
-        self.beside = [_canonical(case, charged(case)) for case in cases]
+        self.whole = [_canonical(case, found) for case, found in zip(cases, gradients, strict=True)]
+        stages = cases[0].walk.stages
+        self.rows = [_some(stage.x.shape[1]) for stage in stages]
+        some = {stage.matrix.weight: rows for stage, rows in zip(stages, self.rows, strict=True)}
+        self.gradients = [{name: value[some.get(name, ALL)] for name, value in one.items()} for one in self.whole]
+        beside = [_canonical(case, charged(case)) for case in cases]
+        self.beside = [{name: value[some.get(name, ALL)] for name, value in one.items()} for one in beside]
         self.found: Explanation | None = None
         self.tried = 0
 
@@ -133,7 +139,7 @@ class _Descent:
             alive += 1
             made = [
                 list(
-                    of_weights(case.walk, i, one.value)
+                    of_weights(case.walk, i, one.value, self.rows[i])
                     if name == matrix.weight
                     else of_bias(case.walk, i, one.value, one.above)
                 )
@@ -162,7 +168,7 @@ class _Descent:
         stages = self.cases[0].walk.stages
         matrix = stages[i].matrix
         implied = []
-        for case, gradient in zip(self.cases, self.gradients, strict=True):
+        for case, gradient in zip(self.cases, self.whole, strict=True):
             x, dW = case.walk.stages[i].x, gradient[matrix.weight]
             delta = np.linalg.lstsq(x.T, dW, rcond=None)[0]
             known = np.linalg.matrix_rank(x) == len(x) and fit(dW, x.T @ delta, self.exact).exact
@@ -173,7 +179,7 @@ class _Descent:
         for name in names:
             right = [case.walk.stages[i].x.T @ d if name == matrix.weight else d.sum(axis=0)
                      for case, d in zip(self.cases, truth, strict=True)]  # fmt: skip
-            link.fits[name] = [fit(g[name], r, self.exact) for g, r in zip(self.gradients, right, strict=True)]
+            link.fits[name] = [fit(g[name], r, self.exact) for g, r in zip(self.whole, right, strict=True)]
         kept = [one for one in implied if one is not None]
         if len(kept) == len(implied):
             self._down(i - 1, self._with(deltas, kept), [*links, link], cost)
@@ -181,6 +187,11 @@ class _Descent:
         lost = tuple(name for s in stages[:i] for name in (s.matrix.weight, s.matrix.bias) if name)
         if self.found is None or cost < self.found.cost:
             self.found = Explanation((*links, link), cost, lost)
+
+
+def _some(inputs: int) -> Rows:
+    """Which rows of a large matrix are looked at: some say as much as all."""
+    return ALL if inputs <= _MOST_ROWS else np.random.default_rng(inputs).permutation(inputs)[:_MOST_ROWS]
 
 
 def charged(case: Case) -> dict[str, Array]:

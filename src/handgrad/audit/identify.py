@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from handgrad.core.net import Sequential
 CLOSE = 1e-5  # relative: log(p + 1e-8) for log(p) stays below it, another network does not
 LEAST = 1e-6  # relative to the loss: what counts as a penalty at all
 SLOPES = (0.1, 0.2, 0.3, 0.05, 0.001)  # of leaky ReLUs, beside the usual 0.01
+SCALINGS = ((1.0, 0.0), (1 / 255, 0.0), (2.0, -1.0), (1 / 0.3081, -0.1307 / 0.3081))  # of pixels, on their way in
 MIXED = ("relu", "sigmoid", "tanh", "leaky_relu", "elu", "none")  # what people put side by side in one network
 MOST_MIXED = 3  # hidden layers for which every mixture is tried
 HIDDEN = ("relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "silu", "softplus", "none")
@@ -51,6 +53,7 @@ class Identity:
         loss: "cross-entropy", "squared error" or "binary cross-entropy".
         divisor: what its loss divides the sum over batch and outputs by: "B", "1", "BC" or "2B" ...
         penalty: what its loss charges for the weights; None for nothing.
+        scaling: (factor, shift) that its training applies to each batch before the first layer.
     """
 
     matrices: tuple[Matrix, ...]
@@ -59,6 +62,12 @@ class Identity:
     loss: str
     divisor: str
     penalty: Penalty | None = None
+    scaling: tuple[float, float] = (1.0, 0.0)
+
+    def scaled(self, x: Array) -> Array:
+        """The batch as the first layer gets it."""
+        factor, shift = self.scaling
+        return x if self.scaling == (1.0, 0.0) else factor * x + shift
 
     def net(self, parameters: Mapping[str, Array]) -> Sequential:
         """The same network of handgrad's layers, in float64, with these parameters. It ends in the output's layer."""
@@ -118,7 +127,7 @@ def random_point(subject: Subject, rng: np.random.Generator) -> dict[str, Array]
     point = {}
     for name, value in subject.parameters().items():
         fan = max(value.shape) if value.ndim > 1 else 10
-        point[name] = rng.standard_normal(value.shape) * (1.5 / np.sqrt(fan))
+        point[name] = rng.standard_normal(value.shape) / np.sqrt(fan)
     return point
 
 
@@ -142,15 +151,17 @@ def identify(
             reported.append([float(subject.loss(one.x, one.y)) for one in batches])
     finally:
         subject.restore(saved)
-    seen = _Seen(points, flat, reported)
     charged: Identity | None = None
-    for matrices in chains(points[0], flat[0][0].shape[1], subject.classes):
-        for hidden in _hidden(len(matrices) - 1, mixed=mixed):
-            scores = Identity(matrices, hidden, "none", "", "")
-            found, with_penalty = seen.explain(scores, penalties=charged is None and "," not in hidden)
-            if found is not None:
-                return found
-            charged = charged or with_penalty
+    for scaling in SCALINGS:
+        usual = scaling == SCALINGS[0]
+        seen = _Seen(points, [(scaling[0] * x + scaling[1], y) for x, y in flat], reported)
+        for matrices in chains(points[0], flat[0][0].shape[1], subject.classes):
+            for hidden in _hidden(len(matrices) - 1, mixed=mixed and usual):
+                scores = Identity(matrices, hidden, "none", "", "", scaling=scaling)
+                found, with_penalty = seen.explain(scores, penalties=usual and charged is None and "," not in hidden)
+                if found is not None:
+                    return found
+                charged = charged or with_penalty
     return charged
 
 
@@ -174,10 +185,13 @@ class _Seen:
     ) -> None:
         self.points, self.batches, self.reported = points, batches, reported
         self.rows = [len(x) for x, _ in batches]
+        self.known: dict[Any, Array] = {}
+        self.charges: dict[tuple[str, ...], Charges] = {}
 
     def explain(self, scores: Identity, *, penalties: bool) -> tuple[Identity | None, Identity | None]:
         """(the network with these hidden layers whose loss was reported, else one whose loss holds a penalty)."""
-        z = [[net(x) for x, _ in self.batches] for net in map(scores.net, self.points[: 1 + penalties])]
+        points = range(1 + penalties)
+        z = [[self._scores(scores.matrices, scores.bends, p, k) for k in range(len(self.rows))] for p in points]
         charged: Identity | None = None
         for output in OUTPUTS:
             layer = _layer(output)
@@ -197,6 +211,20 @@ class _Seen:
                         charged = replace(scores, output=output, loss=loss, divisor=name, penalty=penalty)
         return None, charged
 
+    def _scores(self, matrices: tuple[Matrix, ...], bends: tuple[str, ...], p: int, k: int) -> Array:
+        """The scores of batch k at point p, each layer computed once for all networks that begin alike."""
+        key = matrices[: len(bends) + 1], bends, p, k
+        if key not in self.known:
+            matrix, point = matrices[len(bends)], self.points[p]
+            x = self.batches[k][0]
+            if bends:
+                below, bend = self._scores(matrices, bends[:-1], p, k), _layer(bends[-1])
+                x = below if bend is None else bend(below)
+            weight = np.asarray(point[matrix.weight], np.float64)
+            z = x @ (weight.T if matrix.transposed else weight)
+            self.known[key] = z if matrix.bias is None else z + np.asarray(point[matrix.bias], np.float64).reshape(-1)
+        return self.known[key]
+
     def _close(self, plain: list[float]) -> bool:
         return all(abs(a - b) <= CLOSE * abs(b) for a, b in zip(plain, self.reported[0], strict=True))
 
@@ -212,7 +240,9 @@ class _Seen:
             return None
         weights = tuple(m.weight for m in matrices)
         biases = tuple(m.bias for m in matrices if m.bias is not None)
-        return Charges.at(self.points, weights, biases).explain(rest, self.rows)
+        if weights not in self.charges:
+            self.charges[weights] = Charges.at(self.points, weights, biases)
+        return self.charges[weights].explain(rest, self.rows)
 
 
 def _layer(kind: str) -> Layer | None:

@@ -71,10 +71,14 @@ def fit_beside(gradient: Array, reference: Array, other: Array, exact: float) ->
     found = fit(gradient, reference, exact)
     if found.exact or gradient.size < 5 or not other.any():
         return found
-    columns = np.stack([reference.ravel(), other.ravel()], axis=1)
-    (factor, decay), *_ = np.linalg.lstsq(columns, gradient.ravel(), rcond=None)
-    left = float(np.linalg.norm(gradient.ravel() - columns @ (factor, decay)) / np.linalg.norm(gradient))
-    return Fit(float(factor), left, True, float(decay)) if left <= exact else found
+    pairs = (reference, reference), (reference, other), (other, other), (gradient, reference), (gradient, other)
+    rr, ro, oo, gr, go = (float(np.vdot(a, b)) for a, b in pairs)
+    det = rr * oo - ro * ro  # the normal equations of two unknowns
+    if det <= 1e-12 * rr * oo:
+        return found
+    factor, decay = (gr * oo - go * ro) / det, (go * rr - gr * ro) / det
+    left = float(np.linalg.norm(gradient - factor * reference - decay * other) / np.linalg.norm(gradient))
+    return Fit(factor, left, True, decay) if left <= exact else found
 
 
 def fits(gradients: Mapping[str, Array], references: Mapping[str, Array], exact: float) -> dict[str, Fit]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from handgrad.audit.walk import Stage, Walk
 from handgrad.core.arrays import Array
 from handgrad.core.layers import ReLU, Sigmoid, Softmax, Tanh
 from handgrad.core.layers.activations import sigmoid
+
+Rows: TypeAlias = Array | slice
+ALL: Rows = slice(None)
 
 
 @dataclass(frozen=True)
@@ -129,23 +133,24 @@ def wrong_slopes(stage: Stage, dy: Array) -> Iterator[tuple[str, str, Array]]:
     yield "mask-from-error", "", 1.0 * (dy > 0)
 
 
-def of_weights(w: Walk, i: int, delta: Array) -> Iterator[Guess]:
-    """dL/dW of layer i in (inputs, outputs), from what somebody has for dL/dz."""
+def of_weights(w: Walk, i: int, delta: Array, rows: Rows = ALL) -> Iterator[Guess]:
+    """dL/dW of layer i in (inputs, outputs), or some of its rows, from what somebody has for dL/dz."""
     stage = w.stages[i]
-    right = stage.x.T @ delta
+    x = stage.x[:, rows]
+    right = x.T @ delta
     yield Guess((), "", right)
     if i and w.stages[i - 1].bend is not None:
-        yield Guess(("weights-from-preactivation",), "", w.stages[i - 1].z.T @ delta)
+        yield Guess(("weights-from-preactivation",), "", w.stages[i - 1].z[:, rows].T @ delta)
     inputs = [(other.matrix.weight, other.x) for other in w.stages if other is not stage] + [("own output", stage.y)]
-    for name, x in inputs:
-        if x.shape == stage.x.shape:
-            yield Guess(("weights-from-another-layer",), name, x.T @ delta)
-    if right.shape[0] == right.shape[1]:
-        yield Guess(("gradient-transposed",), "", right.T)
+    for name, other in inputs:
+        if other.shape == stage.x.shape:
+            yield Guess(("weights-from-another-layer",), name, other[:, rows].T @ delta)
+    if stage.x.shape == delta.shape:
+        yield Guess(("gradient-transposed",), "", delta[:, rows].T @ stage.x)
     yield from _of_any(right)
-    yield Guess(("averaged-before-product",), "", np.outer(stage.x.mean(axis=0), delta.mean(axis=0)))
+    yield Guess(("averaged-before-product",), "", np.outer(x.mean(axis=0), delta.mean(axis=0)))
     for row in (0, -1):
-        yield Guess(("one-row-only",), str(row), np.outer(stage.x[row], delta[row]))
+        yield Guess(("one-row-only",), str(row), np.outer(x[row], delta[row]))
 
 
 def of_bias(w: Walk, i: int, delta: Array, above: Array | None) -> Iterator[Guess]:

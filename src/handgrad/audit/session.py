@@ -16,7 +16,7 @@ from handgrad.audit.inspection import Inspection
 from handgrad.audit.source import Program, read_program
 from handgrad.errors import DataError, HandgradError
 
-READING_SECONDS = 3.0  # for one way to understand the file
+READING_SECONDS = 6.0  # for one way to understand the file
 ALL_SECONDS = 5.0  # for all of them
 MOST_UNKNOWN = 8  # readings of networks that are not known, which take longer to judge
 

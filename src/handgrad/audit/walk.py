@@ -28,7 +28,7 @@ class Case:
         """The forward pass of this batch."""
         net = self.identity.net(self.parameters)
         stages: list[Stage] = []
-        x = self.x
+        x = self.identity.scaled(self.x)
         layers = [*net.layers, None]
         for layer, after in zip(layers, [*layers[1:], None], strict=True):
             if isinstance(layer, Linear):
