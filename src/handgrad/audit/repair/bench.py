@@ -47,17 +47,12 @@ class Score:
     Attributes:
         right: parameters whose gradient is the true one, by the file's own convention.
         wrong: the others.
-        plain: whether the convention is that of the reported loss: factor 1 for all.
+        factor: where all are the true ones times one number, that number; else None.
     """
 
     right: frozenset[str]
     wrong: frozenset[str]
-    plain: bool
-
-    @property
-    def whole(self) -> bool:
-        """Whether all are right."""
-        return not self.wrong
+    factor: float | None = None
 
 
 class Bench:
@@ -151,12 +146,10 @@ class Bench:
         for factor in usual:
             like = zeros | {n for n, f in exact.items() if abs(f.factor - factor) < 1e-4 * factor}
             best = max(best, like, key=len)
-        if best == names:
-            return Score(best, frozenset(), True)
         for factor in {round(f.factor, 9) for f in exact.values() if f.factor > 0}:
             if names == zeros | {n for n, f in exact.items() if abs(f.factor - factor) < 1e-4 * factor}:
-                return Score(names, frozenset(), False)
-        return Score(best, names - best, True)
+                return Score(best, names - best, factor)
+        return Score(best, names - best)
 
     def _is_zero(self, name: str) -> bool:
         return not any(truth.values[name].any() for truth in self.truths)

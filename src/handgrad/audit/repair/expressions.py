@@ -1,4 +1,4 @@
-"""Edits of expressions: signs, averages, transposes, axes, constants, names, and what is one factor or call too many."""
+"""Edits of expressions: signs, averages, transposes, axes, constants, names, and one factor or call too many."""
 
 from __future__ import annotations
 
@@ -71,9 +71,8 @@ def factors(place: Place) -> Iterator[Edit]:
             for left_out in combinations(range(len(parts)), len(parts) - 2):
                 kept = [bracketed(place, one) for i, one in enumerate(parts) if i not in left_out]
                 yield place.replace(whole, " * ".join(kept), "drop-factor", 1.2)
-            for i in range(len(parts)):
-                if len(parts) > 3 or i == 1:
-                    yield place.replace(whole, bracketed(place, parts[i]), "drop-factor", 1.4)
+            for part in parts:
+                yield place.replace(whole, bracketed(place, part), "drop-factor", 1.2)
     for node in place.nodes:
         if not isinstance(node, ast.BinOp):
             continue
@@ -132,7 +131,8 @@ def transposes(place: Place) -> Iterator[Edit]:
         sides = product_sides(node)
         if sides is None:
             continue
-        for side in sides:
+        arms = [arm for side in sides if isinstance(side, ast.IfExp) for arm in (side.body, side.orelse)]
+        for side in (*sides, *arms):
             shape = place.shape(side)
             if (shape is None or len(shape) == 2) and not (isinstance(side, ast.Attribute) and side.attr == "T"):
                 inner = place.text(side)

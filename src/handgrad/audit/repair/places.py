@@ -27,6 +27,7 @@ class Hints:
         codes: what the findings are called.
         words: every word that the file uses.
         scalar: whether its numbers are objects one by one.
+        leaks: slopes of a leaky ReLU that are written in it.
     """
 
     slopes: tuple[str, ...] = ()
@@ -36,6 +37,7 @@ class Hints:
     codes: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
     scalar: bool = False
+    leaks: tuple[str, ...] = ()
 
 
 @dataclass
@@ -150,6 +152,9 @@ class Place:
     def fitted(self, node: ast.expr, new: str) -> str:
         """The text with brackets where it would fall apart in its new place."""
         made = ast.parse(new.strip(), mode="eval").body
+        inside = new.strip()[1:-1]
+        if new.startswith("(") and not isinstance(made, ast.Tuple) and _same(inside, made):
+            new, made = inside, ast.parse(inside.strip(), mode="eval").body
         if isinstance(made, _TIGHT) or (isinstance(made, ast.Constant) and not new.startswith("-")):
             return new
         parent = self.parents.get(node)
@@ -192,6 +197,14 @@ def _factors_of(node: ast.expr) -> list[ast.expr]:
     return [node]
 
 
+def _same(text: str, node: ast.expr) -> bool:
+    """Whether a text is an expression that is no other than this one."""
+    try:
+        return ast.dump(ast.parse(text.strip(), mode="eval").body) == ast.dump(node)
+    except SyntaxError:
+        return False
+
+
 def bracketed(place: Place, node: ast.expr) -> str:
     """A factor as it is written, with its brackets."""
     text = place.text(node)
@@ -201,7 +214,7 @@ def bracketed(place: Place, node: ast.expr) -> str:
 
 def _below(node: ast.expr) -> Iterator[ast.expr]:
     """An expression and all below it, the innermost last."""
-    if isinstance(node, ast.JoinedStr | ast.Lambda):
+    if isinstance(node, ast.JoinedStr):
         return
     yield node
     for child in ast.iter_child_nodes(node):

@@ -28,8 +28,9 @@ from handgrad.audit.repair.tracing import Seen, Trace, Tracer
 from handgrad.audit.subject import Subject
 
 SECONDS = 1.2
-_MORE = 60  # tries after the first edit that heals, for a better one
-_CHEAPER = 0.5  # by how much several edits in suspected places must be likelier than one elsewhere
+_PATIENCE = 40  # tries after the first edit that mends a part, before it is tried together with others
+_CHAIN = 120  # edits that are tried beside one that mends a part
+_LAST = 0.3  # seconds for what has been put off
 _TOGETHER = 4  # edits that may be needed together
 _FORWARD = re.compile(
     r"^_*(forward\w*|predict\w*|feed_?forward|__init__|softmax|sigmoid|relu|tanh|accuracy|loss|cost)$"
@@ -121,37 +122,75 @@ class Search:
             if self.start is None:
                 return None
             candidates = self.candidates(self.traced())
-            healing, partial = self.tried(candidates, [], self.start)
-            if partial and healing and self.cost[id(partial[0][0])] + _CHEAPER < self.cost[id(healing[0])]:
-                found = self.chained(candidates, partial[0], self.start, alike=True)
-                if found is not None:
-                    return found
-            for edit in healing:
+            return self.searched(candidates, self.start)
+
+    def searched(self, candidates: list[Edit], start: Score) -> Mended | None:
+        """One edit that heals, or several; several that are more suspect go before one."""
+        partial: list[tuple[Edit, Score]] = []
+        scaled: list[Edit] = []
+        looked, patience = False, 0
+        for edit, score in self.better(candidates, [], start):
+            if score is None:
+                pass
+            elif not score.wrong:
+                if partial and not looked and self.suspected(partial[0][0]) < self.suspected(edit):
+                    looked = True
+                    found = self.chained(candidates, partial, start)
+                    if found is not None:
+                        return found
                 patch = self.proven([edit])
                 if patch is not None:
-                    return Mended((edit,), patch, (self.start.wrong,))
-            return self.chained(candidates, partial[0], self.start) if partial else None
+                    return Mended((edit,), patch, (start.wrong,))
+            elif score.right > start.right:
+                partial.append((edit, score))
+                patience = patience or self.tries + _PATIENCE
+            elif score.factor is not None and score.factor != start.factor:
+                scaled.append(edit)
+            if partial and not looked and self.tries > patience:
+                looked = True
+                found = self.chained(candidates, partial, start)
+                if found is not None:
+                    return found
+        self.until += _LAST
+        for edit in scaled[:3]:
+            patch = self.proven([edit])
+            if patch is not None:
+                return Mended((edit,), patch, (start.wrong,))
+        return self.chained(candidates, partial, start) if partial else None
 
-    def chained(
-        self, candidates: list[Edit], first: tuple[Edit, Score], before: Score, *, alike: bool = False
-    ) -> Mended | None:
-        """Edits that heal together, one after the other; `alike` looks for nothing but the like of the first."""
-        edit, score = first
+    def suspected(self, edit: Edit) -> float:
+        """The rank of its line among the suspects; without suspects it is the same for all."""
+        return self.rank.get(edit.line, 99.0)
+
+    def chained(self, candidates: list[Edit], partial: list[tuple[Edit, Score]], before: Score) -> Mended | None:
+        """Edits that heal together, one after the other, those like the first before all others."""
+        edit, score = max(partial, key=lambda one: len(one[1].right))
+        if self.suspected(edit) > self.suspected(partial[0][0]):
+            edit, score = partial[0]
         taken, righted = [edit], [score.right - before.right]
         while len(taken) < _TOGETHER:
-            candidates = sorted(candidates, key=lambda one, like=edit: one.operator != like.operator)
-            rest = [one for one in candidates if one.operator == edit.operator] if alike else candidates
-            healing, partial = self.tried(rest, taken, score)
-            for last in healing:
-                patch = self.proven([*taken, last])
-                if patch is not None:
-                    return Mended((*taken, last), patch, (*righted, score.wrong))
-            if not partial:
-                break
-            edit, better = partial[0]
-            taken.append(edit)
-            righted.append(better.right - score.right)
-            score = better
+            function = self.source.function(taken[-1].changes[0].statement)
+
+            def unlike(one: Edit, last: Edit = taken[-1], function: ast.FunctionDef | None = function) -> int:
+                near = self.source.function(one.changes[0].statement) is function
+                return (one.operator != last.operator) * 2 + (not near)
+
+            step: tuple[Edit, Score] | None = None
+            for edit, better in self.better(sorted(candidates, key=unlike)[:_CHAIN], taken, score):
+                if better is None:
+                    continue
+                if not better.wrong:
+                    patch = self.proven([*taken, edit])
+                    if patch is not None:
+                        return Mended((*taken, edit), patch, (*righted, score.wrong))
+                elif better.right > score.right:
+                    step = (edit, better)
+                    break
+            if step is None:
+                return None
+            taken.append(step[0])
+            righted.append(step[1].right - score.right)
+            score = step[1]
         return None
 
     def traced(self) -> Trace:
@@ -169,8 +208,7 @@ class Search:
         """Every edit worth a try, the likely ones first."""
         hints = self.hints()
         weights = {operator: i for i, operator in enumerate(self.likely())}
-        found: list[tuple[float, int, Edit]] = []
-        seen: set[tuple[tuple[int, str, str, tuple[int, int]], ...]] = set()
+        found: dict[tuple[tuple[int, str, str, tuple[int, int]], ...], tuple[float, Edit]] = {}
         turned = "sign-flipped" in self.errors and not self.rank  # the update comes last, and is the likeliest
         for line in reversed(trace.lines) if turned else trace.lines:
             statement = self.source.by_line.get(line)
@@ -182,16 +220,15 @@ class Search:
             place = Place(self.source, statement, trace, hints, self.scope(statement, trace))
             for edit in _made(place):
                 key = tuple(self.key(change) for change in edit.changes)
-                if key in seen:
-                    continue
-                seen.add(key)
                 rank = self.rank.get(edit.line)
                 suspicion = 3.0 if rank is None and self.rank else 0.4 * (rank or 0)
                 fit = weights.get(edit.operator)
                 unlikely = 4.0 if fit is None else 0.25 * fit
-                found.append((unlikely + suspicion + where + edit.size, len(found), edit))
-        self.cost = {id(edit): cost for cost, _, edit in found}
-        return [edit for _, _, edit in sorted(found, key=lambda one: one[:2])]
+                cost = unlikely + suspicion + where + edit.size
+                if key not in found or cost < found[key][0]:
+                    found[key] = (cost, edit)
+        self.cost = {id(edit): cost for cost, edit in found.values()}
+        return [edit for _, edit in sorted(found.values(), key=lambda one: one[0])]
 
     def scope(self, statement: ast.stmt, trace: Trace) -> dict[str, Seen]:
         """What is in scope at a statement, and what the functions around its own have."""
@@ -225,9 +262,13 @@ class Search:
         function = self.source.function(statement)
         if function is None:
             return 0.0
+        identity = self.inspection.diagnosis.identity
+        around = [one.name for one in (function, self.source.function(function)) if one is not None]
+        if identity is not None and any(identity.hidden in name.lower() for name in around):
+            return -0.5
         if _SLOPE.search(function.name) or re.search("back|updat|step|optim|train|fit|learn|sgd", function.name):
             return 0.0
-        return None if _FORWARD.match(function.name) else 1.0
+        return 2.0 if _FORWARD.match(function.name) else 1.0
 
     def hints(self) -> Hints:
         """What operators may know of the file."""
@@ -238,7 +279,9 @@ class Search:
         words = frozenset(re.findall(r"[A-Za-z_]\w*", self.source.text)) | {"np", "sum", "axis", "keepdims", "True"}
         hidden = identity.hidden if identity is not None else ""
         scalar = self.inspection.reading.dialect == "scalars"
-        return Hints(self.slopes(), hidden, names, updated, frozenset(self.errors), words, scalar)
+        bends = [line for line in self.source.lines if "where" in line or "maximum" in line]
+        leaks = dict.fromkeys(re.findall(r"\b0?\.0*[1-9]\d*\b", "\n".join(bends)))
+        return Hints(self.slopes(), hidden, names, updated, frozenset(self.errors), words, scalar, tuple(leaks)[:2])
 
     def slopes(self) -> tuple[str, ...]:
         """Functions and methods of the file that look like derivatives of one thing."""
@@ -251,28 +294,13 @@ class Search:
                     found[f"self.{code.co_name}" if method else code.co_name] = None
         return tuple(found)[:6]
 
-    def tried(
-        self, candidates: list[Edit], taken: list[Edit], before: Score
-    ) -> tuple[list[Edit], list[tuple[Edit, Score]]]:
-        """Edits that heal, and those that make more parameters right and none wrong, the best first."""
-        healing: list[tuple[float, int, Edit]] = []
-        partial: list[tuple[int, int, Edit, Score]] = []
-        left = None
-        for i, edit in enumerate(candidates):
-            if time.perf_counter() > self.until or left == 0:
-                break
-            left = left - 1 if left is not None else None
+    def better(self, candidates: list[Edit], taken: list[Edit], before: Score) -> Iterator[tuple[Edit, Score | None]]:
+        """Edits beside those already taken, with a score if they make more right and nothing wrong, or all wrong alike."""
+        for edit in candidates:
+            if time.perf_counter() > self.until:
+                return
             score = self.measured([*taken, edit])
-            if score is None:
-                continue
-            if score.whole:
-                healing.append((0.0 if score.plain else 2.0, i, edit))
-                left = _MORE if left is None else left
-            elif score.right > before.right:
-                partial.append((-len(score.right), i, edit, score))
-        healing.sort(key=lambda one: one[:2])
-        partial.sort(key=lambda one: one[:2])
-        return [edit for _, _, edit in healing], [(edit, score) for _, _, edit, score in partial]
+            yield edit, score if score and (score.right > before.right or score.factor is not None) else None
 
     def measured(self, edits: Sequence[Edit]) -> Score | None:
         """How right gradients are with some edits at work."""
@@ -291,7 +319,7 @@ class Search:
             return None
         made = replacements(self.source, changes)
         second = self.bench.measured(made, batch=1)
-        if second is None or not second.whole:
+        if second is None or (second.wrong and second.factor is None):
             return None
         try:
             with self.live.at_work(made):

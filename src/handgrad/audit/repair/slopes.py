@@ -14,8 +14,7 @@ _WRITTEN = {
     "sigmoid": ("{a} * (1 - {a})",),
     "tanh": ("(1 - {a} ** 2)",),
     "relu": ("({a} > 0)",),
-    "leaky_relu": (),
-    "none": (),
+    "elu": ("np.where({a} > 0, 1, np.exp({a}))", "np.where({a} > 0, 1, {a} + 1)"),
 }
 _ALL = ("{a} * (1 - {a})", "({a} > 0)", "(1 - {a} ** 2)")
 JACOBIAN = "{p} * ({d} - np.sum({d} * {p}, axis={axis}, keepdims=True))"
@@ -28,6 +27,11 @@ def missing(place: Place) -> Iterator[Edit]:
         return
     for factor, size in _factors(place, shape):
         yield place.replace(value, joined(place, value, "*", factor), "slope", size)
+    for node in place.nodes:
+        if isinstance(node, ast.Lambda):
+            shapes = dict.fromkeys(seen.shape for seen in place.scope.values() if len(seen.shape) == 2)
+            for factor, size in (one for inner in shapes for one in _factors(place, inner)):
+                yield place.replace(node.body, joined(place, node.body, "*", factor), "slope", size)
     if len(shape) == 2:
         for p in _arrays(place, shape):
             yield place.replace(value, joined(place, value, "/", f"({p} * (1 - {p}))"), "divide-slope", 3)
@@ -87,7 +91,7 @@ def _rewritten_product(place: Place, whole: ast.BinOp, parts: list[ast.expr]) ->
         if not rest or len(rest) == len(parts) or seen is None:
             continue
         for other in [text, *(one for one in place.alike(seen.shape) if one != text)]:
-            for form in _WRITTEN.get(place.hints.hidden, ()) or _ALL:
+            for form in _forms(place):
                 slope = form.format(a=other)
                 yield place.replace(whole, " * ".join([*rest, slope]), "rewrite-slope", 2 + (other != text))
 
@@ -98,14 +102,14 @@ def _rewritten(place: Place, node: ast.BinOp) -> Iterator[Edit]:
     shapes = {text: seen.shape for text in atoms if (seen := place.scope.get(text)) is not None and seen.shape}
     if len(shapes) == 1:
         (text,) = shapes
-        for form in _WRITTEN.get(place.hints.hidden, ()) or _ALL:
+        for form in _forms(place):
             new = form.format(a=text)
             if new != place.text(node):
                 yield place.replace(node, new, "rewrite-slope", 2)
     elif len(shapes) == 2 and isinstance(node.op, ast.Mult):
         for text in shapes:
             other = next(one for one in shapes if one != text)
-            for form in _WRITTEN.get(place.hints.hidden, ()) or _ALL:
+            for form in _forms(place):
                 yield place.replace(node, f"{other} * {form.format(a=text)}", "rewrite-slope", 2.5)
 
 
@@ -142,8 +146,15 @@ def _factors(place: Place, shape: tuple[int, ...]) -> Iterator[tuple[str, float]
     for text in arrays:
         for slope in place.hints.slopes:
             yield f"{slope}({text})", 1.3
-        for form in _WRITTEN.get(place.hints.hidden, _ALL) or _ALL:
+        for form in _forms(place):
             yield form.format(a=text), 1.5
+
+
+def _forms(place: Place) -> tuple[str, ...]:
+    """The ways to write the derivative of the network's activation, of its output or of its input."""
+    if place.hints.hidden == "leaky_relu":
+        return tuple(f"np.where({{a}} > 0, 1, {leak})" for leak in place.hints.leaks)
+    return _WRITTEN.get(place.hints.hidden, ()) or _ALL
 
 
 def _arrays(place: Place, shape: tuple[int, ...]) -> list[str]:
