@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -34,6 +35,7 @@ SECONDS = 1.0  # for one optimizer
 ALL_SECONDS = 2.0
 _ADAPTIVE = ("rmsprop", "adagrad", "adam", "adamw")
 _LARGE = 1e3  # gradients beside which no epsilon counts
+_AHEAD = {"optimizer-plain-momentum", "optimizer-memory-lost", "optimizer-nesterov-wrong"}
 _BROAD = {"forward", "predict", "fit", "feedforward", "forwardpass", "loss", "backward", "backprop"}
 
 
@@ -168,7 +170,12 @@ def _judged(program: Program, target: Any, claim: str, *, negative: bool) -> tup
     if not run.moved:
         return run, _nothing(run, target, program)
     if found is None:
-        return run, [unnamed(run.path, claim, run.settings)]
+        alone = _each_number_alone(target, plan, run)
+        return run, [unnamed(run.path, claim, run.settings)] if alone and not run.settings.extra else []
+    if claim == "nesterov" and _may_look_ahead(target, run):
+        found = [one for one in found if one.code not in _AHEAD]
+    if any("clip" in name.lower() or "norm" in name.lower() for name in run.settings.extra):
+        found = [one for one in found if one.code != "optimizer-clipped"]
     if run.spoilt:
         found = [*found, Finding("optimizer-changes-gradient", "note", run.spoilt, {}, {})]
     if not any(one.severity == "error" for one in found):
@@ -189,6 +196,28 @@ def _best(target: Any, plan: Plan, claim: str, *, negative: bool) -> tuple[Run |
         if not worse:
             first = run, found
     return first
+
+
+def _each_number_alone(target: Any, plan: Plan, run: Run) -> bool:
+    """Whether no number looks at another's gradient. One that does may want gradients of another shape than ours."""
+    for other in runs(target, replace(plan, bumped=True)):
+        if other.step.__qualname__ == run.step.__qualname__ and other.path.theta.shape == run.path.theta.shape:
+            differs = (other.path.theta != run.path.theta).any(axis=0)
+            first = np.isin(np.arange(len(differs)), run.path.starts)
+            return not (differs & ~first).any()
+    return False
+
+
+def _may_look_ahead(target: Any, run: Run) -> bool:
+    """Whether a class has methods beside its step in which it could move the weights to where the velocity leads."""
+    if not isinstance(target, type):
+        return False
+    own = {name for kind in target.__mro__[:-1] for name, one in vars(kind).items() if inspect.isfunction(one)}
+    other = {name for name in own if not name.startswith("_") and name != run.step.__name__}
+    return any(
+        not re.match(r"zero|reset|clear|set_|get_|state|load|save|init|config|build|add|update$|step$", n)
+        for n in other
+    )
 
 
 def _further(target: Any, plan: Plan, claim: str, usual: Run, *, negative: bool) -> list[Finding]:
@@ -242,15 +271,17 @@ def _nothing(run: Run, target: Any, program: Program) -> list[Finding]:
 
 def _rebinds(node: ast.FunctionDef) -> bool:
     """Whether all that a function does to its loop's variables is to bind them anew: `for w, dw in ...: w = w - dw`."""
+    if any(isinstance(one, ast.AugAssign) for one in ast.walk(node)):
+        return False
     loops = [one for one in ast.walk(node) if isinstance(one, ast.For)]
     names = {name.id for loop in loops for name in ast.walk(loop.target) if isinstance(name, ast.Name)}
     if any(isinstance(one, ast.Return) and one.value is not None for one in ast.walk(node)):
         return False
     for one in ast.walk(node):
         if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name) and one.targets[0].id in names:
-            used = {name.id for name in ast.walk(one.value) if isinstance(name, ast.Name)}
-            if one.targets[0].id in used:
-                return True
+            match one.value:
+                case ast.BinOp(left=ast.Name(id=name), op=ast.Sub() | ast.Add()) if name == one.targets[0].id:
+                    return plain(name) not in ROLES["dw"] | ROLES["db"] - ROLES["w"]
     return False
 
 

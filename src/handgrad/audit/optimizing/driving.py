@@ -33,6 +33,7 @@ class Plan:
         over: settings to give it, by their own names.
         together: one optimizer serves all parameters, where a call takes but one of them or one layer.
         still: whether some numbers have a gradient of 0.
+        bumped: whether the first number of each parameter has another gradient than usual.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -40,6 +41,7 @@ class Plan:
     over: Mapping[str, Any] = field(default_factory=dict)
     together: bool = False
     still: bool = False
+    bumped: bool = False
 
     def start(self) -> dict[str, Array]:
         """The parameters' first values."""
@@ -55,6 +57,8 @@ class Plan:
             for name, shape in self.shapes.items():
                 sizes = self.scale * np.exp(rng.uniform(-2.0, 2.0, shape))
                 one[name] = sizes * rng.choice((-1.0, 1.0), shape)
+                if self.bumped:
+                    one[name].flat[0] *= 0.5
                 if self.still:
                     one[name].flat[::3] = 0.0
             found.append(one)
@@ -132,7 +136,7 @@ def _drive(target: Any, which: int, flavour: str, shapes: Mapping[str, Any], pla
         try:
             for stage, layer in _turns(stages, names, plan):
                 if layer is not None:
-                    stage.given["layer"] = layer
+                    stage.given |= {"layer": layer, "dw": layer.dW, "db": layer.db}
                 arguments = stage.arguments(names, needed, plan.over if thing is None else {}, k + 1)
                 first.named |= {
                     role_of(name): float(value)
@@ -152,7 +156,8 @@ def _drive(target: Any, which: int, flavour: str, shapes: Mapping[str, Any], pla
             spoilt |= _changed(stage, gradient)
         values.append(_read(stages))
     if flavour.endswith("layers") or flavour == "layers of lists":
-        values = _used(stages[0], names, plan, values)
+        asked = [*names, *(_signature(target)[0] if thing is not None else [])]
+        values = _used(stages[0], names, asked, plan, values)
     seen = [{name: gradient[name] for name in values[0]} for gradient in gradients[: len(values) - 1]]
     return Run(path_of(values, seen, 1e-8), first, step, tuple(sorted(spoilt)), failed)
 
@@ -195,10 +200,13 @@ def _turns(stages: list[Stage], names: list[str], plan: Plan) -> Iterator[tuple[
             yield stage, None
 
 
-def _used(stage: Stage, names: list[str], plan: Plan, values: list[dict[str, Array]]) -> list[dict[str, Array]]:
+def _used(
+    stage: Stage, names: list[str], asked: list[str], plan: Plan, values: list[dict[str, Array]]
+) -> list[dict[str, Array]]:
     """Without the parameters of layers that nobody handed over, and biases that the code never asked for."""
     single = any(plain(name) in ROLES["layer"] for name in names)
-    layers = stage.layers[: 1 if single and not plan.together else None]
+    made_for_one = not single and any(plain(name) in ROLES["layer"] for name in asked)
+    layers = stage.layers[: 1 if made_for_one or (single and not plan.together) else None]
     gone = {f"b{i + 1}" for i, layer in enumerate(stage.layers) if "b" not in layer.read_}
     kept = [name for i, _ in enumerate(layers) for name in (f"W{i + 1}", f"b{i + 1}")]
     if stage.flavour != "plain layers":

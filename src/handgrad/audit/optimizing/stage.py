@@ -24,11 +24,11 @@ _ROLES = {
     "layer": "layer l module",
     "model": "model net network nn mlp self_ neuralnetwork",
     "w": "w weights weight param parameter theta x value p var variable params wts parameters layerweights",
-    "dw": "dw dweights gradw grad gradient g gradwrtw dx dtheta weightgrad weightsgrad weightgradient weightsgradient"
+    "dw": "dw dweights gradw grad gradient g gradwrtw dx dtheta djdw weightgrad weightsgrad weightgradient weightsgradient"
     " gradients grads gradweights dparam dp dldw nablaw dweight deltaw weightgradients weightsgradients gradwrtweights",
     "b": "b biases bias",
     "db": "db dbiases dbias gradb biasgrad biasesgrad biasgradient biasesgradient gradbiases gradbias dldb nablab"
-    " deltab biasgradients biasesgradients gradwrtbiases",
+    " deltab djdb biasgrads biasesgrads biasgradients biasesgradients gradwrtbiases",
     "time": "t iteration iter step epoch k niter i timestep it iterations n time steps counter numupdates",
     "key": "key name paramname layerid id idx paramid layername index layeridx layerindex pid paramkey uid",
     "state": "v s m velocity velocities cache state h moments vdw sdw vw mw mdw vt mt r accum acc cachew"
@@ -90,6 +90,10 @@ class Stage:
                 ]
                 net = Net(self.layers, {})
                 self.given = {"layers": self.layers, "model": net, "layer": self.layers[0], "params": self.layers}
+            case "net of weights":
+                ours, theirs = [arrays[::2], arrays[1::2]], [list(zeros.values())[::2], list(zeros.values())[1::2]]
+                net = Net([], {"W": ours[0], "b": ours[1]})
+                self.given = {"model": net, "ours": ours, "dw": theirs[0], "db": theirs[1]}
             case "net of dict" | "net of list" | "net of objects":
                 inner = Stage(self.flavour.removeprefix("net of ").replace("dict of d", "dict"), self.arrays)
                 self.inner = inner
@@ -161,6 +165,8 @@ class Stage:
                 self.given["dw"] = fresh[self.names[0]]
                 if self.flavour == "wb":
                     self.given["db"] = fresh[self.names[1]]
+            case "net of weights":
+                self.given["dw"][:], self.given["db"][:] = list(fresh.values())[::2], list(fresh.values())[1::2]
             case "net of dict" | "net of list" | "net of objects":
                 self.inner.set_gradients(gradients)
             case _:
@@ -181,6 +187,8 @@ class Stage:
                 found = [thing.grad for thing in self.given["params"]]
             case "array" | "array delta" | "wb":
                 found = [self.given["dw"], *([self.given["db"]] if "db" in self.given else [])]
+            case "net of weights":
+                found = _alternately(self.given["dw"], self.given["db"])
             case "net of dict" | "net of list" | "net of objects":
                 return self.inner.gradients()
             case _:
@@ -218,6 +226,8 @@ class Stage:
                 found = [thing.data for thing in self.given["params"]]
             case "array" | "wb":
                 found = [self.given["w"], *([self.given["b"]] if "b" in self.given else [])]
+            case "net of weights":
+                found = _alternately(*self.given["ours"])
             case "net of dict" | "net of list" | "net of objects":
                 return self.inner.read()
             case "layers" | "layers of lists" | "plain layers":
@@ -230,6 +240,10 @@ class Stage:
         }
 
 
+def _alternately(weights: list[Array], biases: list[Array]) -> list[Array]:
+    return [array for pair in zip(weights, biases, strict=True) for array in pair]
+
+
 def _usual(role: str) -> float:
     from handgrad.audit.optimizing.claims import usual
 
@@ -237,4 +251,4 @@ def _usual(role: str) -> float:
 
 
 FLAVOURS = ("dict", "pairs", "objects", "layers", "list", "dict of d", "net of dict", "net of list", "net of objects",
-            "plain layers", "layers of lists", "wb", "array", "array delta")  # fmt: skip
+            "net of weights", "plain layers", "layers of lists", "wb", "array", "array delta")  # fmt: skip
