@@ -195,6 +195,11 @@ def pairs(found: list[Mapping[str, Any]]) -> Iterator[Unit]:
             yield Unit(name, make, forward, back, None, drawn)
 
 
+_OPTIONS = {"stride": 1, "pad": 1, "pool_height": 2, "pool_width": 2, "f": 2, "eps": 1e-5, "momentum": 0.9, "p": 0.5,
+            "mode": "train", "G": 1}  # fmt: skip
+_SIMPLE = (("^mode$", "train"), ("drop|keep|^p$|prob|rate", 0.5), ("activ", "relu"), ("eps", 1e-5), ("moment", 0.9))
+
+
 def _given(asked: list[str]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """(arrays, options) for the rest of a forward's parameters: weights as rows or as columns, channels."""
     for w, b in (((6, 4), (4,)), ((4, 6), (4, 1)), ((6, 4), (1, 4)), ((4, 3, 3, 3), (4,))):
@@ -202,28 +207,24 @@ def _given(asked: list[str]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         more: dict[str, Any] = {}
         for name in asked:
             low = plain(name)
-            if "param" in low or "config" in low or "hparameters" in low:
-                more[name] = {"stride": 1, "pad": 1, "pool_height": 2, "pool_width": 2, "f": 2, "eps": 1e-5,
-                              "momentum": 0.9, "p": 0.5, "mode": "train", "G": 1}  # fmt: skip
-                if "pool" in low:
-                    more[name] |= {"stride": 2}
-            elif re.match(r"gamma|beta|scale|shift|gain", low):
-                values[name] = np.ones((6,))
-            elif re.match(r"w|theta|kernel|filter", low):
-                values[name] = np.ones(w)
-            elif re.match(r"b", low):
-                values[name] = np.ones(b)
-            elif re.search(r"drop|keep|^p$|prob|rate", low):
-                more[name] = 0.5
-            elif "activ" in low:
-                more[name] = "relu"
-            elif "eps" in low:
-                more[name] = 1e-5
+            simple = next((value for pattern, value in _SIMPLE if re.search(pattern, low)), None)
+            shape = next((shape for pattern, shape in _arrays(w, b) if re.match(pattern, low)), None)
+            if "param" in low or "config" in low:
+                more[name] = _OPTIONS | ({"stride": 2} if "pool" in low else {})
+            elif simple is not None:
+                more[name] = simple
+            elif shape is not None:
+                values[name] = np.ones(shape)
             else:
                 return
         yield values, more
         if not any(value.ndim > 1 for value in values.values()) and not (values and w == (6, 4)):
             return
+
+
+def _arrays(w: tuple[int, ...], b: tuple[int, ...]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """(pattern of names, shape)."""
+    return ("gamma|beta|scale|shift|gain|run|mov|mean|var|mu", (6,)), ("w|theta|kernel|filter", w), ("b", b)
 
 
 _PRIME = re.compile(

@@ -56,6 +56,12 @@ def _best(found: Iterator[Trial]) -> Verdict | None:
     return best
 
 
+def _ignores(trial: Trial) -> bool:
+    """Whether dx is the same whatever comes from above."""
+    other = trial.unit.run(trial.x, np.flip(trial.dy) + 1.0)
+    return like(other.dx, trial.ran.dx, 1e-12)
+
+
 def _stale(trial: Trial) -> bool:
     """Whether an earlier batch spoils the gradients of a later one."""
     if not trial.right():
@@ -82,6 +88,8 @@ def _weight(verdict: Verdict) -> int:
 def _judged(trial: Trial) -> Verdict:
     x, y = trial.x, trial.ran.y
     rows = x.ndim == 2 and len(x) == len(y)
+    if trial.ran.dx is not None and trial.ran.dx.any() and _ignores(trial):
+        return Verdict("", rows, (Complaint("error-ignored", "dx", {"residual": trial.distance("dx")}),))
     if not trial.unit.point and x.shape == y.shape and x.dtype.kind == "f":
         mask = moods.mask_of(trial)
         if mask is not None:

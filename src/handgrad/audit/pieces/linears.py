@@ -142,7 +142,7 @@ def _shaped(
 def _unsummed(gradient: Array, true: Array, dy: Array) -> str:
     """The code for a bias gradient that is summed over too much or too little; "" for another mistake."""
     totals = (dy.sum(), dy.mean(), dy.sum() / len(dy))
-    if gradient.size == 1 < true.size:
+    if gradient.size == 1 < true.size or (gradient.shape == true.shape and np.ptp(gradient) == 0):
         return "bias-summed-over-everything" if np.isclose(float(gradient.reshape(-1)[0]), totals).any() else ""
     one = gradient.shape == true.shape and any(factor(gradient, row) is not None for row in dy)
     return "bias-not-summed" if one or gradient.shape in (dy.shape, dy.T.shape) else ""

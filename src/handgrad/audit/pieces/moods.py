@@ -14,7 +14,7 @@ import numpy as np
 from handgrad.audit.pieces.complaint import Complaint
 from handgrad.audit.pieces.norms import Norm
 from handgrad.audit.pieces.trial import Trial, like
-from handgrad.audit.pieces.unit import Unit, Worker
+from handgrad.audit.pieces.unit import Unit, Worker, flags
 from handgrad.core.arrays import Array
 
 _MODE = re.compile(r"train|test|eval|^mode$|infer", re.IGNORECASE)
@@ -24,7 +24,7 @@ _MANY = (200, 100)
 def has_modes(unit: Unit) -> bool:
     """Whether a layer can be told that it is not training any more."""
     names = list(inspect.signature(unit.forward).parameters)
-    names += [k for k, v in vars(unit.thing).items() if isinstance(v, (bool, str))] if unit.thing is not None else []
+    names += flags(unit.thing) if unit.thing is not None else []
     if unit.thing is None:
         names += ["mode"] if any("param" in name for name in names) else []
     return any(_MODE.search(name) for name in names)
@@ -122,7 +122,7 @@ def judged_running(trial: Trial, norm: Norm) -> Iterator[Complaint]:
         share = _share(before[name], after[name], batch, norm)
         if share is not None and share > 0.5 + 1e-6:
             told = {"names": name, "share": share}
-            yield Complaint("norm-momentum-reversed", "", told, "warning", behaviour=True, function=unit.forward)
+            yield Complaint("norm-momentum-reversed", name, told, "warning", behaviour=True, function=unit.forward)
             return
 
 

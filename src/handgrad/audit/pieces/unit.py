@@ -215,6 +215,8 @@ class PairWorker(Worker):
         for option in self.more.values():
             if isinstance(option, dict) and "mode" in option:
                 option["mode"] = "train" if train else "test"
+        if "mode" in self.more:
+            self.more["mode"] = "train" if train else "test"
         given = self.up(**{self.first: x}, **self.values, **self.more)
         if isinstance(given, tuple) and len(given) == 2:
             given, self.cache = given
@@ -326,13 +328,21 @@ def sorted_out(
 
 def set_mode(thing: Any, train: bool) -> None:
     """Training or not, where a layer keeps that as an attribute or has a method for it."""
-    for name, value in list(vars(thing).items()):
+    for name in flags(thing):
+        value = getattr(thing, name)
         if isinstance(value, bool) and _TRAIN.search(name):
             setattr(thing, name, train)
         elif isinstance(value, bool) and _TEST.search(name):
             setattr(thing, name, not train)
         elif isinstance(value, str) and plain(name) == "mode":
             setattr(thing, name, "train" if train else "test")
+
+
+def flags(thing: Any) -> list[str]:
+    """Attributes of a thing, or of its class, that say whether it is training."""
+    names = {*vars(thing), *(name for kind in type(thing).__mro__ for name in vars(kind) if not name.startswith("__"))}
+    named = [name for name in sorted(names) if _TRAIN.search(name) or _TEST.search(name)]
+    return [name for name in named if isinstance(getattr(thing, name, None), (bool, str))]
 
 
 def set_back(generator: Any) -> None:
