@@ -22,18 +22,24 @@ _ROLES = ("backward", "gradients", "step", "update", "loss", "forward", "optimiz
 
 def gather(inspection: Inspection) -> tuple[Finding, ...]:
     """Everything that was found, the worst first."""
-    found = list(inspection.diagnosis.findings)
+    whole = inspection.diagnosis.findings
     alone = layers.check(inspection)
-    if any(finding.severity == "error" for finding in found):
-        suspects = first_wrong(inspection, found)
-        found = with_layers(found, alone)
-        found = repair(inspection, found, suspects=[suspect.line for suspect in suspects])
-        found = [_suspected(inspection, finding, [suspect.line for suspect in suspects]) for finding in found]
-    else:
-        found = with_layers(found, alone)
+    found = with_layers(whole, alone)
+    if any(finding.severity == "error" for finding in whole):
+        suspects = _suspects(inspection, found)
+        found = [_suspected(inspection, finding, suspects) for finding in repair(inspection, found, suspects=suspects)]
     found += _news(found, properties.check(inspection))
     found += _news(found, [*optimizers.check(inspection), *of_glue(inspection)])
     return worst_first(_somewhere(inspection, finding) for finding in found)
+
+
+def _suspects(inspection: Inspection, found: Sequence[Finding]) -> list[int]:
+    """Lines of the program's text: of layers that are wrong alone, then those with the first wrong numbers."""
+    program = inspection.program
+    named = (
+        [] if program.cells else [one.line for one in found if one.line is not None and one.file == program.filename]
+    )
+    return [*named, *(suspect.line for suspect in first_wrong(inspection, found))]
 
 
 def with_layers(whole: Sequence[Finding], alone: Sequence[Finding]) -> list[Finding]:

@@ -31,7 +31,7 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
     program = read_program(request["path"])
     execution = program.execute()
     with program.guarded():
-        inspection = Inspection(program, execution.namespace, *_judged(program, execution.namespace))
+        inspection = Inspection(program, execution.namespace, *judged(program, execution.namespace))
         findings = gather(inspection)
     return {
         "ok": not any(finding.severity == "error" for finding in findings),
@@ -42,7 +42,7 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagnosis]:
+def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagnosis]:
     """The first reading whose network is known; else, of those that run, the first whose gradients are right."""
     unknown: list[tuple[Reading, Diagnosis | None]] = []
     reason = ""
