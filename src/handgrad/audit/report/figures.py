@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 from handgrad.audit.findings import Finding
 from handgrad.words import say, sentences
 
-_SAID = {"rows"}  # what the sentence says already, and is no measurement
-
 
 class Figure(NamedTuple):
     """One number that was measured.
@@ -27,8 +25,7 @@ class Figure(NamedTuple):
 
     def name(self, lang: str | None = None) -> str:
         """In words."""
-        known = f"figure_{self.key}" in sentences("en", "audit")
-        return say(f"audit.figure_{self.key}", lang) if known else self.key.replace("_", " ")
+        return say(f"audit.figure_{self.key}", lang) if _has_name(self.key) else self.key.replace("_", " ")
 
     @property
     def ratio(self) -> float | None:
@@ -39,12 +36,15 @@ class Figure(NamedTuple):
 
 
 def figures(finding: Finding) -> list[Figure]:
-    """Every number of a finding. A value that is a table gives one row a parameter: {"factor": {"W1": 0.5}}."""
+    """The numbers of a finding that have a name or an expected value; any other stands in its sentence only.
+
+    A value that is a table gives one row a parameter: {"factor": {"W1": 0.5}}.
+    """
     found = []
     for key, value in finding.measured.items():
-        if key in _SAID:
-            continue
         expected = finding.expected.get(key)
+        if expected is None and not _has_name(key):
+            continue
         if isinstance(value, dict):
             wanted = expected if isinstance(expected, dict) else dict.fromkeys(value, expected)
             found += [Figure(key, str(of), one, wanted.get(of)) for of, one in value.items() if _is_shown(one)]
@@ -60,6 +60,10 @@ def number(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e+")
     return ", ".join(map(number, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _has_name(key: str) -> bool:
+    return f"figure_{key}" in sentences("en", "audit")
 
 
 def _is_number(value: Any) -> bool:

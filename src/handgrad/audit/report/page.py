@@ -139,19 +139,31 @@ def _figures(found: list[Figure], lang: str) -> Iterator[str]:
         return
     names = ("page_figures", "page_parameter", "page_measured", "page_expected", "page_off")
     caption, parameter, measured, expected, off = (escape(say(f"audit.{name}", lang)) for name in names)
-    owned = any(figure.of for figure in found)
-    heads = [f'<th scope="col">{caption}</th>', f'<th scope="col">{parameter}</th>' if owned else ""]
-    heads += [f'<th scope="col" class="number">{name}</th>' for name in (measured, expected)]
-    rows = [
-        f'<tr><th scope="row">{escape(figure.name(lang))}</th>{f"<td>{escape(figure.of)}</td>" if owned else ""}'
-        f'<td class="number">{number(figure.measured)}</td><td class="number">{number(figure.expected)}</td>'
-        f'<td aria-hidden="true">{_bar(figure)}</td></tr>'
-        for figure in found
+    bars = [_bar(figure) for figure in found]
+    # (heading, its class, the cells), of the columns that hold anything
+    columns = [
+        (parameter, "", [escape(figure.of) for figure in found]),
+        (measured, "number", [escape(number(figure.measured)) for figure in found]),
+        (expected, "number", [escape(number(figure.expected)) for figure in found]),
+        (off, "off", bars),
     ]
-    head = f'<tr>{"".join(heads)}<th scope="col"><span aria-hidden="true">{off}</span></th></tr>'
-    yield (
-        f'<table><caption class="unseen">{caption}</caption><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
+    columns = [column for column in columns if any(column[2])]
+    head = f'<th scope="col">{caption}</th>'
+    head += "".join(f'<th scope="col"{_kind(kind)}>{name}</th>' for name, kind, _ in columns)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(figure.name(lang))}</th>'
+        + "".join(f"<td{_kind(kind)}>{texts[i]}</td>" for _, kind, texts in columns)
+        + "</tr>"
+        for i, figure in enumerate(found)
     )
+    yield (
+        f'<table><caption class="unseen">{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    )
+
+
+def _kind(kind: str) -> str:
+    """Bars say what the numbers have said already: not to a screen reader."""
+    return {"": "", "number": ' class="number"'}.get(kind, ' aria-hidden="true"')
 
 
 def _bar(figure: Figure) -> str:
