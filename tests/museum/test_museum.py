@@ -34,6 +34,7 @@ def test_the_sets_are_as_large_as_was_promised() -> None:
     for exhibit in PLANTED:
         dialects[exhibit.mistake].add(exhibit.dialect)
     assert sum(len(found) >= 4 for found in dialects.values()) >= 60
+    assert len(CLEAN) >= 60
     assert {exhibit.dialect for exhibit in CLEAN} >= DIALECTS
     assert {exhibit.dialect for exhibit in PLANTED} >= DIALECTS
     assert len({exhibit.name for exhibit in PLANTED + CLEAN}) == len(PLANTED + CLEAN)

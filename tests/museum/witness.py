@@ -62,7 +62,7 @@ def _worst(net: dict[str, Any], x: np.ndarray, y: np.ndarray, factor: float, rng
     theta = [_values(p) + rng.normal(0, 0.05, np.shape(_values(p))) for p in _listed(net["parameters"]())]
     for i, value in enumerate(theta):
         _write(net, i, value)
-    found = [np.array(g, dtype=float) for g in _listed(held(net["gradients"]))]
+    found = [np.array(g, dtype=float) for g in _listed(held(net["gradients"]), net["parameters"]())]
     worst = 0.0
     for i, (value, gradient) in enumerate(zip(theta, found, strict=True)):
         direction = rng.standard_normal(value.shape)
@@ -77,8 +77,8 @@ def _worst(net: dict[str, Any], x: np.ndarray, y: np.ndarray, factor: float, rng
     return worst
 
 
-def _listed(found: Any) -> list[Any]:
-    return list(found.values()) if isinstance(found, dict) else list(found)
+def _listed(found: Any, order: Any = None) -> list[Any]:
+    return [found[name] for name in order or found] if isinstance(found, dict) else list(found)
 
 
 def _values(parameter: Any) -> np.ndarray:
