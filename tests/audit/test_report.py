@@ -189,6 +189,26 @@ def test_sarif_of_a_notebook_names_no_line_of_the_file(report: Report, tmp_path:
     assert "fixes" not in result
 
 
+def test_a_notebook_is_told_by_cell_and_line(report: Report, tmp_path: Path) -> None:
+    path = tmp_path / "net.ipynb"
+    cells = [
+        {"cell_type": "markdown", "source": "# A net"},
+        {"cell_type": "code", "source": "import numpy as np"},
+        {"cell_type": "code", "source": CODE.splitlines(True)},
+    ]
+    path.write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    patch = "--- a/net.ipynb [cell 2]\n+++ b/net.ipynb [cell 2]\n" + unified(CODE, CODE.replace(" / len(dout)", ""))
+    finding = dataclasses.replace(report.findings[0], file=str(path), patch=patch)
+    report = dataclasses.replace(report, findings=(finding,), subject={"file": str(path)})
+    assert "net.ipynb, cell 2, line 7" in report.text("en")
+    assert "  > 7 |         self.dW = self.x.T @ dout / len(dout)" in report.text("en")
+    (result,) = sarif([report], "en")["runs"][0]["results"]
+    assert result["message"]["text"].startswith("net.ipynb, cell 2, line 7: ")
+    tags = Tags(page([report], "en"))
+    assert [attrs["data-n"] for tag, attrs in tags.found if tag == "mark"] == ["7", "7"]
+    assert "Cell 1" in tags.words["details"]
+
+
 # -- the page
 
 

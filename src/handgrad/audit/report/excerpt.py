@@ -18,6 +18,7 @@ from handgrad.words import say
 
 _TYPED = re.compile(r"<(?:ipython-input|stdin|string|doctest|console)[^>]*>$|[\\/]ipykernel_\d+[\\/]\d+\.py$")
 _CELL_NUMBER = re.compile(r"<ipython-input-(\d+)-")
+_PATCHED_CELL = re.compile(r"--- [^\n]*\[cell (\d+)\]")
 
 
 class Line(NamedTuple):
@@ -63,9 +64,10 @@ def excerpt(finding: Finding, around: int = 2) -> list[Line]:
 
 
 def cell_of(finding: Finding) -> int | None:
-    """The notebook's cell that the finding is in, from 1."""
+    """The notebook's cell that the finding is in, from 1; None where it is not known. A patch names it in its head."""
     cell: int | None = getattr(finding, "cell", None)
-    return cell
+    named = _PATCHED_CELL.match(finding.patch or "") if finding.file.endswith(".ipynb") else None
+    return int(named[1]) if cell is None and named else cell
 
 
 def shown(file: str) -> str:
