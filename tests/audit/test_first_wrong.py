@@ -127,7 +127,12 @@ PLANTED: list[tuple[str, Edits, str, str]] = [
         "dZ1 = dA1",
         "dL/dz1",
     ),
-    ("samples/unrolled_three", (("d2 @ self.w2.T", "d2 @ self.w2"),), "d1 = (d2 @ self.w2) * (1 - self.h1**2)", "dL/dz1"),
+    (
+        "samples/unrolled_three",
+        (("d2 @ self.w2.T", "d2 @ self.w2"),),
+        "d1 = (d2 @ self.w2) * (1 - self.h1**2)",
+        "dL/dz1",
+    ),
     (
         "samples/nnfs_separate",
         (

@@ -19,7 +19,7 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.identify import random_point
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.measure import steady, tolerance
-from handgrad.audit.observe import MADE, Noted, observe
+from handgrad.audit.observe import Noted, observe
 from handgrad.audit.right_numbers import RightNumbers, Step, Trail, views
 from handgrad.audit.walk import Case
 from handgrad.audit.wrong_scale import wrong_scale
@@ -125,11 +125,11 @@ def _observed(inspection: Inspection, wrong: frozenset[str], *, twice: bool) -> 
 
 def _order(notes: list[Noted], x: Array) -> Array:
     """The order in which the code took the rows: many shuffle what they get."""
-    keys = x @ np.linspace(1, 2, x.shape[1])
-    ranks, found = np.argsort(keys), np.arange(len(x))
+    keys = np.linspace(1, 2, x.shape[1])
+    sorted_rows = np.argsort(x @ keys)
     for note in notes:
-        for view in views(note.value, x.shape) if note.value.size == x.size and note.how == MADE else ():
-            taken = view @ np.linspace(1, 2, x.shape[1])
-            if np.array_equal(view, x[ranks[np.argsort(np.argsort(taken))]]):
-                return ranks[np.argsort(np.argsort(taken))]
-    return found
+        for view in views(note.value, x.shape) if note.value.size == x.size else ():
+            order = sorted_rows[np.argsort(np.argsort(view @ keys))]
+            if np.array_equal(view, x[order]) and (order != np.arange(len(x))).any():
+                return order
+    return np.arange(len(x))

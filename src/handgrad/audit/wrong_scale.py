@@ -13,7 +13,7 @@ from handgrad.audit.blame import Suspect
 from handgrad.audit.observe import Noted
 from handgrad.audit.right_numbers import Quantity, Step, factor_of
 
-START, ERROR, GRADIENT, UPDATE = "start", "error", "gradient", "update"
+START, ERROR, GRADIENT, RATE, UPDATE = "start", "error", "gradient", "rate", "update"
 _FEW = 2  # lines that somebody may have written wrong at once
 
 
@@ -52,9 +52,9 @@ def wrong_factor(step: Step, note: Noted, quantity: Quantity) -> float | None:
 
 def _flips(changes: list[_Change]) -> list[_Change]:
     """The lines that turn the sign; and the first and the last of the way, where it may be wanted and is missing."""
-    turned = _alternating([change for change in changes if change.ratio < 0])
+    turned = _alternating([c for c in changes if c.ratio < 0 and c.stage != RATE])
     start = [c for c in changes if c.stage == START and c not in turned]
-    update = [c for c in changes if c.stage == UPDATE and c not in turned]
+    update = [c for c in changes if c.stage in (UPDATE, RATE) and c not in turned]
     few = len({change.note.line for change in turned}) <= _FEW
     return turned + start + update if few else start + turned + update
 
@@ -88,13 +88,17 @@ def _changes(step: Step, wrong: Mapping[str, tuple[Quantity, float]], sound: lis
     blamed = {one for quantity, _ in wrong.values() for one in _way(step, quantity)}
     blamed -= {one for quantity in sound for one in _way(step, quantity)}
     known: dict[Quantity, float] = {}
+    rated: list[_Change] = []
     for note in trail.notes:
         for quantity, value in right.back.items():
-            k = factor_of(note.value, value, trail.exact) if note.value.dtype.kind == "f" else None
+            k = factor_of(note.value, value, trail.exact) if note.value.dtype.kind == "f" and value.size > 1 else None
             if k is None:
                 continue
             before = next((known[q] for q in (quantity, *quantity.parents(right.last)) if q in known), None)
             ratio = k / right.case.walk.divisor if before is None else k / before
+            if before is not None and abs(abs(ratio) - step.lr) < 1e-6 * step.lr:  # the learning rate: an update begins
+                rated += [_Change(note, quantity, ratio, RATE)] if quantity in blamed else []
+                break
             known[quantity] = k
             stage = START if before is None else GRADIENT if quantity.kind in ("dW", "db") else ERROR
             if quantity in blamed and (abs(ratio - 1) > 1e-6 or stage == START):
@@ -102,9 +106,9 @@ def _changes(step: Step, wrong: Mapping[str, tuple[Quantity, float]], sound: lis
             break
     for name, (quantity, k) in wrong.items():
         before = next((known[q] for q in (quantity, *quantity.parents(right.last)) if q in known), k)
-        ratio = k / before
         for note in step.moves(name)[:1]:
-            yield _Change(note, quantity, 1.0 if abs(ratio * step.lr - 1) < 1e-6 else ratio, UPDATE)
+            yield _Change(note, quantity, k / before, UPDATE)
+    yield from rated  # the sign that belongs to descent may stand here
 
 
 def _way(step: Step, quantity: Quantity) -> set[Quantity]:

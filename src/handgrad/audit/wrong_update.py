@@ -50,8 +50,11 @@ def _zero(step: Step, name: str, quantity: Quantity) -> Iterator[Noted]:
 
 def _beside(step: Step, name: str, quantity: Quantity) -> Iterator[tuple[int, str]]:
     """(line, name there) around the updates of the other parameters, the next of kin first."""
-    kin = sorted((abs(q.layer - quantity.layer), q.kind != quantity.kind, n) for n, q in step.parameters() if n != name)
-    moved = [(distance, note) for distance, _, n in kin for note in step.moves(n)[:1]]
+    kin = [(q.layer - quantity.layer, q.kind, n) for n, q in step.parameters() if n != name]
+    found = [(gap, kind, note) for gap, kind, n in kin for note in step.moves(n)[:1]]
+    # Of the layer itself that of the same kind; of others the lines beside the gap where its own should stand.
+    found.sort(key=lambda one: (abs(one[0]), one[0] == 0 and one[1] != quantity.kind, one[2].line * (one[0] > 0 or -1)))
+    moved = [(abs(gap), note) for gap, _, note in found]
     for distance, note in moved:
         yield from ((line, name) for line in _written(step, name, note.line))
         loop = _loop(step, note.line)
