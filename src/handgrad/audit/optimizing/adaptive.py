@@ -176,7 +176,9 @@ def _scale(path: Path, match: _Match, claim: str, settings: Settings) -> list[Fi
         left = rate / scale
         if np.ptp(left) > path.alike * abs(left.mean()):
             continue
-        factor = float(left.mean()) / lr if lr else 1.0
+        factor = float(left.mean()) / lr if lr else float(np.sign(left.mean()))
+        if factor < 0 and name in ("right", "none"):
+            return [Finding("optimizer-climbs", "error", names, {}, {})]
         if name == "none":
             return _constant(path, factor, n, round_rate=None if lr else float(left.mean()))
         if name in _BIAS:

@@ -24,8 +24,9 @@ _ROLES = {
     "layer": "layer l module",
     "model": "model net network nn mlp self_ neuralnetwork",
     "w": "w weights weight param parameter theta x value p var variable params wts parameters layerweights",
-    "dw": "dw dweights gradw grad gradient g gradwrtw dx dtheta djdw weightgrad weightsgrad weightgradient weightsgradient"
-    " gradients grads gradweights dparam dp dldw nablaw dweight deltaw weightgradients weightsgradients gradwrtweights",
+    "dw": "dw dweights gradw grad gradient g gradwrtw dx dtheta djdw weightgrad weightsgrad weightgradient"
+    " weightsgradient gradients grads gradweights dparam dp dldw nablaw dweight deltaw weightgradients weightsgradients"
+    " gradwrtweights",
     "b": "b biases bias",
     "db": "db dbiases dbias gradb biasgrad biasesgrad biasgradient biasesgradient gradbiases gradbias dldb nablab"
     " deltab djdb biasgrads biasesgrads biasgradients biasesgradients gradwrtbiases",
@@ -93,7 +94,7 @@ class Stage:
             case "net of weights":
                 ours, theirs = [arrays[::2], arrays[1::2]], [list(zeros.values())[::2], list(zeros.values())[1::2]]
                 net = Net([], {"W": ours[0], "b": ours[1]})
-                self.given = {"model": net, "ours": ours, "dw": theirs[0], "db": theirs[1]}
+                self.given = {"model": net, "w": ours[0], "b": ours[1], "dw": theirs[0], "db": theirs[1]}
             case "net of dict" | "net of list" | "net of objects":
                 inner = Stage(self.flavour.removeprefix("net of ").replace("dict of d", "dict"), self.arrays)
                 self.inner = inner
@@ -131,7 +132,8 @@ class Stage:
                 given[name] = _usual(setting)
             else:
                 raise LookupError(name)
-        if step and self.flavour == "wb" and not {"w", "b", "dw", "db"} <= used:
+        both = self.flavour == "wb" or (self.flavour == "net of weights" and "w" in used)
+        if step and both and not {"w", "b", "dw", "db"} <= used:
             raise LookupError("b")
         return given
 
@@ -162,9 +164,7 @@ class Stage:
                 for thing, name in zip(self.given["params"], self.names, strict=True):
                     thing.grad = fresh[name]
             case "array" | "array delta" | "wb":
-                self.given["dw"] = fresh[self.names[0]]
-                if self.flavour == "wb":
-                    self.given["db"] = fresh[self.names[1]]
+                self.given |= dict(zip(("dw", "db"), fresh.values(), strict=False))
             case "net of weights":
                 self.given["dw"][:], self.given["db"][:] = list(fresh.values())[::2], list(fresh.values())[1::2]
             case "net of dict" | "net of list" | "net of objects":
@@ -176,6 +176,8 @@ class Stage:
 
     def gradients(self) -> dict[str, Array]:
         """The gradients as they lie there now."""
+        if self.flavour in ("net of dict", "net of list", "net of objects"):
+            return self.inner.gradients()
         match self.flavour:
             case "dict" | "dict of d":
                 found = list(self.given["grads"].values())
@@ -189,8 +191,6 @@ class Stage:
                 found = [self.given["dw"], *([self.given["db"]] if "db" in self.given else [])]
             case "net of weights":
                 found = _alternately(self.given["dw"], self.given["db"])
-            case "net of dict" | "net of list" | "net of objects":
-                return self.inner.gradients()
             case _:
                 found = [array for layer in self.layers for array in (layer.dW, layer.db)]
         return dict(zip(self.names, found, strict=False))
@@ -217,6 +217,8 @@ class Stage:
 
     def read(self) -> dict[str, Array]:
         """The parameters now."""
+        if self.flavour in ("net of dict", "net of list", "net of objects"):
+            return self.inner.read()
         match self.flavour:
             case "dict" | "dict of d":
                 found = [self.given["params"][name] for name in self.names]
@@ -227,9 +229,7 @@ class Stage:
             case "array" | "wb":
                 found = [self.given["w"], *([self.given["b"]] if "b" in self.given else [])]
             case "net of weights":
-                found = _alternately(*self.given["ours"])
-            case "net of dict" | "net of list" | "net of objects":
-                return self.inner.read()
+                found = _alternately(self.given["w"], self.given["b"])
             case "layers" | "layers of lists" | "plain layers":
                 found = [array for layer in self.layers for array in (layer.W, layer.b)]
             case _:
