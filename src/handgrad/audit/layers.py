@@ -40,7 +40,7 @@ _SAME = {
     "softmax-diagonal-only": ("softmax-as-sigmoid",),
     "softmax-passes-error": ("output-derivative-missing",),
     "gradient-of-another-loss": ("gradient-of-squared-error",),
-    "loss-gradient-wrong": ("gradient-of-squared-error",),
+    "loss-gradient-wrong": ("gradient-of-squared-error", "error-of-another-class"),
     "activation-derivative-missing": ("output-derivative-missing",),
     "layer-gradient-scaled": ("averaged-twice", "batch-dependent-factor"),
     "layer-gradient-sign": ("sign-flipped",),
@@ -60,6 +60,7 @@ _SAME = {
     "layer-gradient-wrong": ("weights-not-transposed", "gradient-transposed", "one-row-only"),
 }
 _UNSURE = {"network-unknown", "unnamed", "random-step"}
+_LOOKED_FOR = {"loss-gradient-wrong": "item", "loss-labels-missing": "item", "norm-gain-missing": "error"}
 _CALLS = {
     "dropout-modes-disagree": "rand|randn|random|binomial|uniform|random_sample|choice",
     "softmax-overflow": "exp",
@@ -96,6 +97,8 @@ class _Survey:
     traced: bool = False
     blamed: set[tuple[str, Any]] = field(default_factory=set)  # (code, activation) of derivatives that are wrong
     rows: bool = False  # a linear layer of the file takes samples as rows
+    softmaxes: list[tuple[Unit, Verdict]] = field(default_factory=list)
+    valued: list[tuple[losses.LossUnit, losses.LossVerdict]] = field(default_factory=list)
 
     def run(self) -> None:
         """Judge layers, then derivatives, then losses."""
@@ -117,6 +120,7 @@ class _Survey:
             self._layer(unit, wrong)
         for loss in losses.loss_units(self.inspection.namespace, things):
             self._loss(loss)
+        self._matched()
 
     def _pairs(self, found: list[Any]) -> set[str]:
         """Judge function pairs, each in the shapes in which least is wrong; the names of those that ran."""
@@ -148,18 +152,42 @@ class _Survey:
             if (complaint.code, complaint.measured.get("activation")) in self.blamed:
                 continue  # the function that it calls is at fault
             self._note(unit.name, complaint, (unit.backward, unit.forward), verdict.lines)
-        if verdict.kind == "softmax over the rows" and self.rows and not verdict.complaints and not self._right:
-            over = Complaint("softmax-over-batch", "", function=unit.forward)
-            self._note(unit.name, over, (unit.forward,))
+        if verdict.kind.startswith("softmax"):
+            self.softmaxes.append((unit, verdict))
 
     def _loss(self, unit: losses.LossUnit) -> None:
         verdict = losses.judge(unit)
-        if verdict is None or verdict.right or verdict.complaint is None:
+        if verdict is None:
+            return
+        self.valued.append((unit, verdict))
+        if verdict.right or verdict.complaint is None:
             return
         complaint = verdict.complaint
         if verdict.fused:
             complaint = replace(complaint, convention="pairing")
         self._note(unit.name, complaint, tuple(f for f in (unit.slope, unit.value) if f is not None))
+
+    def _matched(self) -> None:
+        """Whether softmax and loss go together, where nothing is known of the whole but that both run."""
+        known = self.inspection.diagnosis.identity is not None or self._right or self._wrong
+        for unit, verdict in self.softmaxes:
+            if verdict.kind == "softmax over the rows" and self.rows and not verdict.complaints and not self._right:
+                over = Complaint("softmax-over-batch", "", function=unit.forward)
+                self._note(unit.name, over, (unit.forward,))
+        if known or len(self.softmaxes) != 1 or len(self.valued) != 1:
+            return
+        (unit, verdict), (loss, said) = self.softmaxes[0], self.valued[0]
+        if not self._ran(unit.backward) or loss.slope is None or not self._ran(loss.slope):
+            return
+        passes = next((c for c in verdict.complaints if c.code == "softmax-passes-error"), None)
+        if passes is not None and said.right:
+            self._note(unit.name, replace(passes, convention=""), (unit.backward, unit.forward), verdict.lines)
+        elif said.fused and said.complaint is not None and not any(c.quantity for c in verdict.complaints):
+            twice = replace(said.complaint, code="gradient-of-squared-error", convention="")
+            self._note(loss.name, twice, (loss.slope, loss.value))
+
+    def _ran(self, function: Any) -> bool:
+        return getattr(getattr(function, "__func__", function), "__code__", None) in self.seen
 
     def _shapes(self, function: Any) -> list[tuple[int, ...]]:
         """Shapes of batches that a function was seen with, more than one row first."""
@@ -221,7 +249,8 @@ class _Survey:
                     made[key] = replace(made[key], where=(*made[key].where, where))
                 continue
             call = _CALLS.get(complaint.code, "")
-            file, line = place(self.inspection.program, function, complaint.quantity, lines, call)
+            quantity = _LOOKED_FOR.get(complaint.code, complaint.quantity)
+            file, line = place(self.inspection.program, function, quantity, lines, call)
             expected = {"residual": 0.0} if "residual" in complaint.measured else {}
             made[key] = Finding(
                 self._name(complaint), complaint.severity, (where,), complaint.measured, expected, file, line

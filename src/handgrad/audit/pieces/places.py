@@ -23,7 +23,8 @@ def place(
     Args:
         program: the audited file.
         function: somebody's backward.
-        quantity: "dx", a parameter's name, "first" for what is computed first, or "" for the function as a whole.
+        quantity: "dx", a parameter's name, "first" for what is computed first, "error" for what is made of the error
+            before dx, "item" for items that are changed, or "" for the function as a whole.
         ran: the lines that ran, where that is known.
         call: a pattern for what is called on the line that is looked for, if anything is.
     """
@@ -80,6 +81,10 @@ def _line(function: Any, quantity: str, ran: frozenset[int], call: str) -> int |
     lines = [n.lineno for n in ast.walk(node) if isinstance(n, ast.Call) and call and re.fullmatch(call, _called(n))]
     if quantity == "first" and not lines:
         lines = [line for _, line in reversed(_targets(node)) if line in alive]
+    elif quantity == "error" and not lines:
+        lines = _by_error(node)[-1:] or _by_input(node, alive)
+    elif quantity == "item" and not lines:
+        lines = _by_item(node) or _by_input(node, alive)
     elif quantity and not lines:
         lines = _by_input(node, alive) if quantity == "dx" else _by_parameter(node, quantity)
     lines = [line for line in lines if line in alive] or lines
@@ -105,6 +110,29 @@ def _by_input(node: ast.AST, alive: set[int]) -> list[int]:
         made = _assigned(node, name) if name else []
         return made or [returns[-1].lineno]
     return [line for name in DOWN for line in _assigned(node, f"self.{name}")]
+
+
+def _by_error(node: ast.AST) -> list[int]:
+    """Lines that make something of the error for dx, the gradients of gain and shift aside."""
+    if not isinstance(node, ast.FunctionDef):
+        return []
+    names = [a.arg for a in node.args.args if a.arg != "self"][:1]
+    found = []
+    for n in ast.walk(node):
+        if (
+            isinstance(n, ast.Assign)
+            and not re.search("gamma|beta|weight|bias|gain|shift|scale", _written(n.targets[0]))
+            and any(isinstance(one, ast.Name) and one.id in names for one in ast.walk(n.value))
+        ):
+            found.append(n.lineno)
+    return sorted(found)
+
+
+def _by_item(node: ast.AST) -> list[int]:
+    """Lines that change items of an array: `dx[range(n), y] -= 1`."""
+    return sorted(
+        n.lineno for n in ast.walk(node) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Subscript)
+    )
 
 
 def _by_parameter(node: ast.AST, quantity: str) -> list[int]:
