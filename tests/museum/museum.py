@@ -122,12 +122,17 @@ def _touched(text: str, at: int, find: str, put: str) -> set[int]:
     behind = next((i for i in range(shorter - ahead) if old[-1 - i] != new[-1 - i]), shorter - ahead)
     first = text[:at].count("\n") + 1
     touched = set(range(first + ahead, first + len(new) - behind))
+    plain = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in text.split("\n"))
+    nodes = list(ast.walk(ast.parse(plain)))
+    for node in nodes:  # a statement of several lines is one place
+        if isinstance(node, (ast.Assign, ast.AugAssign, ast.Expr, ast.Return)):
+            span = set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+            touched |= span if span & touched else set()
     if len(new) >= len(old) and touched:
         return touched
     beside = first + ahead
-    plain = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in text.split("\n"))
     around = [
-        node.lineno for node in ast.walk(ast.parse(plain))
+        node.lineno for node in nodes
         if isinstance(node, ast.FunctionDef) and node.lineno <= beside <= (node.end_lineno or 0) + 1
     ]  # fmt: skip
     return {line for line in (touched | {beside - 1, beside} | set(around[-1:])) if line > 0}
