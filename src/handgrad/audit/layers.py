@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,7 +28,8 @@ from handgrad.audit.pieces.judging import Verdict, judge
 from handgrad.audit.pieces.places import place
 from handgrad.audit.pieces.unit import Unit
 
-SECONDS = 1.0  # at most, for all layers of a file
+SECONDS, EACH_SECONDS = 1.0, 0.4  # at most, for all pieces of a file and for each
+_ANYTHING = (Exception, SystemExit, KeyboardInterrupt, OutOfTime)  # what somebody else's code may raise
 # What two pieces may do wrong together is shown by the whole network alone.
 _SHOWN_BY = {
     "softmax-passes-error": {"output-derivative-missing"},
@@ -77,9 +79,9 @@ def check(inspection: Inspection) -> list[Finding]:
     survey = _Survey(inspection)
     numpy_state, python_state = np.random.get_state(), random.getstate()
     try:
-        with inspection.program.guarded(), time_limit(SECONDS):
+        with inspection.program.guarded():
             quietly(survey.run)
-    except (Exception, SystemExit, OutOfTime):  # what was found until then stands
+    except _ANYTHING:  # what was found until then stands
         pass
     finally:
         np.random.set_state(numpy_state)
@@ -95,6 +97,9 @@ class _Survey:
     found: list[tuple[str, Complaint, Any, frozenset[int]]] = field(default_factory=list)  # name, what, function, lines
     seen: dict[Any, list[tuple[int, ...]]] = field(default_factory=dict)  # code -> shapes of its first array
     traced: bool = False
+    until: float = 0.0
+    pairs: dict[str, tuple[Unit, Verdict]] = field(default_factory=dict)
+    wrong: set[type] = field(default_factory=set)
     blamed: set[tuple[str, Any]] = field(default_factory=set)  # (code, activation) of derivatives that are wrong
     rows: bool = False  # a linear layer of the file takes samples as rows
     softmaxes: list[tuple[Unit, Verdict]] = field(default_factory=list)
@@ -102,41 +107,48 @@ class _Survey:
 
     def run(self) -> None:
         """Judge layers, then derivatives, then losses."""
-        self.seen, ran = _trace(self.inspection)
-        self.traced = ran and any(code.co_filename == self.inspection.program.filename for code in self.seen)
+        self.until = time.perf_counter() + SECONDS
+        self._each([self.inspection], self._traced)
         found = gather.spaces(self.inspection.namespace)
         things = gather.objects(found, list(self.inspection.reading.functions.values()))
-        done = self._pairs(found)
-        for slope in gather.slopes(found, things):
-            if slope.name not in done:
-                for complaint in slopes.complaints(slope):
-                    self._note(slope.name, complaint, (slope.function, slope.value), slopes.lines(slope))
-                    self.blamed.add((complaint.code, complaint.measured.get("activation")))
-        wrong: set[type] = set()
-        units = gather.layers(found, things)
-        for unit in sorted(units, key=lambda one: one.holds):
-            if unit.holds and _inner(unit) & wrong:
-                continue
-            self._layer(unit, wrong)
-        for loss in losses.loss_units(self.inspection.namespace, things):
-            self._loss(loss)
+        self._each(gather.pairs(found), self._pair)
+        for unit, verdict in self.pairs.values():
+            for complaint in verdict.complaints:
+                self._note(unit.name, complaint, (unit.backward, unit.forward), verdict.lines)
+        self._each(gather.slopes(found, things), self._slope)
+        self._each(sorted(gather.layers(found, things), key=lambda one: one.holds), self._layer)
+        self._each(losses.loss_units(self.inspection.namespace, things), self._loss)
         self._matched()
 
-    def _pairs(self, found: list[Any]) -> set[str]:
-        """Judge function pairs, each in the shapes in which least is wrong; the names of those that ran."""
-        best: dict[str, tuple[Unit, Verdict]] = {}
-        for unit in gather.pairs(found):
-            before = best.get(unit.name)
-            if before is None or before[1].complaints:
-                verdict = judge(unit, [])
-                if verdict is not None and (before is None or len(verdict.complaints) < len(before[1].complaints)):
-                    best[unit.name] = (unit, verdict)
-        for name, (unit, verdict) in best.items():
-            for complaint in verdict.complaints:
-                self._note(name, complaint, (unit.backward, unit.forward), verdict.lines)
-        return set(best)
+    def _each(self, pieces: Iterable[Any], judged: Callable[[Any], None]) -> None:
+        """Judge piece after piece; one that fails in any way, or takes too long, is left out."""
+        for piece in pieces:
+            if time.perf_counter() > self.until:
+                return
+            with suppress(*_ANYTHING), time_limit(EACH_SECONDS):
+                judged(piece)
 
-    def _layer(self, unit: Any, wrong: set[type]) -> None:
+    def _traced(self, inspection: Inspection) -> None:
+        self.seen, ran = _trace(inspection)
+        self.traced = ran and any(code.co_filename == inspection.program.filename for code in self.seen)
+
+    def _pair(self, unit: Unit) -> None:
+        """A function pair, in the shapes in which least is wrong."""
+        before = self.pairs.get(unit.name)
+        if before is None or before[1].complaints:
+            verdict = judge(unit, [])
+            if verdict is not None and (before is None or len(verdict.complaints) < len(before[1].complaints)):
+                self.pairs[unit.name] = (unit, verdict)
+
+    def _slope(self, slope: gather.Slope) -> None:
+        if slope.name not in self.pairs:
+            for complaint in slopes.complaints(slope):
+                self._note(slope.name, complaint, (slope.function, slope.value), slopes.lines(slope))
+                self.blamed.add((complaint.code, complaint.measured.get("activation")))
+
+    def _layer(self, unit: Unit) -> None:
+        if unit.holds and _inner(unit) & self.wrong:
+            return
         verdict = judge(unit, self._shapes(unit.forward))
         if verdict is None:
             return
@@ -148,7 +160,7 @@ class _Survey:
             )
             if whole and complaint.code not in ("skip-gradient-missing",):
                 continue  # a network, or a block whose error may be meant in another way
-            wrong.add(type(unit.thing))
+            self.wrong.add(type(unit.thing))
             if (complaint.code, complaint.measured.get("activation")) in self.blamed:
                 continue  # the function that it calls is at fault
             self._note(unit.name, complaint, (unit.backward, unit.forward), verdict.lines)

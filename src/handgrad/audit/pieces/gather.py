@@ -6,6 +6,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import FunctionType, ModuleType
@@ -66,9 +67,11 @@ def objects(found: list[Mapping[str, Any]], more: list[Any]) -> list[Any]:
     for names in found:
         for name, value in list(names.items()):
             if not name.startswith("__") and not isinstance(value, (ModuleType, type, FunctionType)):
-                things += parts(value, 0, seen)
+                with suppress(Exception):
+                    things += parts(value, 0, seen)
     for value in more:
-        things += parts(value, 0, seen)
+        with suppress(Exception):
+            things += parts(value, 0, seen)
     return things
 
 
@@ -82,24 +85,28 @@ def layers(found: list[Mapping[str, Any]], things: list[Any]) -> list[Unit]:
         kind = type(thing)
         if not is_layer(thing) or count.get(kind, 0) >= _MOST_OF_A_KIND or len(units) >= _MOST_LAYERS:
             continue
-        if (look := _look(thing)) in seen or _size(thing) > _LARGE:
-            continue
-        seen.add(look)
-        count[kind] = count.get(kind, 0) + 1
-        units.append(_unit(thing, drawn))
+        with suppress(Exception):
+            if (look := _look(thing)) not in seen and _size(thing) <= _LARGE:
+                seen.add(look)
+                count[kind] = count.get(kind, 0) + 1
+                units.append(_unit(thing, drawn))
     classes = {kind: name for names in found for name, kind in own_classes(names).items()}
     for kind in classes:
-        if kind not in count and _class_is_layer(kind) and len(units) < _MOST_LAYERS:
-            units += [_unit(thing, drawn) for thing in new(kind)]
+        with suppress(Exception):
+            if kind not in count and _class_is_layer(kind) and len(units) < _MOST_LAYERS:
+                units += [_unit(thing, drawn) for thing in new(kind)]
     return units
 
 
 def is_layer(thing: Any) -> bool:
     """Whether a thing has a way forward for one input, and a way back that does not work out the error itself."""
-    if not is_own(thing):
+    try:
+        if not is_own(thing):
+            return False
+        forward, backward = method(thing, FORWARD), method(thing, BACKWARD)
+        return forward is not None and backward is not None and _takes_one(forward, backward)
+    except Exception:  # attributes may be anything
         return False
-    forward, backward = method(thing, FORWARD), method(thing, BACKWARD)
-    return forward is not None and backward is not None and _takes_one(forward, backward)
 
 
 def _takes_one(forward: Callable[..., Any], backward: Callable[..., Any]) -> bool:
@@ -238,6 +245,7 @@ _METHODS = ("derivative", "prime", "gradient", "grad", "deriv", "df", "d", "back
 
 def slopes(found: list[Mapping[str, Any]], things: list[Any]) -> Iterator[Slope]:
     """Activations with their derivatives: functions, methods of one class, or a flag that asks for the derivative."""
+    classes: list[Slope] = []
     groups: list[dict[str, Any]] = [dict(own_functions(names)) for names in found]
     kinds = {type(thing): thing for thing in things}
     kinds |= {
@@ -248,11 +256,16 @@ def slopes(found: list[Mapping[str, Any]], things: list[Any]) -> Iterator[Slope]
         for name in dir(kind):
             if not name.startswith("__") and inspect.isroutine(held := inspect.getattr_static(kind, name, None)):
                 static = isinstance(held, (staticmethod, classmethod))
-                own[name] = getattr(thing if thing is not None and not static else kind, name, None)
+                with suppress(Exception):
+                    own[name] = getattr(thing if thing is not None and not static else kind, name, None)
         groups.append(
             {k: f for k, f in own.items() if f is not None and not is_foreign(getattr(f, "__module__", "") or "")}
         )
-        yield from _of_class(kind, thing)
+        with suppress(Exception):
+            found_slope = _of_class(kind, thing)
+            if found_slope is not None:
+                classes.append(found_slope)
+    yield from classes
     seen: set[Any] = set()
     for group in groups:
         for slope in _named(group):
@@ -261,18 +274,18 @@ def slopes(found: list[Mapping[str, Any]], things: list[Any]) -> Iterator[Slope]
                 yield slope
 
 
-def _of_class(kind: type, thing: Any) -> Iterator[Slope]:
+def _of_class(kind: type, thing: Any) -> Slope | None:
     """A class of its own for one activation: f and its derivative are methods."""
     if thing is None or not is_own(thing):
-        return
+        return None
     f = method(thing, ["__call__", "forward", "function", "f", "activate", "call", "compute", "fn", "activation"])
     for name in _METHODS:
         prime = getattr(thing, name, None)
         if callable(f) and callable(prime) and len(needed(f) or []) == 1 and len(needed(prime) or []) == 1:
             if name == "backward" and is_layer(thing):
                 continue
-            yield Slope(kind.__name__, f, prime, False, _plain(prime), _plain(f))
-            return
+            return Slope(kind.__name__, f, prime, False, _plain(prime), _plain(f))
+    return None
 
 
 def _named(group: Mapping[str, Any]) -> Iterator[Slope]:
