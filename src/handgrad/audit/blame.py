@@ -69,19 +69,23 @@ def gradients_made(right: RightNumbers, trail: Trail, effective: dict[str, Array
     """Gradients as the code made them, where what a step did with them is another thing: Adam, momentum, a penalty."""
     for layer in range(1, right.last + 1):
         matrix = right.case.walk.stages[layer - 1].matrix
-        if not effective[matrix.weight].any() or trail.first(effective[matrix.weight]) is not None:
+        gradient, weights = effective[matrix.weight], right.case.parameters[matrix.weight]
+        if not gradient.any():
             continue
-        shape = effective[matrix.weight].shape
-        for note, view in trail.shaped(shape):
-            if note.how in (MADE, CHANGED, RETURNED) and note.value.dtype.kind == "f" and view.any():
-                used = used_delta(right, trail, layer, view.T if matrix.transposed else view)
-                if used is not None:
-                    yield matrix.weight, view
-                    if matrix.bias is not None:
-                        bias = trail.first(used.sum(axis=0))
-                        if bias is not None:
-                            yield matrix.bias, bias.value.reshape(effective[matrix.bias].shape)
-                    break
+        known = trail.first(gradient) is not None
+        for note, view in trail.shaped(gradient.shape):
+            if note.how not in (MADE, CHANGED, RETURNED) or note.value.dtype.kind != "f" or not view.any():
+                continue
+            if known and factor(gradient - view, weights, 1e-4) is None:
+                continue
+            used = used_delta(right, trail, layer, view.T if matrix.transposed else view)
+            if used is None:
+                continue
+            yield matrix.weight, view
+            bias = trail.first(used.sum(axis=0))
+            if matrix.bias is not None and bias is not None:
+                yield matrix.bias, bias.value.reshape(effective[matrix.bias].shape)
+            break
 
 
 def used_delta(right: RightNumbers, trail: Trail, layer: int, gradient: Array) -> Array | None:
