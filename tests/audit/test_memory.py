@@ -233,3 +233,67 @@ def test_the_room_is_also_the_call() -> None:
     lines = SCRIPT.strip().splitlines()
     for imports in (lines[:4], lines[3::-1]):
         subprocess.run([sys.executable, "-c", "\n".join([*imports, *lines[4:]])], check=True)
+
+
+class Accumulating(Linear):
+    """Adds to its gradients; a trainer that is not here sets them to zero."""
+
+    dW: Any = 0.0
+    db: Any = 0.0
+
+    def backward(self, dout: Any) -> Any:
+        self.dW = self.dW + self.x.T @ dout
+        self.db = self.db + dout.sum(axis=0)
+        return dout @ self.W.T
+
+
+def test_gradients_that_add_up_are_a_mistake_only_where_the_training_is_known() -> None:
+    net, loss = Net(Accumulating), CrossEntropy()
+    report = handgrad.audit(net, loss=loss, x=X, y=Y)
+    assert [(one.code, one.severity) for one in report.findings] == [("never-reset", "note")]
+
+    def step(x: Any, y: Any, lr: float) -> None:
+        loss.forward(net.forward(x), y)
+        net.backward(loss.backward())
+        for w, dw in net.parameters():
+            w -= lr * dw
+
+    report = handgrad.audit(net, loss=loss, step=step, x=X, y=Y)
+    assert ("never-reset", "error") in [(one.code, one.severity) for one in report.findings]
+
+
+class Shelf:
+    """Keeps its parameters in a dictionary and its layers in another, and computes loss and gradients by itself."""
+
+    def __init__(self) -> None:
+        self.params = {"W1": Net().fc1.W, "b1": np.zeros(12), "W2": Net().fc2.W, "b2": np.zeros(5)}
+        self.layers = {"fc1": Linear(20, 12), "relu": ReLU(), "fc2": Linear(12, 5)}
+        for i in "12":
+            self.layers[f"fc{i}"].W, self.layers[f"fc{i}"].b = self.params[f"W{i}"], self.params[f"b{i}"]
+        self.last = CrossEntropy()
+
+    def predict(self, x: Any) -> Any:
+        for layer in self.layers.values():
+            x = layer.forward(x)
+        return x
+
+    def loss(self, x: Any, t: Any) -> Any:
+        return self.last.forward(self.predict(x), t)
+
+    def gradient(self, x: Any, t: Any) -> dict[str, Any]:
+        self.loss(x, t)
+        dout = self.last.backward()
+        for layer in reversed(self.layers.values()):
+            dout = layer.backward(dout)
+        first, last = self.layers["fc1"], self.layers["fc2"]
+        return {"W1": first.dW, "b1": first.db, "W2": last.dW, "b2": last.db}
+
+
+def test_a_model_with_a_loss_and_gradients_of_its_own_needs_nothing_else() -> None:
+    for given in ({}, {"x": X, "y": Y}):
+        report = handgrad.audit(Shelf(), **given)
+        assert report.ok, report
+        assert report.subject["sizes"] == [20, 12, 5]
+    wrong = Shelf()
+    wrong.layers["relu"] = Passing()
+    assert codes(handgrad.audit(wrong, x=X, y=Y)) == ["activation-derivative-missing"]

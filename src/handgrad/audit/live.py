@@ -16,7 +16,8 @@ import numpy as np
 
 from handgrad.audit.dialects import READERS, Reading, glue
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, LOSS, TRAIN, method
-from handgrad.audit.dialects.objects import is_foreign, is_own, own_classes, own_functions, parts
+from handgrad.audit.dialects.gradients import likely_weights
+from handgrad.audit.dialects.objects import is_foreign, is_own, own_classes, own_functions, parts, slots
 from handgrad.audit.restoring import copied
 from handgrad.audit.stepping import with_step
 from handgrad.audit.subject import Subject
@@ -98,12 +99,23 @@ class Live:
         yield from self._own(_read({**names, "train_step": _function(self.step)}))
 
     def _own(self, found: Iterator[Reading]) -> Iterator[Reading]:
-        """The readings that are about the model, and not about a class that is only written beside it."""
+        """The readings that are about the model; last those that know fewer matrices than it seems to have.
+
+        Others are about a class that is only written beside it.
+        """
+        model = dict(enumerate(self.model)) if isinstance(self.model, (list, tuple)) else self.model
+        count = len(likely_weights(list(slots(model))))
         kinds = {kind.__name__ for part in parts(self.model) for kind in type(part).__mro__[:-1]}
+        less = []
         for reading in found:
             owners = {str(getattr(f, "__qualname__", "")).split(".")[0] for f in reading.functions.values()}
-            if not kinds or owners & kinds:
+            if kinds and not owners & kinds:
+                continue
+            if sum(np.ndim(value) == 2 for value in reading.subject.parameters().values()) < count:
+                less.append(reading)
+            else:
                 yield reading
+        yield from less
 
     def failure(self, x: Any, y: Any) -> str:
         """What the user's own batch meets on its way, as Python says it; "" where nothing fails."""
