@@ -22,7 +22,7 @@ NAMES: dict[str, str] = {
     "pred": "ypred ypreds predy pred preds prediction predictions predicted output outputs out yhat yhats hat"
     " probs prob probabilities p logits scores score ahat al o yprob ylogits yout youtput softmaxoutput"
     " finaloutput finaloutputs modeloutput netoutput networkoutput guess guesses yp y1 a2 a3 z activations"
-    " activation estimate values",
+    " activation estimate values a",
     "error": "error errors err dout dy grad grads gradoutput gradoutputs outputgradient outputgrad outgrad"
     " gradient delta deltas dvalues outputerror upstream upstreamgrad upstreamgradient dz dl da dloss"
     " dlogits dscores gradout gradloss lossgrad lossgradient dlossdout accumgrad dldy dldout dldoutput"

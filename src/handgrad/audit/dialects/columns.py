@@ -192,7 +192,9 @@ class Columns:
                 lambda x, y: silent.reported(self.output(x), y, written), f"{written}, by its derivative"
             )
         else:
-            yield from silent.readings(lambda loss: self._reading(loss, ""), self.output)
+            yield from silent.readings(
+                lambda loss: self._reading(loss, ""), self.output, sure=self.form.labels == "one-hot"
+            )
 
     def _reading(self, loss: Callable[[Array, Array], float], told: str) -> Reading:
         step = self.step if self.update else None

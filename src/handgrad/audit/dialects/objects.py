@@ -21,26 +21,41 @@ _DEEPEST = 7
 
 @dataclass(frozen=True)
 class Slot:
-    """One array's place: an attribute, an item of a list or a dict, or a cell of a closure."""
+    """One array's place: an attribute, an item of a list or a dict, or a cell of a closure.
+
+    Attributes:
+        name: how it is written.
+        owner: what held it when it was found.
+        key: attribute, index or key within the owner.
+        above: where the owner lies; code that makes a new list of its weights in each step has a new owner there.
+    """
 
     name: str
     owner: Any
     key: Any
+    above: Slot | None = None
+
+    def holder(self) -> Any:
+        """The owner as it is now."""
+        now = self.owner if self.above is None else self.above.get()
+        return now if type(now) is type(self.owner) else self.owner
 
     def get(self) -> Any:
         """What lies there now."""
-        if isinstance(self.owner, CellType):
-            return self.owner.cell_contents
-        return self.owner[self.key] if isinstance(self.owner, (list, tuple, dict)) else getattr(self.owner, self.key)
+        owner = self.holder()
+        if isinstance(owner, CellType):
+            return owner.cell_contents
+        return owner[self.key] if isinstance(owner, (list, tuple, dict)) else getattr(owner, self.key)
 
     def put(self, value: Any) -> None:
         """Put another thing there; a tuple keeps what it has."""
-        if isinstance(self.owner, CellType):
-            self.owner.cell_contents = value
-        elif isinstance(self.owner, (list, dict)):
-            self.owner[self.key] = value
-        elif not isinstance(self.owner, tuple):
-            setattr(self.owner, self.key, value)
+        owner = self.holder()
+        if isinstance(owner, CellType):
+            owner.cell_contents = value
+        elif isinstance(owner, (list, dict)):
+            owner[self.key] = value
+        elif not isinstance(owner, tuple):
+            setattr(owner, self.key, value)
 
 
 def is_foreign(module: str) -> bool:
@@ -88,14 +103,16 @@ def members(thing: Any) -> Iterator[tuple[Any, Any, str]]:
         yield from ((thing, key, f".{key}") for key in [*slots, *vars(thing)])
 
 
-def slots(thing: Any, name: str = "", depth: int = 0, seen: set[int] | None = None) -> Iterator[Slot]:
+def slots(
+    thing: Any, name: str = "", depth: int = 0, seen: set[int] | None = None, above: Slot | None = None
+) -> Iterator[Slot]:
     """Every slot below a thing that holds an array of floats with one or two axes, in the order of its attributes."""
     seen = set() if seen is None else seen
     if id(thing) in seen or depth > _DEEPEST or len(seen) > 5000:
         return
     seen.add(id(thing))
     for owner, key, written in members(thing):
-        slot = Slot((name + written).lstrip("."), owner, key)
+        slot = Slot((name + written).lstrip("."), owner, key, above if owner is thing else None)
         try:
             value = slot.get()
         except Exception:
@@ -105,7 +122,7 @@ def slots(thing: Any, name: str = "", depth: int = 0, seen: set[int] | None = No
                 seen.add(id(value))
                 yield slot
         elif not isinstance(value, (str, bytes, int, float, type, ModuleType)):
-            yield from slots(value, slot.name, depth + 1, seen)
+            yield from slots(value, slot.name, depth + 1, seen, slot)
 
 
 def parts(thing: Any, depth: int = 0, seen: set[int] | None = None) -> Iterator[Any]:

@@ -90,8 +90,11 @@ def _by_output(net: Net, x: Array, y: Array) -> Iterator[Reading]:
 
     reading = _settled(net, depends, depends, "", (x, y))
     if reading is not None:
+        sure = np.size(net.layout.make(x, y, net.classes)[1]) == moved.size and "one-hot" in net.layout.told
         yield from silent.readings(
-            lambda loss: replace(reading, subject=replace(reading.subject, loss=loss)), net.outputs
+            lambda loss: replace(reading, subject=replace(reading.subject, loss=loss)),
+            net.outputs,
+            sure=sure or net.classes == 1,
         )
 
 

@@ -39,13 +39,18 @@ def reported(output: Array, y: Array, loss: str) -> float:
 
 
 def readings(
-    make: Callable[[Callable[[Array, Array], float]], Reading], output: Callable[[Array, Array], Array]
+    make: Callable[[Callable[[Array, Array], float]], Reading],
+    output: Callable[[Array, Array], Array],
+    *,
+    sure: bool,
 ) -> Iterator[Reading]:
     """The reading with the loss that its gradients belong to; without any, the usual one of its outputs.
 
     Args:
         make: a reading with a loss that is given.
         output: rows and labels to outputs (B, C); the labels only because a turn of a loop needs them.
+        sure: whether the labels have the form of the outputs. Labels in another form may run as well and give nonsense,
+            and nothing but right gradients then shows that they do not.
     """
     made = {name: _with(make, output, name) for name in LOSSES}
     try:
@@ -63,7 +68,8 @@ def readings(
             yield reading
             return
         possible += [reading] if identity is not None else []
-    yield from possible[-1:] if _squashed(possible) else possible[:1]
+    if sure:
+        yield from possible[-1:] if _squashed(possible) else possible[:1]
 
 
 def _with(

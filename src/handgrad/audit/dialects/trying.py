@@ -231,7 +231,8 @@ def _same_size(move: Array) -> bool:
 def _readings(loop: Loop, name: str, dialect: Callable[[list[Place]], str]) -> Iterator[Reading]:
     """A loop as a reading with the loss of that name; without a name, with the loss that its gradients belong to."""
     if not name:
-        yield from silent.readings(lambda loss: _reading(loop, loss, "", dialect), loop.outputs)
+        sure = loop.form.labels == "one-hot" or loop.classes == 1
+        yield from silent.readings(lambda loss: _reading(loop, loss, "", dialect), loop.outputs, sure=sure)
     else:
         yield _reading(loop, lambda x, y: loop.losses_at(x, y)[name], name, dialect)
 
