@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from handgrad.audit.batch import batch
 from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.identify import random_point
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.measure import Fit, fits, steady, tolerance
+from handgrad.audit.measure import Fit, fit, steady, tolerance
 from handgrad.audit.repair.edits import Replacements
 from handgrad.audit.repair.keeping import Kept
 from handgrad.audit.repair.swap import Live
+from handgrad.audit.stillness import held
 from handgrad.audit.subject import Subject
 from handgrad.audit.truth import slopes
 from handgrad.audit.walk import Case, true_gradient
@@ -25,6 +28,7 @@ from handgrad.core.arrays import Array
 
 ROWS = (5, 8)
 RATE = 2.0**-6
+_SLOPES = 0.15  # seconds for the true slopes of a batch, of a network that is not known
 _SECONDS = 0.1  # for one measurement
 _SAME = 1e-9  # relative: two losses that are one
 
@@ -33,11 +37,16 @@ _SAME = 1e-9  # relative: two losses that are one
 class Truth:
     """One batch with its true gradient, whole or along some directions."""
 
-    x: Array
-    y: Array
+    x: Any
+    y: Any
     values: dict[str, Array]
     along: Callable[[Mapping[str, Array]], Mapping[str, Array]]
-    exact: float
+    exact: dict[str, float]
+
+    def beside(self, gradient: Mapping[str, Array]) -> dict[str, Fit]:
+        """A gradient as a multiple of the true one, parameter by parameter."""
+        seen = self.along(gradient)
+        return {name: fit(seen[name], value, self.exact[name]) for name, value in self.values.items()}
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,8 @@ class Bench:
         self.careful = bool(codes & {"never-reset", "momentum"})
         self.momentum = {n for f in inspection.diagnosis.findings if f.code == "momentum" for n in f.where}
         self.rng = np.random.default_rng(seed)
+        if inspection.diagnosis.identity is None:
+            self.subject = held(self.subject, self.rng)  # dropout draws the same for all tries
         self.saved = self.subject.snapshot()
         self.beside: Mapping[str, Fit] = {}
 
@@ -88,31 +99,32 @@ class Bench:
 
     def _truth(self, rows: int) -> Truth:
         subject = self.subject
-        many = max(subject.classes, 2)
-        x, y = self.rng.random((rows, subject.features)), (many - 1 - self.rng.permutation(rows)) % many
+        one = batch(subject, rows, int(self.rng.integers(1 << 30)))
         exact = tolerance(subject)
         identity = self.inspection.diagnosis.identity
-        if identity is not None:
-            return Truth(x, y, true_gradient(Case(identity, self.point, x, y)), lambda g: g, exact)
-        found = slopes(subject, x, y, self.rng, 0.2)
-        return Truth(x, y, found.values, found.along, max(exact, 1e-5, 10 * found.noise))
+        if identity is not None and one.flat is not None:
+            true = true_gradient(Case(identity, self.point, *one.flat))
+            return Truth(one.x, one.y, true, lambda g: g, dict.fromkeys(true, exact))
+        found = slopes(subject, one.x, one.y, self.rng, _SLOPES)
+        close = {name: max(exact, 1e-5, 10 * found.noise.get(name, 0.0)) for name in found.values}
+        return Truth(one.x, one.y, found.values, found.along, close)
 
     def _loss(self) -> float:
         return float(self.subject.loss(self.truths[0].x, self.truths[0].y))
 
-    def measured(self, replaced: Replacements, *, batch: int = 0) -> Score | None:
+    def measured(self, replaced: Replacements, *, which: int = 0) -> Score | None:
         """How right the gradients of one batch are with an edit at work; None where it fails or changes the loss."""
         try:
             with self.live.at_work(replaced) as reached:
                 if not reached and replaced:
                     return None
-                return self.score(batch)
+                return self.score(which)
         except (SyntaxError, ValueError, TypeError):
             return None
 
-    def score(self, batch: int = 0) -> Score | None:
+    def score(self, which: int = 0) -> Score | None:
         """The same for the code as it is now."""
-        truth = self.truths[batch]
+        truth = self.truths[which]
         self.kept.begin()
         try:
             with time_limit(_SECONDS), np.errstate(all="ignore"):
@@ -124,11 +136,11 @@ class Bench:
                     gradient = self.subject.gradient(truth.x, truth.y, RATE)
                 if any(gradient[name].shape != value.shape for name, value in self.point.items()):
                     return None
-                beside = fits(truth.along(gradient), truth.values, truth.exact)
+                beside = truth.beside(gradient)
                 carried = {n for n, c in carry.items() if c > 1e-6 and not (n in self.momentum and c < 1 - 1e-6)}
                 self.beside = beside
-                score = self._score(beside, carried, self.usual[batch])
-                if score.right and batch == 0:
+                score = self._score(beside, carried, self.usual[which])
+                if score.right and which == 0:
                     self.subject.restore(self.point)
                     if abs(self._loss() - self.loss) > _SAME * abs(self.loss):
                         return None

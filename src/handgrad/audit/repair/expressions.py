@@ -126,8 +126,8 @@ def transposes(place: Place) -> Iterator[Edit]:
         if isinstance(node, ast.Attribute) and node.attr == "T":
             yield place.replace(node, place.text(node.value), "transpose")
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "transpose":
-            inner = node.args[0] if node.args else node.func.value
-            yield place.replace(node, place.text(inner), "transpose")
+            whole = node.args[0] if node.args else node.func.value
+            yield place.replace(node, place.text(whole), "transpose")
         sides = product_sides(node)
         if sides is None:
             continue
@@ -189,15 +189,8 @@ def constants(place: Place) -> Iterator[Edit]:
     """Another number; an index or a bound one off."""
     for node in place.nodes:
         parent = place.parents.get(node)
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-            index = isinstance(parent, ast.Subscript) or (isinstance(parent, ast.Call) and _is(parent, "range"))
-            if index or isinstance(node.value, int):
-                for other in (node.value - 1, node.value + 1):
-                    if other >= 0:
-                        yield place.replace(node, str(other), "index" if index else "constant")
-            for new, old in (("1", 2), ("2", 1), ("1.0", 2.0), ("2.0", 1.0), ("1", 0.5), ("2", 0.5)):
-                if node.value == old and not index:
-                    yield place.replace(node, new, "constant")
+        if isinstance(node, ast.Constant):
+            yield from _numbers(place, node)
         elif isinstance(parent, ast.Subscript) and parent.slice is node and not isinstance(node, ast.Slice | ast.Tuple):
             seen = place.seen(node)
             if (seen is not None and seen.kind == "number") or isinstance(node, ast.UnaryOp):
@@ -209,6 +202,22 @@ def constants(place: Place) -> Iterator[Edit]:
             yield from _slices(place, parent, node)
         elif isinstance(node, ast.Call) and _is(node, "range"):
             yield from _ranges(place, node)
+
+
+def _numbers(place: Place, node: ast.Constant) -> Iterator[Edit]:
+    """One more or less where it counts or is a whole number, twice or half as much elsewhere."""
+    value, parent = node.value, place.parents.get(node)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    index = isinstance(parent, ast.Subscript) or (isinstance(parent, ast.Call) and _is(parent, "range"))
+    if isinstance(value, int):
+        for other in (value - 1, value + 1):
+            if other >= 0:
+                yield place.replace(node, str(other), "index" if index else "constant")
+    if not index and value in (0.5, 1.0, 2.0):
+        for new in ("1", "2", "0.5"):
+            if float(new) != value:
+                yield place.replace(node, new, "constant")
 
 
 def _slices(place: Place, whole: ast.Slice, bound: ast.expr) -> Iterator[Edit]:

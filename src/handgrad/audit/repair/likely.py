@@ -5,7 +5,9 @@ from __future__ import annotations
 LIKELY: dict[str, tuple[str, ...]] = {
     "averaged-twice": ("drop-division", "sum-for-mean", "drop-power", "drop-factor", "unwrap", "constant"),
     "batch-dependent-factor": ("batch-size", "divide", "drop-division", "mean-for-sum", "sum-for-mean"),
-    "uneven-scale": ("divide", "drop-division", "batch-size", "mean-for-sum", "sum-for-mean", "constant", "drop-factor"),
+    "uneven-scale": (
+        "divide", "drop-division", "batch-size", "mean-for-sum", "sum-for-mean", "constant", "drop-factor",
+    ),
     "averaged-every-layer": ("drop-division", "sum-for-mean"),
     "averaged-before-product": ("drop-division", "sum-for-mean", "part-for-whole"),
     "derivative-incomplete": ("rewrite-slope", "constant", "function", "slope", "name", "add-for-subtract"),

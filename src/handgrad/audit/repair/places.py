@@ -100,7 +100,7 @@ class Place:
     @cached_property
     def atoms(self) -> list[ast.expr]:
         """Names, attributes and items that are read, the whole chain of each: self.W of self.W.T as well."""
-        found = []
+        found: list[ast.expr] = []
         for node in self.nodes:
             if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript) or not is_atom(node):
                 continue

@@ -214,15 +214,18 @@ class Search:
             statement = self.source.by_line.get(line)
             if statement is None:
                 continue
-            where = self.remote(statement)
-            if where is None:
+            remote = self.remote(statement)
+            if remote is None:
                 continue
             place = Place(self.source, statement, trace, hints, self.scope(statement, trace))
             for edit in _made(place):
                 key = tuple(self.key(change) for change in edit.changes)
+                where = remote
                 rank = self.rank.get(edit.line)
                 suspicion = 3.0 if rank is None and self.rank else 0.4 * (rank or 0)
                 fit = weights.get(edit.operator)
+                if edit.operator == "slope" and self.bends(statement):
+                    where -= 0.5
                 unlikely = 4.0 if fit is None else 0.25 * fit
                 cost = unlikely + suspicion + where + edit.size
                 if key not in found or cost < found[key][0]:
@@ -262,13 +265,16 @@ class Search:
         function = self.source.function(statement)
         if function is None:
             return 0.0
-        identity = self.inspection.diagnosis.identity
-        around = [one.name for one in (function, self.source.function(function)) if one is not None]
-        if identity is not None and any(identity.hidden in name.lower() for name in around):
-            return -0.5
         if _SLOPE.search(function.name) or re.search("back|updat|step|optim|train|fit|learn|sgd", function.name):
             return 0.0
         return 2.0 if _FORWARD.match(function.name) else 1.0
+
+    def bends(self, statement: ast.stmt) -> bool:
+        """Whether the function around a statement bears the name of the network's activation."""
+        identity = self.inspection.diagnosis.identity
+        inner = self.source.function(statement)
+        around = [one.name.lower() for one in (inner, inner and self.source.function(inner)) if one is not None]
+        return identity is not None and any(identity.hidden in name for name in around)
 
     def hints(self) -> Hints:
         """What operators may know of the file."""
@@ -295,7 +301,7 @@ class Search:
         return tuple(found)[:6]
 
     def better(self, candidates: list[Edit], taken: list[Edit], before: Score) -> Iterator[tuple[Edit, Score | None]]:
-        """Edits beside those already taken, with a score if they make more right and nothing wrong, or all wrong alike."""
+        """Edits beside those already taken, with a score if they make more right and nothing wrong."""
         for edit in candidates:
             if time.perf_counter() > self.until:
                 return
@@ -318,7 +324,7 @@ class Search:
         if text is None or not self.same(text, changes):
             return None
         made = replacements(self.source, changes)
-        second = self.bench.measured(made, batch=1)
+        second = self.bench.measured(made, which=1)
         if second is None or (second.wrong and second.factor is None):
             return None
         try:

@@ -23,10 +23,12 @@ JACOBIAN = "{p} * ({d} - np.sum({d} * {p}, axis={axis}, keepdims=True))"
 def missing(place: Place) -> Iterator[Edit]:
     """The derivative of an activation, as a factor of what a statement makes."""
     value, shape = place.value, () if place.hints.scalar else place.result
-    if value is None or shape is None or not isinstance(place.statement, ast.Assign | ast.Return | ast.AugAssign):
+    kinds = (ast.Assign, ast.AugAssign) if place.hints.scalar else (ast.Assign, ast.AugAssign, ast.Return)
+    if value is None or shape is None or not isinstance(place.statement, kinds):
         return
+    plain = 0.3 * isinstance(value, ast.Name | ast.Attribute)  # da = dz cries for a factor
     for factor, size in _factors(place, shape):
-        yield place.replace(value, joined(place, value, "*", factor), "slope", size)
+        yield place.replace(value, joined(place, value, "*", factor), "slope", size - plain)
     for node in place.nodes:
         if isinstance(node, ast.Lambda):
             shapes = dict.fromkeys(seen.shape for seen in place.scope.values() if len(seen.shape) == 2)

@@ -20,9 +20,10 @@ def assignments(place: Place) -> Iterator[Edit]:
     """= for +=, += for =, and in place what re-binds a name."""
     one = place.statement
     if isinstance(one, ast.AugAssign) and isinstance(one.op, ast.Add | ast.Sub):
-        sign = "-" if isinstance(one.op, ast.Sub) else ""
-        value = place.text(one.value) if not sign else f"-{joined(place, one.value, '', '').strip()}"
-        yield place.rewrite(f"{place.text(one.target)} = {value}", "assign")
+        text = place.text(one.value)
+        if isinstance(one.op, ast.Sub):
+            text = f"-{joined(place, one.value, '', '').strip()}"
+        yield place.rewrite(f"{place.text(one.target)} = {text}", "assign")
     if not isinstance(one, ast.Assign) or len(one.targets) != 1:
         return
     target, value = one.targets[0], one.value
@@ -117,12 +118,12 @@ def siblings(place: Place) -> Iterator[Edit]:
     for other in several:
         yield place.rewrite(other, "sibling", 1.5, "after")
     block = place.source.parents[one][1]
-    for other in (x for x in block if x is not one and is_simple(x)):
-        if abs(other.lineno - one.lineno) < 6:
+    for near in (x for x in block if x is not one and is_simple(x)):
+        if abs(near.lineno - one.lineno) < 6:
             for old, new in renamings(place):
-                again = renamed(place.source.of(other), old, new)
+                again = renamed(place.source.of(near), old, new)
                 known = place.hints.words.issuperset(_WORD.findall(again))
-                if known and again != text and "\n" not in again and again != place.source.of(other):
+                if known and again != text and "\n" not in again and again != place.source.of(near):
                     yield place.rewrite(again, "sibling", 0.5 if _is_idle(one) else 2.0)
 
 

@@ -96,7 +96,10 @@ class Live:
                 yield function, "__code__", made
 
     def _compiled(self, top: ast.stmt) -> CodeType:
-        return compile(ast.Module([top], []), self.program.filename, "exec", flags=self.flags, dont_inherit=True)
+        made: CodeType = compile(
+            ast.Module([top], []), self.program.filename, "exec", flags=self.flags, dont_inherit=True
+        )
+        return made
 
     def _shortened(self, function: FunctionType, new: list[CodeType], top: ast.stmt) -> CodeType | None:
         """The code of a function that was made again with its long loops cut short, cut short again."""
@@ -109,7 +112,8 @@ class Live:
         again = FunctionType(whole, function.__globals__, closure=function.__closure__)
         tree = SimpleNamespace(tree=ast.Module([top], []), filename=self.program.filename)
         short: Any = once(again, {MARK: tree})
-        return None if short is again else short.__code__
+        made: CodeType | None = None if short is again else short.__code__
+        return made
 
     def _turn_code(self, turn: Turn | ScalarLoop, replaced: Replacements) -> CodeType:
         """The turn of a loop with statements replaced. The rest of its tree is shared, for copying it is dear."""
