@@ -36,6 +36,8 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     squashed_scores,
     cannot_overfit,
 )
+# Codes that say why no usual network gives the reported loss: where one is found, nothing is unknown any more.
+EXPLAINS = frozenset({"softmax-twice", "squashed-scores", "relu-before-softmax"})
 SECONDS = 0.5  # for one property
 _ALL_SECONDS = 1.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice, product
+from time import perf_counter
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from handgrad.core.layers import Softmax
 
 _DIVISORS = ("B", "1", "BC", "2B", "2", "2BC")
 _SQUASH = ("softmax", "sigmoid", "tanh", "relu")
-_MOST_READINGS = 12
+_MOST_READINGS, _SECONDS = 12, 0.3
 ROWS = (5, 8)
 
 
@@ -73,7 +74,10 @@ def squashed(inspection: Inspection) -> Squashed | None:
     guessed = "none reported" in reading.facts.get("loss", "") and not diagnosis.ok
     if diagnosis.identity is not None and not guessed:
         return None
+    ends = perf_counter() + _SECONDS
     for one in chain([reading], islice(_readings(inspection), _MOST_READINGS)):
+        if perf_counter() > ends:
+            return None
         if "none reported" in one.facts.get("loss", "") or not flat(one.subject):
             continue
         try:
