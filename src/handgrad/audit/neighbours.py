@@ -170,11 +170,21 @@ class _Pruned(Loader):
         self.path, self.run = path, run
 
     def exec_module(self, module: ModuleType) -> None:
+        if _is_empty(self.path):  # most an __init__.py
+            return
         try:
             program = read_program(self.path)
         except DataError as error:
             raise ImportError(str(error), name=module.__name__) from None
         self.run(program, vars(module))
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether a file holds nothing but white space."""
+    try:
+        return path.stat().st_size < 1000 and not path.read_bytes().strip()
+    except OSError:
+        return False
 
 
 class _Later:
@@ -186,7 +196,7 @@ class _Later:
     def __call__(self, name: str) -> Any:
         is_module = (self.folder / f"{name}.py").is_file() or (self.folder / name).is_dir()
         init = self.folder / "__init__.py"
-        if not (name.startswith("__") or is_module or self.done) and init.is_file():
+        if not (name.startswith("__") or is_module or self.done) and init.is_file() and not _is_empty(init):
             self.done = True
             try:
                 self.run(read_program(init), vars(self.module))
