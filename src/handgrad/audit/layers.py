@@ -35,7 +35,9 @@ _SHOWN_BY = {
     "softmax-passes-error": {"output-derivative-missing"},
     "gradient-of-another-loss": {"gradient-of-squared-error"},
     "loss-gradient-wrong": {"gradient-of-squared-error"},
-    "activation-derivative-missing": {"activation-derivative-missing", "output-derivative-missing"},
+    "activation-derivative-missing": {"activation-derivative-missing", "output-derivative-missing", "unnamed"},
+    "layer-gradient-wrong": {"unnamed"},
+    "layer-gradient-missing": {"unnamed", "never-updated"},
 }
 # What a piece does wrong, by the name that it has in the whole network.
 _SAME = {

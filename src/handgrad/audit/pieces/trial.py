@@ -135,10 +135,11 @@ class Trial:
         return found
 
     def scales(self, name: str) -> bool:
-        """Whether a gradient is linear in dy, as every derivative is."""
-        twice = self.unit.run(self.x, 2 * self.dy)
-        doubled = twice.dx if name == "dx" else twice.grads.get(name)
-        return doubled is not None and like(doubled, 2 * self.gradients[name])
+        """Whether a gradient is linear in dy, as every derivative is; one that is clipped is not."""
+        other: Array = np.roll(self.dy, 1) * 0.7 + 0.1
+        runs = [self.unit.run(self.x, dy) for dy in (other, 2 * self.dy - 3 * other)]
+        beside, both = (one.dx if name == "dx" else one.grads.get(name) for one in runs)
+        return beside is not None and both is not None and like(both, 2 * self.gradients[name] - 3 * beside)
 
 
 def like(a: Array | None, b: Array | None, rtol: float = 1e-6) -> bool:
@@ -240,4 +241,5 @@ def _shapes(unit: Unit) -> Iterator[tuple[int, ...]]:
     for n in dict.fromkeys(vectors):
         yield from ((ROWS, n), (n, ROWS), (2, n, 4, 4))
     if not values:
+        yield from ((6, 1), (1, 6))
         yield from ((ROWS, 6), (2, 3, 6, 6), (2, 6, 6, 3), (2, 4, 6), (6, 6))
