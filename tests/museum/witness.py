@@ -9,6 +9,7 @@ import re
 import textwrap
 import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,11 +29,17 @@ def probes() -> dict[str, dict[str, Any]]:
     return found
 
 
-def worst_error(name: str) -> float:
-    """The largest relative difference between a net's own gradients and central differences, over its parameters."""
+def worst_error(name: str, path: Path | None = None) -> float:
+    """The largest relative difference between a net's own gradients and central differences, over its parameters.
+
+    Args:
+        name: of the net.
+        path: where another version of it stands; default: the net itself.
+    """
     probe = probes()[name]
-    namespace, _ = run(NETS[name], 60, main=False)
-    text = source(NETS[name])
+    path = path or NETS[name]
+    namespace, _ = run(path, 60, main=False)
+    text = source(path)
 
     def lines(first: str, last: str, **names: Any) -> None:
         """Run the lines of the net from the one that begins with `first` to the one that begins with `last`."""
@@ -73,7 +80,8 @@ def _worst(net: dict[str, Any], x: np.ndarray, y: np.ndarray, factor: float, rng
         _write(net, i, value)
         numeric = (ends[0] - ends[1]) / (2 * EPSILON)
         analytic = float((gradient.reshape(value.shape) * direction).sum()) / factor
-        worst = max(worst, abs(numeric - analytic) / max(float(np.linalg.norm(gradient)) / factor, 1e-3))
+        error = abs(numeric - analytic) / max(float(np.linalg.norm(gradient)) / factor, 1e-3)
+        worst = max(worst, error) if np.isfinite(error) else np.inf
     return worst
 
 
