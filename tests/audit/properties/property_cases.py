@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from handgrad.audit.diagnose import diagnose
+from handgrad.audit.diagnose import diagnose, recognise
 from handgrad.audit.dialects import READERS, Reading
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
@@ -17,6 +18,8 @@ from handgrad.audit.source import Program, read_program
 
 DIALECTS = Path(__file__).parents[1] / "dialects"
 SAMPLES = {path.stem: path for path in sorted(DIALECTS.glob("samples*/**/*.py"))}
+
+MOST = 4  # readings that are tried
 
 Edits = tuple[tuple[str, str], ...]
 
@@ -37,19 +40,18 @@ def inspected(path: Path) -> Inspection:
     """The first reading whose network is known, else the first that runs."""
     program = read_program(path)
     execution = program.execute()
-    first: Inspection | None = None
+    first: Reading | None = None
     with program.guarded():
-        for reading in _readings(execution.namespace, program):
+        for reading in islice(_readings(execution.namespace, program), MOST):
             try:
-                diagnosis = diagnose(reading.subject)
+                known = recognise(reading.subject) is not None
             except Exception:  # a reading that makes no sense
                 continue
-            inspection = Inspection(program, execution.namespace, reading, diagnosis)
-            if diagnosis.identity is not None:
-                return inspection
-            first = first or inspection
-    assert first is not None
-    return first
+            first = first or reading
+            if known:
+                return Inspection(program, execution.namespace, reading, diagnose(reading.subject))
+        assert first is not None
+        return Inspection(program, execution.namespace, first, diagnose(first.subject))
 
 
 def _readings(namespace: dict[str, Any], program: Program) -> Iterator[Reading]:
