@@ -150,6 +150,7 @@ def test_a_layer_stays_as_it_is_and_may_be_given_a_batch() -> None:
         assert_backward(layer, x=np.ones((2, 5)))
 
 
+@pytest.mark.slow
 def test_networks_subjects_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(NETWORKS.parent))
     from live_networks import AveragedLinear, CrossEntropy, Net, Unrolled

@@ -228,6 +228,7 @@ assert report.ok and isinstance(report, Report)
 """
 
 
+@pytest.mark.slow
 def test_the_room_is_also_the_call() -> None:
     """In whatever order its parts are imported."""
     lines = SCRIPT.strip().splitlines()
@@ -297,3 +298,47 @@ def test_a_model_with_a_loss_and_gradients_of_its_own_needs_nothing_else() -> No
     wrong = Shelf()
     wrong.layers["relu"] = Passing()
     assert codes(handgrad.audit(wrong, x=X, y=Y)) == ["activation-derivative-missing"]
+
+
+class Pictures:
+    """Slides one pattern over pictures, so that no reader of flat networks knows it."""
+
+    def __init__(self, share: float = 1.0) -> None:
+        self.K, self.b, self.share = np.random.default_rng(0).standard_normal((2, 2)), np.zeros(1), share
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        corners = [x[:, i : i + 4, j : j + 4] * self.K[i, j] for i in (0, 1) for j in (0, 1)]
+        return sum(corners) + self.b
+
+    def backward(self, dout: Any) -> Any:
+        self.dK, self.db, dx = np.zeros((2, 2)), np.array([dout.sum()]), np.zeros_like(self.x)
+        for i in (0, 1):
+            for j in (0, 1):
+                self.dK[i, j] = (self.x[:, i : i + 4, j : j + 4] * dout).sum() * self.share
+                dx[:, i : i + 4, j : j + 4] += self.K[i, j] * dout
+        return dx
+
+
+class PictureNet:
+    def __init__(self, share: float = 1.0) -> None:
+        self.slide, self.relu, self.fc = Pictures(share), ReLU(), Linear(16, 5)
+
+    def forward(self, x: Any) -> Any:
+        return self.fc.forward(self.relu.forward(self.slide.forward(x)).reshape(len(x), -1))
+
+    def backward(self, dout: Any) -> Any:
+        return self.slide.backward(self.relu.backward(self.fc.backward(dout).reshape(-1, 4, 4)))
+
+
+@pytest.mark.slow
+def test_a_network_that_no_reader_knows_is_judged_on_the_users_own_batch() -> None:
+    pictures, labels = np.random.default_rng(2).random((10, 5, 5)), np.arange(10) % 5
+    right = handgrad.audit(PictureNet(), loss=CrossEntropy(), x=pictures, y=labels)
+    assert right.ok, right
+    assert right.checks > 0
+    assert "K" in right.subject["found"]["parameters"]
+    wrong = handgrad.audit(PictureNet(share=0.5), loss=CrossEntropy(), x=pictures, y=labels)
+    assert not wrong.ok
+    assert "K" in str(wrong.findings[0].where)
+    assert Path(wrong.findings[0].file).name == "test_memory.py"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handgrad.audit.findings import Finding
@@ -120,6 +120,7 @@ def test_wrapped_lines_fit_and_lose_nothing(width: int) -> None:
 _LINES = st.lists(st.sampled_from(["a", "  b", "", "-- c", "++ d", "e = 1"]), max_size=12)
 
 
+@settings(max_examples=50)
 @given(_LINES, _LINES)
 def test_replacements_do_what_the_diff_says(old: list[str], new: list[str]) -> None:
     """Done from the last to the first on the old lines they give the new ones, whatever the two are."""

@@ -19,6 +19,7 @@ from handgrad.audit.dialects.chain import DOWN, attribute
 from handgrad.audit.dialects.objects import slots, to_float64
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.live import file_of
+from handgrad.audit.named_gradients import gradients_by_name
 from handgrad.audit.numeric import compare
 from handgrad.audit.promises import Trial, fresh, pure
 from handgrad.audit.report import Report
@@ -30,8 +31,6 @@ from handgrad.errors import InputError
 from handgrad.words import say
 
 _ROWS, _DIRECTIONS = 5, 4
-# How a gradient is called beside its parameter.
-_GRADIENTS = ("d{}", "d_{}", "grad_{}", "{}_grad", "g{}", "grad{}", "{}grad", "delta_{}")
 
 
 class LayerFinding(Finding):
@@ -117,27 +116,7 @@ class _Plain:
                 listed = [(name, (pair[0], pair[1])) for name, pair in named_parameters_of(self.layer)]
                 yield from listed
                 return
-        yield from _by_name(self.layer)
-
-
-def _by_name(layer: Any) -> Iterator[tuple[str, Any]]:
-    """W with dW, params["W"] with grads["W"], and lists of the two."""
-    left = dict(vars(layer))
-    table = next((left[name] for name in ("params", "weights", "parameters") if name in left), None)
-    slopes = next((left[name] for name in ("grads", "gradients", "dparams") if name in left), None)
-    if isinstance(table, list) and isinstance(slopes, list):
-        yield from ((str(i), pair) for i, pair in enumerate(zip(table, slopes, strict=False)))
-    if isinstance(table, dict) and isinstance(slopes, dict):
-        left = {**{f"d{name}": value for name, value in slopes.items()}, **slopes, **table}
-    lower = {name.lower(): value for name, value in left.items()}
-    for name, value in left.items():
-        if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
-            continue
-        for spelt in _GRADIENTS:
-            gradient = lower.get(spelt.format(name.lower()))
-            if isinstance(gradient, np.ndarray):
-                yield name, (value, gradient)
-                break
+        yield from gradients_by_name(self.layer)
 
 
 def _widen(layer: Any) -> None:

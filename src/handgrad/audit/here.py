@@ -72,7 +72,8 @@ def _placed(reading: Reading, finding: Finding, home: str) -> Finding:
     """The finding at the function that it is about, where it has no line yet."""
     if finding.line is not None or not home:
         return finding
-    for role in _ROLES:
+    layers_of = [str(finding.measured.get("first", "")), *finding.where]  # in `direct` each layer is a function, too
+    for role in (*(name.partition(".")[0] for name in layers_of), *_ROLES):
         function = reading.functions.get(role)
         code = getattr(getattr(function, "__func__", function), "__code__", None)
         if code is not None and file_of(function):

@@ -17,7 +17,8 @@ import numpy as np
 from handgrad.audit.dialects import READERS, Reading, glue
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, LOSS, TRAIN, method
 from handgrad.audit.dialects.gradients import likely_weights
-from handgrad.audit.dialects.objects import is_foreign, is_own, own_classes, own_functions, parts, slots
+from handgrad.audit.dialects.objects import is_foreign, is_own, own_classes, own_functions, parts, slots, to_float64
+from handgrad.audit.direct import direct
 from handgrad.audit.restoring import copied
 from handgrad.audit.stepping import with_step
 from handgrad.audit.subject import Subject
@@ -97,6 +98,16 @@ class Live:
                 stepped = with_step(reading, self.model, self.step, known, self.lr)
                 yield from [stepped] if stepped is not None else []
         yield from self._own(_read({**names, "train_step": _function(self.step)}))
+
+    def as_they_stand(self, x: Any, y: Any) -> Iterator[Reading]:
+        """The objects called as they are on the user's own batch, for networks that no reader knows."""
+        given = copied({"model": self.model, "loss": self.loss})
+        if x is None or y is None or given["loss"] is None or isinstance(given["model"], (list, tuple, Subject)):
+            return
+        to_float64(given["model"])
+        x = np.asarray(x)
+        x = x.astype(np.float64) if x.dtype.kind == "f" else x  # whole numbers may be indices
+        yield from direct(given["model"], *_value_and_slope(given["loss"]), x, y, type(self.loss).__name__)
 
     def _own(self, found: Iterator[Reading]) -> Iterator[Reading]:
         """The readings that are about the model; last those that know fewer matrices than it seems to have.
@@ -250,7 +261,7 @@ def _value_and_slope(loss: Any) -> tuple[Callable[..., Any], Callable[..., Any]]
     back = method(loss, BACKWARD)
     if back is None:
         raise InputError("audit.loss_needed")
-    return (loss if callable(loss) else loss.forward), lambda prediction, y: back()
+    return (loss if callable(loss) else method(loss, LOSS) or loss.forward), lambda prediction, y: back()
 
 
 def _of_subject(subject: Subject) -> Iterator[Reading]:

@@ -71,23 +71,30 @@ def audit(
 def _judged(live: Live, form: BatchForm, batch: tuple[Any, Any]) -> tuple[Reading, Diagnosis]:
     """The first reading whose network is known, else the first that runs at all."""
     first: tuple[Reading, Diagnosis] | None = None
-    reason = ""
+    reasons: list[str] = []
+
+    def judged(reading: Reading) -> Diagnosis | None:
+        try:
+            with time_limit(READING_SECONDS):
+                return diagnose(reading.subject)
+        except (Exception, OutOfTime) as error:  # a reading that makes no sense fails in any way it likes
+            reasons.append(str(error) if isinstance(error, HandgradError) else f"{type(error).__name__}: {error}")
+            return None
+
     with contextlib.suppress(OutOfTime), time_limit(ALL_SECONDS):
         for reading in live.readings():
-            if not form.fits(reading.subject, reading.facts.get("labels", "")):
-                continue
-            try:
-                with time_limit(READING_SECONDS):
-                    diagnosis = diagnose(reading.subject)
-            except (Exception, OutOfTime) as error:  # a reading that makes no sense fails in any way it likes
-                told = str(error) if isinstance(error, HandgradError) else f"{type(error).__name__}: {error}"
-                reason = reason or told[:200]
-                continue
-            if diagnosis.identity is not None:
+            fits = form.fits(reading.subject, reading.facts.get("labels", ""))
+            diagnosis = judged(reading) if fits else None
+            if diagnosis is not None and diagnosis.identity is not None:
                 return reading, diagnosis
-            first = first or (reading, diagnosis)
+            first = first or (None if diagnosis is None else (reading, diagnosis))
+        if first is None or not first[1].ok:  # what was guessed at may be misread: the user's own batch is not
+            with contextlib.suppress(Exception):  # a batch that does not fit the network
+                for reading in live.as_they_stand(*batch):
+                    diagnosis = judged(reading)
+                    first = first if diagnosis is None else (reading, diagnosis)
     if first is None:
-        reason = (live.failure(*batch) if batch[0] is not None else "") or reason
+        reason = (live.failure(*batch) if batch[0] is not None else "") or "".join(reasons[:1])[:200]
         if live.loss is None and not reason:
             raise InputError("audit.loss_needed")
         raise InputError("audit.memory_unread", name=live.name, reason=reason or say("audit.memory_no_reading"))
