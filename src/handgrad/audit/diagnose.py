@@ -26,6 +26,7 @@ from handgrad.core.arrays import Array
 
 ROWS = (5, 8)  # two batch sizes, coprime, so that no factor means two things
 MISSING = "activation-derivative-missing"  # in every layer it is one mistake, the output's included
+ROUNDING = 1e-9  # relative: a gradient that is no larger is 0
 BLURRED = 1e-3  # relative: slopes that are known no better judge nothing
 DRAWN = 1e-3  # relative: calls that differ by more are drawn anew each time
 USUAL, BOLD, GENTLE = 2.0**-6, 2.0**-1, 2.0**-24  # learning rates; a gradient does not depend on them
@@ -232,8 +233,8 @@ def _unknown(
     flat = {name for name in evidence[0].true if all(e.flat(name) for e in evidence)}  # truly 0, and given as 0
     blurred = {name for e in evidence for name, noise in e.noise.items() if noise > BLURRED}
     evidence = [e.without(flat | blurred) for e in evidence]
-    gone = _never_updated(evidence)
     wrong = _wrong(evidence)
+    gone = _never_updated(evidence, 0.0 if wrong else ROUNDING)  # a wrong error from above may add up to nearly 0
     right = [{n: f for n, f in e.fits.items() if n not in {*_where(gone), *wrong}} for e in evidence]
     findings = [*gone, *scales(right, [e.rows for e in evidence])]
     if wrong:
@@ -242,12 +243,12 @@ def _unknown(
     return findings, sum(one.size for e in evidence for one in e.true.values())
 
 
-def _never_updated(evidence: list[_Evidence]) -> list[Finding]:
+def _never_updated(evidence: list[_Evidence], least: float = ROUNDING) -> list[Finding]:
     """Parameters whose gradient is 0 in every batch, where it should not be."""
     gone = tuple(
         name
         for name in evidence[0].true
-        if all(np.linalg.norm(e.gradient[name]) <= 1e-9 * np.linalg.norm(e.true[name]) for e in evidence)
+        if all(np.linalg.norm(e.gradient[name]) <= least * np.linalg.norm(e.true[name]) for e in evidence)
         and any(e.true[name].any() for e in evidence)
     )
     return [Finding("never-updated", "error", gone, {"factor": 0.0}, {"factor": 1.0})] if gone else []
