@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from handgrad.audit.findings import Finding
+from handgrad.audit.findings import Finding, codes
 from handgrad.audit.optimizers import check_namespace, targets
 from handgrad.audit.optimizing.driving import Plan, runs
 from handgrad.audit.optimizing.stage import SHAPES
@@ -57,7 +58,7 @@ def test_a_wrong_optimizer_gets_its_name(name: str, code: str, tmp_path: Path) -
         assert findings[0].line in marked, (findings[0].line, marked)
 
 
-@pytest.mark.parametrize("name", sorted(RIGHT.keys() - {"amsgrad_is_left_alone", "not_an_optimizer"}))
+@pytest.mark.parametrize("name", sorted(RIGHT.keys() - {"amsgrad_is_left_alone", "not_an_optimizer", "sgd_with_noise"}))
 def test_silence_is_not_for_lack_of_understanding(name: str, tmp_path: Path) -> None:
     program, namespace = opened(RIGHT[name], tmp_path)
     with program.guarded():
@@ -68,3 +69,72 @@ def test_silence_is_not_for_lack_of_understanding(name: str, tmp_path: Path) -> 
             break
         else:
             raise AssertionError("no optimizer was seen")
+
+
+ODD = """
+import numpy as np
+
+class AdamThatNeverEnds:
+    def __init__(self, params, lr=0.1):
+        self.params = params
+    def step(self):
+        while True:
+            pass
+
+class SGDThatExits:
+    def update(self, params, grads):
+        exit()
+
+class MomentumThatReads:
+    def __init__(self):
+        self.text = open("/nowhere/at/all").read()
+    def step(self, params, grads):
+        pass
+
+class RMSpropOfNothing:
+    def step(self):
+        return None
+
+class AdamOfProperties:
+    @property
+    def lr(self):
+        raise RuntimeError("no")
+    def __getattribute__(self, name):
+        if name == "step":
+            raise KeyError(name)
+        return object.__getattribute__(self, name)
+    def update(self, *args, **kwargs):
+        return args
+
+class SGDThatShrinks:
+    def update(self, params, grads):
+        for k in list(params):
+            params[k] = params[k][:1]
+
+class NesterovOfWords:
+    def update(self, w, dw):
+        return "w"
+
+def adam(params, grads):
+    raise SystemExit
+
+def sgd(w, dw, lr):
+    return [w, dw]
+"""
+
+
+def test_odd_ones_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handgrad.audit.optimizers.SECONDS", 0.3)
+    assert judged(ODD, tmp_path) == []
+
+
+def test_a_file_without_optimizers_costs_nothing(tmp_path: Path) -> None:
+    assert judged("def forward(x, W):\n    return x @ W\n", tmp_path) == []
+
+
+def test_every_code_has_its_sentences(tmp_path: Path) -> None:
+    samples = {code: text for (_, code), text in WRONG.items()}
+    assert samples.keys() <= set(codes())
+    for text in list(samples.values())[::3]:
+        for finding, language in product(judged(text, tmp_path), ("en", "ko")):
+            assert "{" not in finding.cause(language) + finding.remedy(language)

@@ -31,9 +31,11 @@ from handgrad.audit.optimizing.stage import ALIKE, ROLES, SHAPES
 from handgrad.audit.source import Program
 from handgrad.core.arrays import Array
 
-SECONDS = 1.0  # for one optimizer
-ALL_SECONDS = 2.0
+SECONDS = 2.0  # for one optimizer
+ALL_SECONDS = 4.0
 _ADAPTIVE = ("rmsprop", "adagrad", "adam", "adamw")
+_SINGLE = 3e-6  # relative: what is left over of averages in single precision
+_SMALL = 0.1  # gradients that nobody clips
 _LARGE = 1e3  # gradients beside which no epsilon counts
 _AHEAD = {"optimizer-plain-momentum", "optimizer-memory-lost", "optimizer-nesterov-wrong"}
 _BROAD = {"forward", "predict", "fit", "feedforward", "forwardpass", "loss", "backward", "backprop"}
@@ -49,7 +51,10 @@ def check_namespace(program: Program, namespace: Mapping[str, Any]) -> list[Find
     """The same for a file's names, inside of its fence."""
     found: list[Finding] = []
     end = time.perf_counter() + ALL_SECONDS
+    called = {getattr(one.func, "id", getattr(one.func, "attr", "")) for one in _calls(program.tree)}
     for name, target, claim in targets(namespace):
+        if not _written_in(program, target) and name not in called:
+            continue  # somebody else's, and not used
         if time.perf_counter() > end:
             break
         try:
@@ -66,6 +71,17 @@ def check_namespace(program: Program, namespace: Mapping[str, Any]) -> list[Find
             told = {"optimizer": name, "parameters_told": ", ".join(finding.where)} | finding.measured
             found.append(replace(finding, measured=told, where=(name,), file=file, line=line))
     return found
+
+
+def _calls(tree: ast.Module) -> list[ast.Call]:
+    return [one for one in ast.walk(tree) if isinstance(one, ast.Call)]
+
+
+def _written_in(program: Program, target: Any) -> bool:
+    """Whether a class or function stands in the file itself."""
+    kinds = target.__mro__ if isinstance(target, type) else ()
+    own = [one for kind in kinds for one in vars(kind).values()] if kinds else [target]
+    return any(one.__code__.co_filename == program.filename for one in own if inspect.isfunction(one))
 
 
 def judge_optimizer_step(
@@ -169,17 +185,22 @@ def _judged(program: Program, target: Any, claim: str, *, negative: bool) -> tup
         return (run, found) if shared and found is not None else (None, [])
     if not run.moved:
         return run, _nothing(run, target, program)
+    plan = replace(plan, flavour=run.flavour)
+    if found is None and claim in _ADAPTIVE:
+        small = _best(target, replace(plan, scale=_SMALL), claim, negative=negative)
+        if small[0] is not None and small[1] is not None:
+            run, found = small[0], small[1]
     if found is None:
         alone = _each_number_alone(target, plan, run)
         return run, [unnamed(run.path, claim, run.settings)] if alone and not run.settings.extra else []
-    if claim == "nesterov" and _may_look_ahead(target, run):
-        found = [one for one in found if one.code not in _AHEAD]
     if any("clip" in name.lower() or "norm" in name.lower() for name in run.settings.extra):
         found = [one for one in found if one.code != "optimizer-clipped"]
     if run.spoilt:
         found = [*found, Finding("optimizer-changes-gradient", "note", run.spoilt, {}, {})]
     if not any(one.severity == "error" for one in found):
         found = [*found, *_further(target, plan, claim, run, negative=negative)]
+    if claim == "nesterov" and _may_look_ahead(target, run):
+        found = [one for one in found if one.code not in _AHEAD]
     return run, list({one.code: one for one in reversed(found)}.values())[::-1]
 
 
@@ -188,6 +209,8 @@ def _best(target: Any, plan: Plan, claim: str, *, negative: bool) -> tuple[Run |
     first: tuple[Run | None, list[Finding] | None] = (None, None)
     for run in runs(target, plan):
         found = judge(run.path, claim, run.settings) if run.moved else None
+        if found is None and run.moved:  # some keep their averages in single precision
+            found = judge(replace(run.path, exact=_SINGLE), claim, run.settings)
         if found is not None and negative and any(one.code == "optimizer-climbs" for one in found):
             found = judge(replace(run.path, g=-run.path.g), claim, run.settings)
         if found == []:
@@ -230,7 +253,8 @@ def _further(target: Any, plan: Plan, claim: str, usual: Run, *, negative: bool)
         found += [one for one in more if one.severity != "note"]
         if not more and np.array_equal(run.path.theta, usual.path.theta) and says_so == claim:
             setting = next(iter(over))
-            found.append(Finding("optimizer-setting-ignored", "warning", run.path.names, {"setting": setting}, {}))
+            severity = "error" if role_of(setting) == "lr" else "note"
+            found.append(Finding("optimizer-setting-ignored", severity, run.path.names, {"setting": setting}, {}))
     if claim in _ADAPTIVE:
         run = next((one for one in runs(target, replace(plan, still=True)) if one.moved), None)
         lost = None if run is None else ~np.isfinite(run.path.theta).all(axis=0)
@@ -246,11 +270,18 @@ def _settings(target: Any, claim: str) -> Iterator[tuple[dict[str, Any], str]]:
     except (TypeError, ValueError):
         return
     off = [name for name, value in defaults.items() if isinstance(value, (int, float)) and value == 0]
+    lr = next((name for name in defaults if role_of(name) == "lr"), None)
+    if lr is not None and isinstance(target, type):
+        yield {lr: 0.02 if not isinstance(defaults[lr], float) else 2 * defaults[lr]}, claim
     speed = next((name for name in defaults if role_of(name) == "mu"), None)
     for name in off:
         if role_of(name) == "wd":
             yield {name: 0.1}, claim
-        elif role_of(name) == "mu" and claim in ("sgd", "momentum", "nesterov"):
+        elif (
+            role_of(name) == "mu"
+            and ("mom" in plain(name) or claim != "sgd")
+            and claim in ("sgd", "momentum", "nesterov")
+        ):
             yield {name: 0.9}, claim
         elif plain(name) in ("nesterov", "usenesterov") and speed is not None and claim in ("sgd", "momentum"):
             yield {name: True, speed: 0.9}, "nesterov"

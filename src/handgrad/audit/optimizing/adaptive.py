@@ -57,11 +57,14 @@ _BIAS = {
     "none": "optimizer-bias-uncorrected",
     "per parameter": "optimizer-counter-per-parameter",
     "late per parameter": "optimizer-counter-per-parameter",
+    "per layer": "optimizer-counter-per-layer",
     "first only": "optimizer-bias-half",
     "second only": "optimizer-bias-half",
     "late": "optimizer-counter-late",
     "no root": "optimizer-bias-wrong",
     "multiplied": "optimizer-bias-wrong",
+    "by the first": "optimizer-bias-wrong",
+    "by the second": "optimizer-bias-wrong",
     "exchanged": "optimizer-bias-wrong",
 }
 
@@ -83,7 +86,20 @@ def right_adaptive(path: Path, claim: str, settings: Settings) -> list[Finding] 
         return None if findings is None else [*findings, *_shrunk(path, match)]
     if claim == "rmsprop" and _is_known_rmsprop(path, settings):
         return []
+    if claim == "adamw" and _shrinks_with_rate(path, settings):
+        return []
     return _coupled(path, match, claim, settings)
+
+
+def _shrinks_with_rate(path: Path, settings: Settings) -> bool:
+    """Whether steps are AdamW's with a learning rate that falls, and with it what is taken of the weights."""
+    for n in _numbers(Form(), settings):
+        scale = corrections(n.first, n.second, path.steps, 1)["right"]
+        for decay in sorted(number for number in settings.numbers if 0 < number <= 0.5):
+            found = rates(path, scale * direction(path.g, Form(), n) + decay * path.theta[:-1])
+            if found.rest <= path.exact and _falls(found.rate, path):
+                return True
+    return False
 
 
 def wrong_adaptive(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
@@ -198,7 +214,12 @@ def _figures(name: str, n: Numbers, path: Path) -> dict[str, float | str | int]:
     """The first step beside what it should be, and what else a sentence about a correction tells."""
     known = corrections(n.first, n.second, 1, len(path.names))
     share = float(known[name][0, -1] / known["right"][0, -1])
-    return {"first_step": share, "corrected": name.partition(" ")[0], "parameters": len(path.names)}
+    return {
+        "first_step": share,
+        "corrected": name.partition(" ")[0],
+        "parameters": len(path.names),
+        "layers": len(path.names) // 2,
+    }
 
 
 def _constant(path: Path, factor: float, n: Numbers, round_rate: float | None) -> list[Finding]:

@@ -115,6 +115,7 @@ def _from(start: float) -> Callable[[Array, float], Array]:
 def corrections(first: float, second: float, steps: int, count: int) -> dict[str, Array]:
     """By name, what the learning rate of each step (K) and parameter (P) is multiplied by to mend the averages."""
     t = np.arange(1, steps + 1)[:, None] * np.ones(count)
+    layers = max(count // 2, 1)  # each with weights and biases
     each = (t - 1) * count + np.arange(1, count + 1)
 
     def both(when: Array) -> Array:
@@ -125,12 +126,15 @@ def corrections(first: float, second: float, steps: int, count: int) -> dict[str
         "right": both(t),
         "none": np.ones_like(t),
         "per parameter": both(each),
+        "per layer": both((t - 1) * layers + np.arange(count) // 2 + 1),
         "first only": 1 / (1 - first**t),
         "second only": np.sqrt(1 - second**t),
         "late": both(t + 1),
         "late per parameter": both(each + 1),
         "no root": (1 - second**t) / (1 - first**t),
         "multiplied": (1 - first**t) / np.sqrt(1 - second**t),
+        "by the first": np.sqrt(1 - first**t) / (1 - first**t),
+        "by the second": np.sqrt(1 - second**t) / (1 - second**t),
         "exchanged": np.sqrt(1 - first**t) / (1 - second**t),
         "by share": np.full_like(t, float(both(np.array(1.0)))),
     }

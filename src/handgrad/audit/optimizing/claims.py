@@ -103,7 +103,7 @@ class Settings:
     """What an optimizer was given.
 
     Attributes:
-        named: by role: lr, mu, beta1, beta2, rho, eps, wd.
+        named: by role: lr, mu, beta1, beta2, rho, eps, wd; momentum where one of them is called so.
         numbers: all numbers in its attributes, defaults and code, for trying.
         guessed: whether nothing is known of them, and the numbers are those that people use.
         extra: settings that change what it is, such as amsgrad or bias_correction; where they are there, less is said.
@@ -161,6 +161,8 @@ def _note(found: Settings, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         for i, number in enumerate(_numbers(value)):
             found.numbers.add(number)
+            if "mom" in plain(name) or plain(name) == "mu":
+                found.named["momentum"] = number
             role = role_of(name) or ({0: "beta1", 1: "beta2"}.get(i, "") if plain(name) == "betas" else "")
             if role:
                 found.named[role] = number

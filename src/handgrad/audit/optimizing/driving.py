@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class Plan:
         together: one optimizer serves all parameters, where a call takes but one of them or one layer.
         still: whether some numbers have a gradient of 0.
         bumped: whether the first number of each parameter has another gradient than usual.
+        flavour: the way of `FLAVOURS` to try first.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -42,6 +44,7 @@ class Plan:
     together: bool = False
     still: bool = False
     bumped: bool = False
+    flavour: str = ""
 
     def start(self) -> dict[str, Array]:
         """The parameters' first values."""
@@ -50,19 +53,25 @@ class Plan:
 
     def gradients(self) -> list[dict[str, Array]]:
         """Those of all steps: of many sizes, of either sign, none near 0."""
-        rng = np.random.default_rng(2)
-        found = []
-        for _ in range(STEPS):
-            one = {}
-            for name, shape in self.shapes.items():
-                sizes = self.scale * np.exp(rng.uniform(-2.0, 2.0, shape))
-                one[name] = sizes * rng.choice((-1.0, 1.0), shape)
-                if self.bumped:
-                    one[name].flat[0] *= 0.5
-                if self.still:
-                    one[name].flat[::3] = 0.0
-            found.append(one)
-        return found
+        return _gradients(tuple(self.shapes.items()), self.scale, self.still, self.bumped)
+
+
+@functools.lru_cache(maxsize=16)
+def _gradients(
+    shapes: tuple[tuple[str, tuple[int, ...]], ...], scale: float, still: bool, bumped: bool
+) -> list[dict[str, Array]]:
+    rng = np.random.default_rng(2)
+    found = []
+    for _ in range(STEPS):
+        one = {}
+        for name, shape in shapes:
+            one[name] = scale * np.exp(rng.uniform(-2.0, 2.0, shape)) * rng.choice((-1.0, 1.0), shape)
+            if bumped:
+                one[name].flat[0] *= 0.5
+            if still:
+                one[name].flat[::3] = 0.0
+        found.append(one)
+    return found
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,7 @@ class Run:
         step: its method or function that makes the steps.
         spoilt: parameters whose gradients were changed in place.
         failed: it divided by zero.
+        flavour: the way of `FLAVOURS` in which it was called.
     """
 
     path: Path
@@ -82,6 +92,7 @@ class Run:
     step: Callable[..., Any]
     spoilt: tuple[str, ...] = ()
     failed: bool = False
+    flavour: str = ""
 
     @property
     def moved(self) -> bool:
@@ -92,7 +103,7 @@ class Run:
 def runs(target: Any, plan: Plan) -> Iterator[Run]:
     """Every way of calling an optimizer that makes steps, the likelier first."""
     unmoved: Run | None = None
-    for flavour in FLAVOURS:
+    for flavour in dict.fromkeys([*([plan.flavour] if plan.flavour else []), *FLAVOURS]):
         single = flavour in ("array", "wb", "array delta")
         names = list(plan.shapes)[: (2 if flavour == "wb" else 1)] if single and not _together(flavour, plan) else None
         shapes = plan.shapes if names is None else {name: plan.shapes[name] for name in names}
@@ -159,7 +170,7 @@ def _drive(target: Any, which: int, flavour: str, shapes: Mapping[str, Any], pla
         asked = [*names, *(_signature(target)[0] if thing is not None else [])]
         values = _used(stages[0], names, asked, plan, values)
     seen = [{name: gradient[name] for name in values[0]} for gradient in gradients[: len(values) - 1]]
-    return Run(path_of(values, seen, 1e-8), first, step, tuple(sorted(spoilt)), failed)
+    return Run(path_of(values, seen, 1e-8), first, step, tuple(sorted(spoilt)), failed, flavour)
 
 
 def _made(target: Any, stage: Stage, over: Mapping[str, Any]) -> tuple[Any, list[Callable[..., Any]], dict[str, Any]]:

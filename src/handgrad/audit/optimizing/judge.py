@@ -64,7 +64,7 @@ def _definition(path: Path, claim: str, settings: Settings) -> Array:
         for k in range(path.steps):
             velocity = mu * velocity - g[k]
             found[k] = mu * velocity - g[k] if claim == "nesterov" else velocity
-    if not lr:  # not known: that which fits the first step best
+    if not lr or claim not in _ADAPTIVE:  # not known, or inside or outside of an average: what fits the first step
         lr = float(np.vdot(found[0], path.delta[0]) / np.vdot(found[0], found[0]))
     due: Array = lr * found
     return due

@@ -125,7 +125,7 @@ def judge_linear(path: Path, claim: str, settings: Settings) -> list[Finding] | 
 def _read(line: Linear, names: tuple[str, ...], claim: str, settings: Settings) -> list[Finding] | None:
     """What one rule says; None where it is none that has a name."""
     lr, mu = settings.named.get("lr"), settings.named.get("mu", 0.0)
-    wants_memory = claim in ("momentum", "nesterov") or (claim == "sgd" and mu > 0)
+    wants_memory = claim in ("momentum", "nesterov") or (claim == "sgd" and settings.named.get("momentum", 0.0) > 0)
     if not line.memory:
         found = [Finding("optimizer-climbs", "error", names, {}, {})] if line.g[0] > 0 else []
         if wants_memory:
@@ -144,7 +144,7 @@ def _read(line: Linear, names: tuple[str, ...], claim: str, settings: Settings) 
         return [Finding("optimizer-decay-swapped", "error", names, {"carry": carry, "share": mu}, {"carry": mu})]
     found = _decayed(line, names)
     if e and abs(e / c + carry / (1 + carry)) > 10 * line.alike:
-        wrong, due = -e / c, carry / (1 + carry)
+        wrong, due = float(-e / c), carry / (1 + carry)
         if claim != "nesterov":
             return None
         measured = {"carry": carry, "ratio": wrong, "due": due}
@@ -223,11 +223,14 @@ def _compared(lines: list[Linear], names: tuple[str, ...], claim: str, settings:
     if findings:
         return findings
     first = np.array([line.g[0] for line in lines])
-    usual = float(np.median(first))
+    usual = float(first[0])
     odd = [i for i in range(len(lines)) if abs(first[i] / usual - 1) > 1e-6]
     if odd:
         measured = {"factor": float(first[odd[0]] / usual)}
-        return [Finding("optimizer-uneven", "warning", tuple(names[i] for i in odd), measured, {"factor": 1.0})]
+        lr = settings.named.get("lr", 0.0)
+        forgotten = abs(measured["factor"] * lr - 1) < 1e-6  # a rate of 1: the learning rate is missing
+        severity = "warning" if forgotten else "note"
+        return [Finding("optimizer-uneven", severity, tuple(names[i] for i in odd), measured, {"factor": 1.0})]
     carries = np.array([line.mu for line in lines])
     odd = [i for i in range(len(lines)) if abs(carries[i] - np.median(carries)) > 1e-6]
     if odd:

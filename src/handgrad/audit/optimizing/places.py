@@ -34,6 +34,8 @@ _SHAPES: dict[str, tuple[str, ...]] = {
     "optimizer-bias-wrong": (_POWER,),
     "optimizer-no-epsilon": (r"/.*sqrt",),
     "optimizer-counter-per-parameter": (rf"{_COUNTER}\+=1", rf"{_COUNTER}=.*\+1"),
+    "optimizer-counter-per-layer": (rf"{_COUNTER}\+=1", rf"{_COUNTER}=.*\+1"),
+    "optimizer-setting-ignored": (),
     "optimizer-counter-late": (rf"{_COUNTER}\+=1", rf"{_COUNTER}=.*\+1", r"\+1\)"),
     "optimizer-counter-zero": (_POWER,),
     "optimizer-counter-stuck": (rf"{_COUNTER}=", _POWER),
