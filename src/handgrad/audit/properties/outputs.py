@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from math import exp, log
 
@@ -12,6 +13,7 @@ from handgrad.audit.identify import Identity, targets
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.descent import descend
 from handgrad.audit.properties.forward import batch, flat, made_small, squashed
+from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found, line_of
 
 _SPAN = {"softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
@@ -25,7 +27,8 @@ def squashed_scores(inspection: Inspection) -> list[Finding]:
         return []
     classes, first = matched.reading.subject.classes, matched.identity.output
     inspection = replace(inspection, reading=matched.reading)
-    line, where = line_of(inspection, "forward", "loss", "step"), (matched.identity.matrices[-1].weight,)
+    line = _applied(inspection, first) or line_of(inspection, "forward", "loss", "step")
+    where = (matched.identity.matrices[-1].weight,)
     if first not in _SPAN:  # a ReLU
         return [found(inspection, "relu-before-softmax", "warning", line, {"classes": classes}, {}, where)]
     low, high = _SPAN[first]
@@ -33,6 +36,29 @@ def squashed_scores(inspection: Inspection) -> list[Finding]:
     measured = {"lowest": best, "most": exp(-best), "classes": classes, "activation": first}
     code, severity = ("softmax-twice", "error") if first == "softmax" else ("squashed-scores", "warning")
     return [found(inspection, code, severity, line, measured, {"lowest": 0.0}, where)]
+
+
+def _applied(inspection: Inspection, kind: str) -> int | None:
+    """The last line that applies a function by name, or a softmax written out: in the forward pass if it does so."""
+    tree, forward = inspection.program.tree, line_of(inspection, "forward")
+    scopes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.lineno == forward]
+    for scope in [*scopes, tree]:
+        lines = [node.lineno for node in ast.walk(scope) if isinstance(node, ast.expr) and _applies(node, kind)]
+        if lines:
+            return max(lines)
+    return None
+
+
+def _applies(node: ast.expr, kind: str) -> bool:
+    if isinstance(node, ast.Call):
+        name = last_name(node.func).lower().replace("_", "").removeprefix("activation")
+        return name == kind
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and kind == "softmax":
+        sums_up = [
+            part for part in ast.walk(node.right) if isinstance(part, ast.Call) and last_name(part.func) == "sum"
+        ]
+        return any(ast.unparse(node.left) in ast.unparse(part) for part in sums_up)
+    return False
 
 
 def no_nonlinearity(inspection: Inspection) -> list[Finding]:
