@@ -171,7 +171,8 @@ def _inputs(
             kept.append(one)
     nodes = [n for one in body for n in ast.walk(one)]
     counters = {base(n.target) for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.value, ast.Constant)}
-    free = {name: role(name) for name in free_names(body) if role(name) in ("x", "y") and name not in counters}
+    called = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # one_hot(label)
+    free = {n: role(n) for n in free_names(body) if role(n) in ("x", "y") and n not in counters | called}
     for names, rest in ((looped | chosen, kept), (looped, body), (free, body)):
         if set(names.values()) == {"x", "y"}:
             yield rest, free | names

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import plain, roles
+from handgrad.audit.dialects.calling import needed, plain, roles
 from handgrad.audit.dialects.edits import RATE
-from handgrad.audit.dialects.objects import Slot, parts, slots
+from handgrad.audit.dialects.objects import Slot, is_own, parts, slots
 from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.witness import Report, says_loss, watch
 from handgrad.audit.fence import OutOfTime, time_limit
@@ -142,6 +142,7 @@ class Stage:
         """(holder, name, value) of everything that has to be set."""
         seen: set[int] = set()
         for root in self.roots:
+            yield from _data_of(root, known)
             for thing in parts(root, 0, seen):
                 yield from _undropped(thing)
                 bent = any(word in type(thing).__name__.lower() for word in _BENT)
@@ -170,6 +171,17 @@ def _named_slots(root: Any, seen: set[int]) -> Iterator[Slot]:
             yield from slots(thing, name, 0, seen)
     else:
         yield from slots(root, "", 0, seen)
+
+
+def _data_of(root: Any, known: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    """The data that an object keeps from its constructor, where that takes rows and labels."""
+    taken = {role for name in needed(type(root)) or [] for role in roles(name)[:1]} if is_own(root) else set()
+    if not {"x", "y"} <= taken:
+        return
+    for key, value in vars(root).items():
+        role = next(iter(roles(key)), "")
+        if role in ("x", "y") and isinstance(value, np.ndarray):
+            yield vars(root), key, known[role]
 
 
 def _undropped(thing: Any) -> Iterator[tuple[dict[str, Any], str, Any]]:

@@ -125,6 +125,8 @@ class Loop:
                 found[name] = value
             elif default is not None:
                 found[name] = plain
+            elif kind == "weight" and name.lower() in ("w", "theta", "weights"):
+                found[name] = 0.1 * np.random.default_rng(0).standard_normal((self.features, self.classes))
         return found
 
     def inputs(self, x: Array, y: Array) -> dict[str, Any]:
