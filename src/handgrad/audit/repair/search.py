@@ -30,6 +30,7 @@ from handgrad.audit.subject import Subject
 SECONDS = 1.2
 _PATIENCE = 40  # tries after the first edit that mends a part, before it is tried together with others
 _CHAIN = 120  # edits that are tried beside one that mends a part
+_BUSY = 3.0  # wall time to processor time, at most
 _LAST = 0.3  # seconds for what has been put off
 _TOGETHER = 4  # edits that may be needed together
 _FORWARD = re.compile(
@@ -70,14 +71,14 @@ def repair(
         findings: what the audit of the whole network has found.
         suspects: lines of the program's text, the most suspect first.
         judge: what says whether the gradients are right.
-        seconds: for everything.
+        seconds: of processor time for everything; on a busy machine it takes a few times as long.
     """
     errors = [one for one in findings if one.severity == "error"]
     if not errors:
         return list(findings)
     try:
-        with time_limit(1.5 * seconds):
-            search = Search(inspection, findings, suspects, judge, time.perf_counter() + seconds)
+        with time_limit(_BUSY * seconds + _LAST):
+            search = Search(inspection, findings, suspects, judge, time.thread_time() + seconds)
             found = search.run()
             return list(findings) if found is None else _told(inspection, findings, found)
     except (Exception, OutOfTime):  # somebody else's code and tree may be anything
@@ -303,7 +304,7 @@ class Search:
     def better(self, candidates: list[Edit], taken: list[Edit], before: Score) -> Iterator[tuple[Edit, Score | None]]:
         """Edits beside those already taken, with a score if they make more right and nothing wrong."""
         for edit in candidates:
-            if time.perf_counter() > self.until:
+            if time.thread_time() > self.until:
                 return
             score = self.measured([*taken, edit])
             yield edit, score if score and (score.right > before.right or score.factor is not None) else None
