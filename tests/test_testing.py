@@ -98,13 +98,39 @@ class Misshapen(Linear):
         return dout
 
 
+class Dropout:
+    kept = 0.5
+
+    def forward(self, x: Any) -> Any:
+        self.mask = np.random.rand(*x.shape) < 0.5
+        return x * self.mask / 0.5
+
+    def backward(self, dout: Any) -> Any:
+        return dout * self.mask / self.kept
+
+
+class Unscaled(Dropout):
+    kept = 1.0
+
+
+_RNG = np.random.default_rng(0)
+
+
+class Shared(Dropout):
+    """Draws from a generator that no copy of it has for itself."""
+
+    def forward(self, x: Any) -> Any:
+        self.mask = _RNG.random(x.shape) < 0.5
+        return x * self.mask / 0.5
+
+
 OURS = [
     handgrad.Linear(4, 3), handgrad.ReLU(), handgrad.Softmax(), handgrad.BatchNorm(4), handgrad.LayerNorm(4),
     handgrad.GELU(), handgrad.Dropout(0.5), handgrad.Flatten(), handgrad.MLP(6, 5, 3),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("layer", [*OURS, Sigmoid(), Linear()], ids=lambda layer: type(layer).__name__)
+@pytest.mark.parametrize("layer", [*OURS, Sigmoid(), Linear(), Dropout()], ids=lambda layer: type(layer).__name__)
 def test_a_right_layer_passes(layer: Any) -> None:
     report = assert_backward(layer)
     assert report.ok
@@ -121,6 +147,7 @@ def test_a_right_layer_passes(layer: Any) -> None:
         (Softmax(), "layer_scaled", ("x",)),
         (HalfBias(), "layer_scaled", ("b",)),
         (Misshapen(), "layer_shape", ("b",)),
+        (Unscaled(), "layer_scaled", ("x",)),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -132,6 +159,14 @@ def test_a_wrong_layer_fails_with_the_report(layer: Any, code: str, where: tuple
     assert "  > " in text
     report = handgrad.testing._report(layer, None, {"loss": None})
     assert [(one.code, one.where) for one in report.findings] == [(code, where)]
+
+
+def test_random_layers_leave_random_numbers_alone() -> None:
+    before = np.random.get_state()[1].copy()  # type: ignore[union-attr]
+    assert_backward(Dropout())
+    assert np.array_equal(np.random.get_state()[1], before)
+    with pytest.raises(handgrad.InputError, match="another output each time"):
+        assert_backward(Shared())
 
 
 def test_an_average_in_a_layer_is_a_convention() -> None:

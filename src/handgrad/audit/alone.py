@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -23,6 +24,7 @@ from handgrad.audit.named_gradients import gradients_by_name
 from handgrad.audit.numeric import compare
 from handgrad.audit.promises import Trial, fresh, pure
 from handgrad.audit.report import Report
+from handgrad.audit.restoring import untouched
 from handgrad.audit.verdict import TOLERANCE, broken, examine
 from handgrad.core.arrays import Array
 from handgrad.core.layers.base import Layer, named_parameters_of
@@ -60,11 +62,18 @@ def audit_layer(layer: Any, x: Any = None) -> Report:
 
     Raises: InputError where it cannot be run.
     """
+    with untouched():  # random numbers to come
+        return _audited(layer, x)
+
+
+def _audited(layer: Any, x: Any) -> Report:
     began = time.perf_counter()
     subject = copy.deepcopy(layer)
     _widen(subject)
     plain, batch = _ready(subject, x, type(layer).__name__)
     trial = Trial(plain, batch)
+    if not np.array_equal(*(trial.copy.forward(batch.copy()) for _ in range(2))):
+        raise InputError("testing.layer_random", name=type(layer).__name__)
     found = list(_gradients(trial))
     verdicts = examine(trial, (pure,))
     if not found:  # right for the batch that it saw first; now for another one
@@ -95,6 +104,8 @@ class _Plain:
         """Its output, returned or left behind."""
         forward = method(self.layer, FORWARD)
         assert forward is not None
+        np.random.seed(0)  # a dropout draws the same mask each time
+        random.seed(0)
         found = forward(x)
         return found[0] if isinstance(found, tuple) else self.layer.output if found is None else found
 
