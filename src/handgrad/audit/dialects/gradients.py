@@ -82,6 +82,9 @@ def capture(found: list[Slot], parameters: list[Slot]) -> Captured:
     """A copy of each parameter's gradient among the slots; None unless all have one."""
     mine = {id(slot.get()) for slot in parameters}
     others = [slot for slot in found if id(slot.get()) not in mine]
+    listed = _listed(others, [slot.get().shape for slot in parameters])
+    if listed is not None:
+        return listed
     gradients = []
     for parameter in parameters:
         ranked = [(score, i) for i, other in enumerate(others) if (score := _score(parameter, other))]
@@ -89,6 +92,16 @@ def capture(found: list[Slot], parameters: list[Slot]) -> Captured:
             return None
         gradients.append(np.array(others[max(ranked, key=lambda pair: (pair[0], -pair[1]))[1]].get()))
     return gradients
+
+
+def _listed(others: list[Slot], wanted: list[tuple[int, ...]]) -> Captured:
+    """The arrays of a list called grads, where they have the parameters' shapes in their order."""
+    lists: dict[str, list[Slot]] = {}
+    for slot in others:
+        if isinstance(slot.owner, list) and "grad" in _container(slot).lower():
+            lists.setdefault(slot.name.rpartition("[")[0], []).append(slot)
+    fitting = (held for held in lists.values() if [slot.get().shape for slot in held] == wanted)
+    return next(([np.array(slot.get()) for slot in held] for held in fitting), None)
 
 
 def returned_gradients(returned: Mapping[str, Any], parameters: list[Slot]) -> Captured:
