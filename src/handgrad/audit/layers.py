@@ -22,7 +22,7 @@ from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.pieces import gather, losses, slopes
+from handgrad.audit.pieces import gather, losses, slopes, softmaxes
 from handgrad.audit.pieces.complaint import Complaint
 from handgrad.audit.pieces.judging import Verdict, judge
 from handgrad.audit.pieces.places import place
@@ -104,7 +104,7 @@ class _Survey:
     wrong: set[type] = field(default_factory=set)
     blamed: set[tuple[str, Any]] = field(default_factory=set)  # (code, activation) of derivatives that are wrong
     rows: bool = False  # a linear layer of the file takes samples as rows
-    softmaxes: list[tuple[Unit, Verdict]] = field(default_factory=list)
+    shares: list[tuple[Unit, Verdict]] = field(default_factory=list)
     valued: list[tuple[losses.LossUnit, losses.LossVerdict]] = field(default_factory=list)
 
     def run(self) -> None:
@@ -120,6 +120,7 @@ class _Survey:
         self._each(gather.slopes(found, things), self._slope)
         self._each(sorted(gather.layers(found, things), key=lambda one: one.holds), self._layer)
         self._each(losses.loss_units(self.inspection.namespace, things), self._loss)
+        self._each(gather.softmaxes(found, things), self._softmax)
         self._matched()
 
     def _each(self, pieces: Iterable[Any], judged: Callable[[Any], None]) -> None:
@@ -148,6 +149,11 @@ class _Survey:
                 self._note(slope.name, complaint, (slope.function, slope.value), slopes.lines(slope))
                 self.blamed.add((complaint.code, complaint.measured.get("activation")))
 
+    def _softmax(self, function: Any) -> None:
+        complaint = softmaxes.overflows(function)
+        if complaint is not None:
+            self._note(function.__name__, complaint, (function,))
+
     def _layer(self, unit: Unit) -> None:
         if unit.holds and _inner(unit) & self.wrong:
             return
@@ -167,7 +173,7 @@ class _Survey:
                 continue  # the function that it calls is at fault
             self._note(unit.name, complaint, (unit.backward, unit.forward), verdict.lines)
         if verdict.kind.startswith("softmax"):
-            self.softmaxes.append((unit, verdict))
+            self.shares.append((unit, verdict))
 
     def _loss(self, unit: losses.LossUnit) -> None:
         verdict = losses.judge(unit)
@@ -184,13 +190,13 @@ class _Survey:
     def _matched(self) -> None:
         """Whether softmax and loss go together, where nothing is known of the whole but that both run."""
         known = self.inspection.diagnosis.identity is not None or self._right or self._wrong
-        for unit, verdict in self.softmaxes:
+        for unit, verdict in self.shares:
             if verdict.kind == "softmax over the rows" and self.rows and not verdict.complaints and not self._right:
                 over = Complaint("softmax-over-batch", "", function=unit.forward)
                 self._note(unit.name, over, (unit.forward,))
-        if known or len(self.softmaxes) != 1 or len(self.valued) != 1:
+        if known or len(self.shares) != 1 or len(self.valued) != 1:
             return
-        (unit, verdict), (loss, said) = self.softmaxes[0], self.valued[0]
+        (unit, verdict), (loss, said) = self.shares[0], self.valued[0]
         if not self._ran(unit.backward) or loss.slope is None or not self._ran(loss.slope):
             return
         passes = next((c for c in verdict.complaints if c.code == "softmax-passes-error"), None)

@@ -243,6 +243,22 @@ _FLAG = re.compile(r"deriv|prime|grad|^der$|^d$|diff|back", re.IGNORECASE)
 _METHODS = ("derivative", "prime", "gradient", "grad", "deriv", "df", "d", "backward", "diff", "f_prime", "dfn")
 
 
+def softmaxes(found: list[Mapping[str, Any]], things: list[Any]) -> Iterator[Callable[..., Any]]:
+    """Functions and methods of one input that are called softmax."""
+    for names in found:
+        yield from (f for name, f in own_functions(names).items() if _says_softmax(name, f))
+    for kind, thing in {type(thing): thing for thing in things}.items():
+        for name in dir(kind):
+            if "softmax" in name.lower() and inspect.isroutine(inspect.getattr_static(kind, name, None)):
+                with suppress(Exception):
+                    if _says_softmax(name, held := getattr(thing, name)):
+                        yield held
+
+
+def _says_softmax(name: str, function: Any) -> bool:
+    return "softmax" in name.lower() and len(needed(function) or []) == 1
+
+
 def slopes(found: list[Mapping[str, Any]], things: list[Any]) -> Iterator[Slope]:
     """Activations with their derivatives: functions, methods of one class, or a flag that asks for the derivative."""
     classes: list[Slope] = []

@@ -91,6 +91,8 @@ def _judged(trial: Trial) -> Verdict:
     if trial.ran.dx is not None and trial.ran.dx.any() and _ignores(trial):
         return Verdict("", rows, (Complaint("error-ignored", "dx", {"residual": trial.distance("dx")}),))
     if not trial.unit.point and x.shape == y.shape and x.dtype.kind == "f":
+        if like(x, y):
+            return Verdict("identity", rows, ())  # what only changes the error means to
         mask = moods.mask_of(trial)
         if mask is not None:
             return Verdict("dropout", rows, tuple(moods.judged_dropout(trial, mask)))

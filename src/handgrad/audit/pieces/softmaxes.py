@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def judged(trial: Trial, axis: int | None) -> Iterator[Complaint]:
     """What is wrong with a softmax's backward, and whether it stands large scores."""
     p, dy, dx = trial.ran.y, trial.dy, trial.ran.dx
     if not stands_large(trial):
-        yield Complaint("softmax-overflow", "", {"score": 1000}, "warning", behaviour=True, function=trial.unit.forward)
+        yield _overflow(trial.unit.forward)
     if dx is None:
         return
     true = p * (dy - (dy * p).sum(axis=axis, keepdims=True))
@@ -71,3 +72,17 @@ def stands_large(trial: Trial) -> bool:
         return bool(np.isfinite(trial.unit.worker().forward(x)).all())
     except Exception:  # it refuses such numbers in its own way
         return True
+
+
+def overflows(function: Callable[..., Any]) -> Complaint | None:
+    """What to say of a plain function that is a softmax and does not stand large scores."""
+    z: Array = np.asarray(np.random.default_rng(4).standard_normal((5, 6)))
+    y = function(z.copy())
+    if not isinstance(y, np.ndarray) or axis_of(z, y) is None:
+        return None
+    large = function(np.where(z > 0, 1000.0, -1000.0))
+    return None if np.isfinite(large).all() else _overflow(function)
+
+
+def _overflow(function: Callable[..., Any]) -> Complaint:
+    return Complaint("softmax-overflow", "", {"score": 1000}, "warning", behaviour=True, function=function)

@@ -184,7 +184,7 @@ def _tried(unit: Unit, shape: tuple[int, ...], whole: bool) -> Trial | None:
     again = one.forward(x.copy())
     if not like(again, y, 1e-12):
         return None
-    unit.point.update(_point(one, x, y, rng))
+    unit.point.update(_point(one, x, y, rng, set(unit.worker().arrays())))
     y = unit.worker().forward(x.copy())
     if not np.isfinite(y).all() or not like(unit.worker().forward(x.copy()), y, 1e-12):
         return None
@@ -195,11 +195,14 @@ def _tried(unit: Unit, shape: tuple[int, ...], whole: bool) -> Trial | None:
     return Trial(unit, x, dy, ran) if ran.dx is not None or ran.grads else None
 
 
-def _point(one: Any, x: Array, y: Array, rng: np.random.Generator) -> dict[str, Array]:
-    """Random values for the arrays on which the output depends: zeros and ones hide what depends on what."""
+def _point(one: Any, x: Array, y: Array, rng: np.random.Generator, lasting: set[str]) -> dict[str, Array]:
+    """Random values for the arrays on which the output depends: zeros and ones hide what depends on what.
+
+    `lasting` are those that are there before forward; a view that forward makes of a weight is none of its own.
+    """
     point = {}
     for name, value in one.arrays().items():
-        if not value.flags.writeable or value.size > 4_000_000:
+        if name not in lasting or not value.flags.writeable or value.size > 4_000_000:
             continue
         saved = value.copy()
         value += 0.3 * rng.standard_normal(value.shape) * (float(np.abs(saved).mean()) or 1.0)
