@@ -21,6 +21,7 @@ _DECAY = r"(?:decay|\bwd\b|l2|lambda|lambd|\blam\b|lmbda|\breg)"
 _RATE = r"(?:lr|rate|alpha|eta|step|update|updt|vel|\bv\b|\bv\[|\.v\b|mom|delta)"
 _POWER = r"1(?:\.0?)?-.*\*\*"
 _COUNTER = r"^(?:self\.)?(?:t|iter\w*|steps?|timestep|time_step|n|count\w*|k|num\w*|i)(?:\[.*\])?"
+_UNCORRECTED = r"^[\w.]*(?:hat|corr|mh|vh)\w*(?:\[.*?\])?=(?!.*\*\*)"
 # Code -> what the line looks like, the surest first. Lines are searched without spaces.
 _SHAPES: dict[str, tuple[str, ...]] = {
     "optimizer-climbs": (rf"{_THETA}\+=.*{_RATE}", rf"{_THETA}=.*\+.*{_RATE}", rf"{_THETA}-=.*{_RATE}"),
@@ -29,8 +30,8 @@ _SHAPES: dict[str, tuple[str, ...]] = {
     "optimizer-not-squared": (rf"=(?!.*(?:{_SQUARE})).*(?:beta_?2|b2|0?\.999|rho|decay_rate).*{_GRAD}", *_SECOND),
     "optimizer-no-root": (rf"{_THETA}=.*/(?!.*sqrt)", r"/(?!.*sqrt)"),
     "optimizer-bias-compounded": (rf"^(.+)(?:=\1/|/=).*{_POWER}", rf"=.*/\(?{_POWER}"),
-    "optimizer-bias-half": ("sqrt",),
-    "optimizer-bias-uncorrected": ("sqrt",),
+    "optimizer-bias-half": (_UNCORRECTED, "sqrt"),
+    "optimizer-bias-uncorrected": (_UNCORRECTED, "sqrt"),
     "optimizer-bias-wrong": (_POWER,),
     "optimizer-no-epsilon": (r"/.*sqrt",),
     "optimizer-counter-per-parameter": (rf"{_COUNTER}\+=1", rf"{_COUNTER}=.*\+1"),
