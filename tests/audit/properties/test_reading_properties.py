@@ -95,8 +95,25 @@ APART = {
             label_batch = labels[k * size + 3 : (k + 1) * size + 3]
             train_step(image_batch, label_batch)
     """: (5, 3),
+    """
+    def step(self):
+        rows = np.random.choice(n, B)
+        self.loss(self.data["X_train"][rows], self.data["y_train"][np.random.choice(n, B)])
+    """: (4, None),
+    """
+    (X, y), (X_test, y_test) = mnist.load_data()
+    X = X.reshape(len(X), -1) / 255
+    for step in range(0, len(X), 32):
+        xb, yb = X[step : step + 32], y[step + 1 : step + 33]
+        net.forward(xb)
+    """: (5, 1),
 }
 TOGETHER = [
+    """
+    def step(self):
+        rows = np.random.choice(n, B)
+        self.loss(self.data["X_train"][rows], self.data["y_train"][rows])
+    """,
     """
     def train(X, y):
         for epoch in range(3):
@@ -343,4 +360,4 @@ def test_batches_that_are_never_mixed_are_a_note_where_nothing_mixes() -> None:
 def test_what_is_said_holds_the_figures() -> None:
     (finding,) = scaled_differently(text_only(dedent(next(iter(SCALED)))))
     assert finding.measured == {"train": "x_train", "test": "x_test", "trained": 1.0, "tested": 255.0}
-    assert (finding.file, finding.line) == ("net.py", 3)
+    assert (finding.file, finding.line) == ("net.py", 4)

@@ -222,7 +222,7 @@ class _Follower:
         parts = [call.func.value] if isinstance(call.func, ast.Attribute) else []
         given = [*parts, *call.args, *(keyword.value for keyword in call.keywords)]
         known = [rows for rows in map(self.of, given) if rows is not None]
-        if len(known) != 1:
+        if not known or any(rows != known[0] for rows in known):
             return None
         name = last_name(call.func)
         for other in call.args:
@@ -307,5 +307,5 @@ class _Follower:
         if last and first and len(a.picks) == len(b.picks) and last[0].axis == first[0].axis:
             rest = [(p.key == q.key) for p, q in zip(a.picks[:-1], b.picks[:-1], strict=True)]
             shift = shift_between(last[0].index, first[0].index) if all(rest) and last[0].key != first[0].key else None
-            if shift and a.root == bare(a) and b.root == bare(b):
+            if shift and (a.born == b.born or (a.root == bare(a) and b.root == bare(b))):
                 self.partings.append(Parting(x, y, first[0].line, shift))

@@ -19,6 +19,7 @@ from handgrad.audit.properties.places import found
 _KEEPS = {"reshape", "astype", "copy", "flatten", "ravel", "array", "asarray", "float32", "float64", "squeeze"} | {
     "to_numpy",
 }  # fmt: skip
+_RAW = 255.0
 _SCALES = re.compile(r"norm|scal|stand|preproc|transform|prepare|clean|whiten|rescale", re.IGNORECASE)
 _SETS = re.compile(r"x?_?(train|training|test|testing|val|valid|validation|tr|te|t10k|\d+|_|-|\.)+", re.IGNORECASE)
 
@@ -57,7 +58,7 @@ def _in_scope(inspection: Inspection, scope: ast.Module | ast.FunctionDef) -> li
         known = None not in (a.low, a.high, b.low, b.high)
         if known and (a.low, a.high) != (b.low, b.high) and not _rescaled(inspection.program.tree, scope, test):
             measured = {"train": train, "test": test, "trained": a.high, "tested": b.high}
-            line = max(a.line, b.line) if b.line > a.line and b.high != 255.0 else a.line
+            line = a.line if a.high == _RAW and b.high != _RAW else b.line  # where one is left as it came
             findings.append(found(inspection, "test-scaled-differently", "warning", line, measured))
         elif train in own and test in own:
             findings.append(found(inspection, "own-statistics", "note", own[test], {"train": train, "test": test}))

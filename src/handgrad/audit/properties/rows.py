@@ -60,9 +60,16 @@ def written(node: ast.AST) -> str | None:
 
 
 def data_name(node: ast.expr) -> str | None:
-    """The one name of rows or labels in an expression."""
-    names = [name for part in ast.walk(node) if (name := written(part)) is not None and kind_of(name)]
-    return names[0] if len(set(names)) == 1 else None
+    """The one name of rows or labels in an expression; an item of a dictionary goes before the dictionary."""
+    names = {name for part in ast.walk(node) if (name := _named(part)) is not None and kind_of(name)}
+    whole = [name for name in names if not any(other.startswith(f"{name}[") for other in names)]
+    return whole[0] if len(whole) == 1 else None
+
+
+def _named(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+        return ast.unparse(node)
+    return written(node)
 
 
 def is_all(node: ast.expr) -> bool:
