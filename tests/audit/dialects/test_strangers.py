@@ -1,0 +1,115 @@
+"""Ways of strangers that were once missed or misread: each is recognised, right as it stands, and wrong when spoilt."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from handgrad.audit.diagnose import Diagnosis, diagnose
+from handgrad.audit.dialects import READERS, Reading
+from handgrad.audit.source import read_program
+
+HERE = Path(__file__).parent / "samples_strangers"
+PACKED = "packed/run/train"
+
+# sample -> ((features, classes), hidden, output, loss), what to put in place of what, the mistake that this makes
+Sample = tuple[tuple[int, int], str, str, str]
+SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
+    "silent_class": (
+        ((2, 1), "sigmoid", "sigmoid", "squared error"),
+        ("@ self.w_out.T) * self.hidden * (1 - self.hidden)", "@ self.w_out.T)"),
+        "activation-derivative-missing",
+    ),
+    "built_in_main": (
+        ((12, 5), "tanh", "softmax", "cross-entropy"),
+        ("(dZ2 @ self.W2.T) * (1 - self.A1**2)", "(dZ2 @ self.W2.T)"),
+        "activation-derivative-missing",
+    ),
+    "rebound_lists": (
+        ((12, 6), "sigmoid", "sigmoid", "squared error"),
+        ("(self.weights[i].T @ delta) * self.kept[i] * (1 - self.kept[i])", "self.weights[i].T @ delta"),
+        "activation-derivative-missing",
+    ),
+    "pairs_in_batches": (
+        ((12, 6), "relu", "softmax", "cross-entropy"),
+        ("(self.weights[1].T @ top) * (self.hidden > 0)", "self.weights[1].T @ top"),
+        "activation-derivative-missing",
+    ),
+    "called_with_numbers": (
+        ((2, 2), "tanh", "softmax", "cross-entropy"),
+        ("W1 += -epsilon", "W1 += epsilon"),
+        "sign-flipped",
+    ),
+    "one_row_a_turn": (
+        ((9, 4), "relu", "softmax", "cross-entropy"),
+        ("(W2.T @ d2) * (z > 0)", "W2.T @ d2"),
+        "activation-derivative-missing",
+    ),
+    "keeps_its_data": (
+        ((3, 1), "sigmoid", "sigmoid", "squared error"),
+        ("(top @ self.w2.T) * self.layer1 * (1 - self.layer1)", "top @ self.w2.T"),
+        "activation-derivative-missing",
+    ),
+    PACKED: (
+        ((10, 5), "relu", "softmax", "cross-entropy"),
+        ("dout /= len(X)", "dout /= len(X) ** 2"),
+        "averaged-twice",
+    ),
+}
+
+
+def judged(path: Path) -> tuple[Reading, Diagnosis]:
+    """The first reading of any reader whose network is known."""
+    program = read_program(path)
+    execution = program.execute()
+    with program.guarded():
+        for read in READERS:
+            for reading in read(execution.namespace, program.tree):
+                diagnosis = diagnose(reading.subject)
+                if diagnosis.identity is not None:
+                    return reading, diagnosis
+    raise AssertionError(f"{path.name} was not read")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_it_is_recognised_and_not_called_wrong(name: str) -> None:
+    (ends, hidden, output, loss), _, _ = SAMPLES[name]
+    reading, diagnosis = judged(HERE / f"{name}.py")
+    identity = diagnosis.identity
+    assert identity is not None
+    assert (reading.subject.features, reading.subject.classes) == ends
+    assert (identity.hidden, identity.output, identity.loss) == (hidden, output, loss)
+    assert diagnosis.ok
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_planted_mistake_has_its_name(name: str, tmp_path: Path) -> None:
+    _, (old, new), code = SAMPLES[name]
+    folder = shutil.copytree(HERE / "packed" if name == PACKED else HERE, tmp_path / "copy")
+    path = folder / ("run/train.py" if name == PACKED else f"{name}.py")
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    _, diagnosis = judged(path)
+    assert [f.code for f in diagnosis.findings if f.severity == "error"] == [code]
+
+
+@pytest.mark.parametrize("name", ["silent_class", PACKED])
+def test_trying_leaves_the_objects_of_the_file_as_they_are(name: str) -> None:
+    program = read_program(HERE / f"{name}.py")
+    namespace = program.execute().namespace
+    held = [layer for layer in namespace.get("layers", [namespace.get("gate")]) if hasattr(layer, "__dict__")]
+    before = [{k: np.array(v) for k, v in vars(one).items()} for one in held]
+    names = dict(namespace)
+    with program.guarded():
+        for read in READERS:
+            for reading in read(namespace, program.tree):
+                diagnose(reading.subject)
+                break
+    assert all(namespace[key] is names[key] for key in names)
+    for one, was in zip(held, before, strict=True):
+        assert vars(one).keys() == was.keys()
+        assert all(np.array_equal(value, was[key]) for key, value in vars(one).items())
