@@ -50,17 +50,12 @@ _SAME = {
     "layer-gradient-sign": ("sign-flipped",),
     "loss-gradient-sign": ("sign-flipped",),
     "layer-gradient-missing": ("never-updated",),
-    "derivative-reversed": ("mask-inverted",),
-    "mask-of-error": ("mask-from-error",),
-    "derivative-twice": ("derivative-applied-twice",),
-    "tanh-square-missing": ("derivative-incomplete", "derivative-of-another-activation"),
+    "derivative-incomplete": ("derivative-of-another-activation",),
     "derivative-is-value": ("derivative-incomplete", "derivative-of-another-activation"),
     "leaky-slope-missing": ("derivative-of-another-activation",),
     "negative-side-wrong": ("derivative-of-another-activation",),
-    "derivative-of-another": ("derivative-of-another-activation",),
     "sigmoid-derivative-everywhere": ("derivative-of-another-activation",),
     "bias-not-summed": ("one-row-only",),
-    "weight-gradient-transposed": ("gradient-transposed",),
     "layer-gradient-wrong": ("weights-not-transposed", "gradient-transposed", "one-row-only"),
 }
 _UNSURE = {"network-unknown", "unnamed", "random-step"}

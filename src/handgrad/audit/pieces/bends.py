@@ -87,10 +87,10 @@ def mistakes(bend: Bend, z: Array) -> Iterator[tuple[str, Array, dict[str, str]]
         tried.append(("derivative-fed-input", z * (1 - z)))
     if bend.name == "tanh":
         tried.append(("derivative-fed-input", 1 - z * z))
-        tried += [("tanh-square-missing", 1 - one) for one in (y, z, np.abs(y))]
-    tried += [("derivative-twice", true * true), ("derivative-sign", -true)]
+        tried += [("derivative-incomplete", 1 - one) for one in (y, z, np.abs(y))]
+    tried += [("derivative-applied-twice", true * true), ("derivative-sign", -true)]
     if bend.name in _BROKEN:
-        tried.append(("derivative-reversed", bend.slope(-z)))
+        tried.append(("mask-inverted", bend.slope(-z)))
     if bend.name in ("leaky ReLU", "ELU"):
         tried.append(("leaky-slope-missing", (z > 0) * 1.0))
     tried += [("sigmoid-derivative-everywhere", y * (1 - y)), ("derivative-is-value", y), ("derivative-is-value", z)]
@@ -101,7 +101,7 @@ def mistakes(bend: Bend, z: Array) -> Iterator[tuple[str, Array, dict[str, str]]
         for at in (z, y):
             other = known.slope(at)
             if not like(other, true, 1e-8):
-                code = "derivative-of-approximation" if like(other, true, 0.02) else "derivative-of-another"
+                code = "derivative-of-approximation" if like(other, true, 0.02) else "derivative-of-another-activation"
                 yield code, other, {"other": known.name}
 
 
@@ -111,7 +111,7 @@ def mistaken(bend: Bend, z: Array, s: Array) -> Iterator[Complaint]:
     told = {"activation": bend.name, "residual": apart(s, true)}
     found = next(((code, more) for code, other, more in mistakes(bend, z) if like(s, other)), None)
     broken = bend.name in _BROKEN and like(s[z > 0], true[z > 0]) and float(s[z < 0].std()) < 1e-9
-    if found is not None and not (broken and found[0] == "derivative-of-another"):
+    if found is not None and not (broken and found[0] == "derivative-of-another-activation"):
         yield Complaint(found[0], measured=told | found[1], severity=_severity(found[0]))
     elif broken and not like(s, true, 1e-3):
         yield Complaint("negative-side-wrong", measured=told | {"slope": float(s[z < 0].mean())})

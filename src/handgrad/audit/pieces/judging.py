@@ -134,7 +134,7 @@ def _bent(trial: Trial, bend: object) -> Iterator[Complaint]:
     if found and found[0].code == "activation-derivative-missing" and getattr(bend, "name", "") == "sigmoid":
         found = [replace(found[0], convention="pairing")]  # its loss may give p - t
     if not found and like(dx, dy * (dy > 0)):
-        found = [Complaint("mask-of-error", measured=told)]
+        found = [Complaint("mask-from-error", measured=told)]
     if not found and not dx.any():
         found = [Complaint("layer-gradient-missing", measured={"factor": 0.0})]
     if not found and trial.distance("dx") > WRONG:

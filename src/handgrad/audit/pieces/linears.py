@@ -136,7 +136,7 @@ def _shaped(
         yield Complaint(code, name, told)
     elif gradient.shape == true.shape and trial.scales(name):
         turned = true.ndim == 2 and true.shape[0] == true.shape[1] and factor(gradient, true.T) is not None
-        yield Complaint("weight-gradient-transposed" if turned else "layer-gradient-wrong", name, told)
+        yield Complaint("gradient-transposed" if turned else "layer-gradient-wrong", name, told)
 
 
 def _unsummed(gradient: Array, true: Array, dy: Array) -> str:
@@ -145,7 +145,9 @@ def _unsummed(gradient: Array, true: Array, dy: Array) -> str:
     if gradient.size == 1 < true.size or (gradient.shape == true.shape and np.ptp(gradient) == 0):
         return "bias-summed-over-everything" if np.isclose(float(gradient.reshape(-1)[0]), totals).any() else ""
     one = gradient.shape == true.shape and any(factor(gradient, row) is not None for row in dy)
-    return "bias-not-summed" if one or gradient.shape in (dy.shape, dy.T.shape) else ""
+    if one:
+        return "one-row-only"
+    return "bias-not-summed" if gradient.shape in (dy.shape, dy.T.shape) else ""
 
 
 def _factors(how: Linear, factors: dict[str, float], rows: int) -> Iterator[Complaint]:
