@@ -231,6 +231,17 @@ SCALED = {
     (x_train, y_train), (x_test, y_test) = mnist.load_data()
     x_train = x_train.reshape(-1, 784) / 255.0
     x_test = x_test.reshape(-1, 784)
+    print(accuracy(net, x_test, y_test))
+    """: ["test-scaled-differently"],
+    """
+    (X, y), (X_test, y_test) = mnist.load_data()
+    X, X_test = X.reshape(len(X), 784) / 255.0, X_test.reshape(len(X_test), 784)
+    print(accuracy(net, X_test, y_test))
+    """: ["test-scaled-differently"],
+    """
+    (x_train, y_train), (x_test, y_test) = mnist.load_data()
+    x_train = x_train.reshape(-1, 784) / 255.0
+    x_test = x_test.reshape(-1, 784)
     train(net, x_train, y_train)
     print(accuracy(net, x_test, y_test))
     """: ["test-scaled-differently"],

@@ -166,10 +166,15 @@ def _apply(op: ast.operator, a: float | None, b: float | None) -> float | None:
 
 
 def _pairs(ranges: dict[str, Range]) -> Iterator[tuple[str, str]]:
-    """x_train with x_test: names that differ in the set only."""
-    for train in ranges:
+    """x_train with x_test: names that differ in the set only. X with X_test, where one statement loads the two."""
+    named = any(stem(name) == "train" for name in ranges)
+    for train, of in ranges.items():
         for test in ranges:
-            if (stem(train), stem(test)) == ("train", "held") and _SETS.sub("", train) == _SETS.sub("", test):
+            if stem(test) != "held":
+                continue
+            if (stem(train) == "train" and _SETS.sub("", train) == _SETS.sub("", test)) or (
+                not named and of.origin.startswith("line ") and test.lower().startswith(f"{train.lower()}_")
+            ):
                 yield train, test
 
 
