@@ -73,12 +73,13 @@ class Bench:
         self.careful = bool(codes & {"never-reset", "momentum"})
         self.momentum = {n for f in inspection.diagnosis.findings if f.code == "momentum" for n in f.where}
         self.rng = np.random.default_rng(seed)
-        if inspection.diagnosis.identity is None:
-            self.subject = held(self.subject, self.rng)  # dropout draws the same for all tries
         self.saved = self.subject.snapshot()
         self.beside: Mapping[str, Fit] = {}
 
     def __enter__(self) -> Bench:
+        one = batch(self.subject, ROWS[0], 0)
+        if self.subject.loss(one.x, one.y) != self.subject.loss(one.x, one.y):
+            self.subject = held(self.subject, self.rng)  # dropout draws the same for all tries
         self.subject.restore(random_point(self.subject, self.rng))
         self.point = self.subject.snapshot()
         self.kept = Kept(self.inspection, self.live.functions)

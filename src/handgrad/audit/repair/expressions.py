@@ -220,6 +220,23 @@ def _numbers(place: Place, node: ast.Constant) -> Iterator[Edit]:
                 yield place.replace(node, new, "constant")
 
 
+def rows(place: Place) -> Iterator[Edit]:
+    """The sum over the batch for one of its rows, each row's own class for all rows, a square where there is none."""
+    for node in place.nodes:
+        if isinstance(node, ast.Subscript):
+            inner = place.text(node.value)
+            if isinstance(node.slice, ast.Constant) and len(place.shape(node.value) or ()) == 2:
+                for how in ("axis=0", "axis=0, keepdims=True", "axis=1, keepdims=True"):
+                    yield place.replace(node, f"np.sum({inner}, {how})", "rows", 1.5)
+            if isinstance(node.slice, ast.Tuple) and isinstance(node.slice.elts[0], ast.Slice):
+                picked = place.text(node.slice.elts[-1])
+                if node.slice.elts[0].lower is None and isinstance(node.slice.elts[-1], ast.Name | ast.Attribute):
+                    whole = f"{inner}[np.arange(len({picked})), {picked}]"
+                    yield place.replace(node, whole, "rows", 1.5)
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant):
+            yield place.replace(node.right, f"{bracketed(place, node.right)} ** 2", "power")
+
+
 def _slices(place: Place, whole: ast.Slice, bound: ast.expr) -> Iterator[Edit]:
     """layers[1:] -> layers."""
     subscript = next((one for one in place.nodes if isinstance(one, ast.Subscript) and one.slice is whole), None)
@@ -251,6 +268,8 @@ def comparisons(place: Place) -> Iterator[Edit]:
 def unwrapped(place: Place) -> Iterator[Edit]:
     """What a call is given, in place of what it gives: abs, clip, sign, an activation once too often."""
     for node in place.nodes:
+        if isinstance(node, ast.Compare):
+            yield place.replace(node, place.text(node.left), "unwrap", 1.2)
         if isinstance(node, ast.IfExp):
             yield place.replace(node, place.text(node.body), "branch")
             yield place.replace(node, place.text(node.orelse), "branch")

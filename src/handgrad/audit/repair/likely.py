@@ -10,13 +10,13 @@ LIKELY: dict[str, tuple[str, ...]] = {
     ),
     "averaged-every-layer": ("drop-division", "sum-for-mean"),
     "averaged-before-product": ("drop-division", "sum-for-mean", "part-for-whole"),
-    "derivative-incomplete": ("rewrite-slope", "constant", "function", "slope", "name", "add-for-subtract"),
-    "derivative-of-another-activation": ("rewrite-slope", "function", "name", "slope", "constant"),
+    "derivative-incomplete": ("power", "rewrite-slope", "constant", "function", "slope", "name", "add-for-subtract"),
+    "derivative-of-another-activation": ("power", "rewrite-slope", "function", "name", "slope", "constant"),
     "derivative-of-another-layer": ("name", "index", "function"),
     "mask-inverted": ("compare", "name", "unwrap", "slope"),
     "mask-from-error": ("name", "function"),
     "error-before-activation": ("name", "part-for-whole"),
-    "error-of-another-class": ("name", "index", "constant", "unwrap", "order", "drop-statement"),
+    "error-of-another-class": ("rows", "drop-addend", "name", "index", "constant", "unwrap", "order", "drop-statement"),
     "gradient-of-absolute-error": ("unwrap", "name"),
     "weights-left-out": ("name", "part-for-whole", "drop-factor"),
     "weights-of-another-layer": ("name", "index"),
@@ -24,7 +24,7 @@ LIKELY: dict[str, tuple[str, ...]] = {
     "weights-from-preactivation": ("name", "index"),
     "weights-from-another-layer": ("name", "index"),
     "gradient-transposed": ("transpose", "flip-product"),
-    "one-row-only": ("index", "axis", "name", "unwrap", "part-for-whole"),
+    "one-row-only": ("rows", "index", "axis", "name", "unwrap", "part-for-whole"),
     "bias-skips-derivative": ("name",),
     "bias-summed-over-everything": ("axis", "keepdims", "sum-for-mean"),
     "gradient-sign-only": ("unwrap",),
@@ -53,7 +53,8 @@ LIKELY: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 USUAL = (
-    "name", "transpose", "drop-factor", "swap-sides", "slope", "function", "constant", "index", "assign", "accumulate",
+    "name", "transpose", "drop-factor", "power", "rows", "drop-addend",
+    "swap-sides", "slope", "function", "constant", "index", "assign", "accumulate",
     "drop-division", "axis", "rewrite-slope", "unwrap", "update-sign", "add-for-subtract", "compare", "bound",
     "flip-product", "drop-power", "part-for-whole", "order", "sum-for-mean",
 )  # fmt: skip

@@ -43,6 +43,7 @@ OPERATORS = (
     slopes.missing, slopes.functions, slopes.arguments, slopes.at_entry, slopes.jacobians, statements.assignments,
     statements.siblings, statements.elements, statements.moved, statements.resets, statements.dropped,
     expressions.unwrapped, expressions.axes, expressions.constants, expressions.comparisons, expressions.divisions,
+    expressions.rows,
 )  # fmt: skip
 
 # Whether gradients are right at a point that a seed chooses, said as `diagnose` says it.

@@ -29,6 +29,9 @@ def assignments(place: Place) -> Iterator[Edit]:
     target, value = one.targets[0], one.value
     if isinstance(target, ast.Tuple | ast.List):
         return
+    if isinstance(target, ast.Subscript) and isinstance(value, ast.Constant):
+        for leak in place.hints.leaks:
+            yield place.rewrite(f"{place.text(target)} *= {leak}", "rewrite-slope")
     yield place.rewrite(f"{place.text(target)} += {place.text(value)}", "accumulate")
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub):
         sign = "+=" if isinstance(value.op, ast.Add) else "-="
