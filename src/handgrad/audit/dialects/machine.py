@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects import calling
+from handgrad.audit.dialects import calling, sizes
 from handgrad.audit.dialects.forms import BATCH, Form
 from handgrad.audit.dialects.naming import matched
 from handgrad.audit.dialects.places import Place, arrays, values, widen
@@ -171,6 +171,8 @@ class Machine:
         facts |= {
             role: f"{type(self.state[self.root]).__name__}.{n}" if self.methods else n for role, n in self.parts.items()
         }
+        if self.methods and (names := sizes.put_aside(vars(self.namespace.get(self.root, self.state[self.root])))):
+            facts["put_aside"] = ", ".join(names)
         functions = {role: self.function(name) for role, name in self.parts.items()}
         functions.setdefault("backward", functions["loss"])
         return Reading(subject, dialect, facts, functions)

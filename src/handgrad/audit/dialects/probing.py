@@ -6,10 +6,12 @@ out: parameters are the arrays that the loss depends on.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise, permutations
+from typing import Any
 
 import numpy as np
 
@@ -111,11 +113,22 @@ def _settled(
         return None
     candidate = Candidate(net, found, _names(found), loss)
     facts = {**net.way.facts, "parameters": ", ".join(candidate.names), "loss": told, "labels": net.layout.told}
+    if names := [*net.way.stage.put_aside(), *_given_none(net.way.functions.get("train"))]:
+        facts["put_aside"] = ", ".join(dict.fromkeys(names))
     try:
         subject = settled(candidate, *batch, facts)
     except Exception:  # what ran at one point does not at another
         return None
     return Reading(subject, net.way.dialect, facts, net.way.functions)
+
+
+def _given_none(function: Any) -> list[str]:
+    """Names of the regularisation and dropout that a training function is told to leave out."""
+    try:
+        defaults = {n: p.default for n, p in inspect.signature(function).parameters.items()}
+    except (TypeError, ValueError):
+        return []
+    return sizes.put_aside(defaults)
 
 
 def _parameters(net: Net, depends: Callable[[Array, Array], float], x: Array, y: Array) -> list[Slot]:

@@ -10,7 +10,8 @@ from typing import Any
 from handgrad.audit.dialects.roles import role, words
 
 FEATURES, HIDDEN, CLASSES = 6, 7, 4  # distinct, and none of them a number of rows that is tried
-_PUT_ASIDE = re.compile(r"reg|lambda|lmbda|lambd|weight_?decay|^l[12]|^wd$|drop(out)?|^p_drop|penalty")
+_PUT_ASIDE = re.compile(r"drop(out)?|^p_drop")
+_PENALTY = re.compile(r"reg|lambda|lmbda|lambd|weight_?decay|^l[12]|^wd$|penalty")
 _TURNS = re.compile(r"epoch|iter|steps|rounds|generations")
 _IN = re.compile(
     r"^n_?x$|^dim$|^n_?in|in(put)?_?(s|size|dim|dims|features|nodes|neurons|units|layer)*$|features|inputs|^d(_in)?$|^nin$"
@@ -23,10 +24,15 @@ _LIST = re.compile(r"^sizes$|layers?$|layers?_?(dims?|sizes?|list)|dims$|arch|st
 
 
 def aside(name: str) -> float | None:
-    """What a setting is given so that it takes no part: no regularisation, no dropout; None for any other name."""
+    """What a setting is given so that it takes no part: no dropout; None for any other name."""
     if re.search(r"keep", name.lower()):
         return 1.0
     return 0.0 if _PUT_ASIDE.search(name.lower()) else None
+
+
+def put_aside(values: Mapping[str, Any]) -> list[str]:
+    """Names of the settings among these values that are set so that they take no part, and do not so by themselves."""
+    return [n for n, v in values.items() if isinstance(v, float) and aside(n) is not None and v != aside(n)]
 
 
 def setting(name: str, default: Any) -> Any:
@@ -34,6 +40,8 @@ def setting(name: str, default: Any) -> Any:
     low = name.lower()
     if aside(name) is not None and "layer" not in low:
         return aside(name)
+    if _PENALTY.search(low) and "layer" not in low:
+        return default if isinstance(default, int | float) else 0.05
     if role(name) == "lr":
         return 0.125
     if _TURNS.search(low):

@@ -37,10 +37,8 @@ _KNOBS = {
              "datasize", "numdata", "ndata", "numexamples", "nexamples"},
     "batches": {"nbatches", "numbatches", "batchesperepoch", "stepsperepoch", "iterperepoch", "itersperepoch",
                 "iterationsperepoch", "totalbatches", "numminibatches", "maxiters", "numbatch", "nbatch"},
-    "zero": {"reg", "l2", "lambd", "lam", "lambda", "lambdareg", "reglambda", "l2lambda", "l2reg", "weightdecay", "wd",
-             "regularization", "regstrength", "lmbda", "weightregularizerl2", "biasregularizerl2", "l1", "l2strength",
-             "weightregularizerl1", "biasregularizerl1", "decay", "lrdecay", "learningratedecay", "dropoutrate",
-             "dropout", "dropprob", "dropoutprob", "dropoutratio", "weightdecaylambda", "regparam", "l1lambda"},
+    "zero": {"decay", "lrdecay", "learningratedecay", "dropoutrate", "dropout", "dropprob", "dropoutprob",
+             "dropoutratio"},
     "keep": {"keepprob", "keeprate"},
 }  # fmt: skip
 _ROLE_OF = {name: role for role, names in _KNOBS.items() for name in names}
@@ -122,6 +120,19 @@ class Stage:
                 yield self.namespace, key, known["rows"]
             elif value in batches and _COUNTS_BATCHES.search(key.lower()):
                 yield self.namespace, key, 1
+
+    def put_aside(self) -> list[str]:
+        """Names of the regularisation and dropout that a run sets so that they take no part."""
+        known = self.context(np.zeros((1, 1)), np.zeros(1), 0.0)
+        dropped = {
+            (id(holder), key) for root in self.roots for thing in parts(root) for holder, key, _ in _undropped(thing)
+        }
+        names = []
+        for holder, key, value in self._knobs(known):
+            told = _ROLE_OF.get(plain(key)) in ("zero", "keep") or (id(holder), key) in dropped
+            if told and holder.get(key) != value and "decay" not in plain(key).replace("weightdecay", ""):
+                names.append(key)
+        return list(dict.fromkeys(names))
 
     @contextmanager
     def _set(self, known: Mapping[str, Any]) -> Iterator[None]:

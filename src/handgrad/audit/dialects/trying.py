@@ -253,6 +253,8 @@ def _reading(
     }
     if loop.adapted:
         facts["backward"] = "the gradients by their names, for an optimizer scales them before the update"
+    if names := loop.put_aside():
+        facts["put_aside"] = ", ".join(names)
     return Reading(subject, dialect(loop.places), facts, _functions(loop))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.dialects import sizes
 from handgrad.audit.dialects.edits import RATE, Losses, callee, forgiven, resolver, with_rate
 from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, without_missing
 from handgrad.audit.dialects.forms import Form
@@ -159,6 +160,16 @@ class Loop:
             elif aside(name) is not None and isinstance(value, float):
                 found[name] = aside(name)
         return found | {n: v for n, v in self.cut.targets.items() if n not in self.cut.inputs}
+
+    def put_aside(self) -> list[str]:
+        """Names of the regularisation and dropout that are set so that they take no part."""
+        found = sizes.put_aside(self.namespace | self.fresh | self.given)
+        for value in self.fresh.values():
+            found += sizes.put_aside(getattr(value, "__dict__", {})) if own(value) else []
+        if self.cut.scope.node is not None:
+            defaults = {n: getattr(v, "value", None) for n, v in self.cut.scope.defaults().items()}
+            found += sizes.put_aside(defaults)
+        return list(dict.fromkeys(found))
 
     def turn(self, state: dict[str, Any], x: Array, y: Array, lr: float) -> dict[str, Any]:
         """One turn over a state; all names as they are afterwards."""
