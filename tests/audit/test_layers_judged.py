@@ -53,3 +53,59 @@ def test_planted_mistakes_have_name_and_line(case: dict[str, Any], tmp_path: Pat
     assert finding.line in lines, (finding.line, lines)
     assert finding.code in codes()
     assert all([finding.cause("en"), finding.cause("ko"), finding.remedy("en"), finding.remedy("ko")])
+
+
+STRANGE = """
+class Lies:
+    def __getattribute__(self, name):
+        if name in ("forward", "backward"):
+            raise ValueError(name)
+        return object.__getattribute__(self, name)
+
+class NoCopy:
+    def __deepcopy__(self, memo): raise TypeError
+    def forward(self, x): return x
+    def backward(self, d): return d
+
+class Leaves:
+    def forward(self, x): raise SystemExit(3)
+    def backward(self, d): return d
+
+class Hangs:
+    def forward(self, x):
+        while True: pass
+    def backward(self, d): return d
+
+class ReLU:
+    def forward(self, x): return np.maximum(x, 0)
+    def backward(self, d): return d
+
+def sigmoid(*a, **k): return "s"
+def sigmoid_prime(*a, **k): return None
+
+things = [Lies(), NoCopy(), Leaves(), Hangs(), ReLU()]
+"""
+
+
+def test_strange_classes_spoil_no_others(tmp_path: Path) -> None:
+    findings = found(tmp_path / "net.py", STRANGE)
+    assert [finding.where for finding in findings] == [("ReLU",)]
+
+
+def test_what_the_whole_network_proves_right_is_silent(tmp_path: Path) -> None:
+    text = CLEAN["relu"].replace("return dout * self.mask", "return dout")
+    (tmp_path / "net.py").write_text(HEAD + text + "relu = ReLU()\n")
+    program = read_program(tmp_path / "net.py")
+    namespace = program.execute().namespace
+
+    def gradients(x: Any, y: Any) -> dict[str, Any]:
+        namespace["relu"].forward(x)
+        return {"w": namespace["relu"].backward(x).sum(axis=0)}
+
+    subject = Subject(dict, lambda x, y: 0.0, None, gradients, 4, 3)
+    right = Diagnosis(None, 1, (), 0.0, frozenset({"w"}))
+    reading = Reading(subject, "glue", {}, {"backward": gradients})
+    assert check(Inspection(program, namespace, reading, right)) == []
+    unsure = Diagnosis(None, 1, (Finding("unnamed", "error", ("w",)),), 0.0, frozenset({"w"}))
+    findings = check(Inspection(program, namespace, reading, unsure))
+    assert [finding.code for finding in findings] == ["activation-derivative-missing"]

@@ -102,7 +102,7 @@ def judged(trial: Trial, norm: Norm) -> Iterator[Complaint]:
             yield from _scaled(trial, dx, (g - mean(g) - hat * mean(g * hat)) / s, told)
     for name, true in ((norm.gain, dy * hat), (norm.shift, dy)):
         if name is not None and name in trial.ran.grads and trial.distance(name) > 1e-3:
-            yield from _own(trial, name, true, x, hat)
+            yield from _own(trial, name, true, x, hat, s)
 
 
 def _near(a: Array, b: Array) -> bool:
@@ -130,7 +130,7 @@ def _broadcast(trial: Trial, norm: Norm, hat: Array) -> Array:
     return moved / hat
 
 
-def _own(trial: Trial, name: str, share: Array, x: Array, hat: Array) -> Iterator[Complaint]:
+def _own(trial: Trial, name: str, share: Array, x: Array, hat: Array, spread: Array) -> Iterator[Complaint]:
     """A gain's or shift's gradient: dy adds its share along the axes on which the parameter does not lie."""
     gradient, value = trial.ran.grads[name], trial.unit.point[name]
     told: dict[str, float] = {"residual": min(trial.distance(name), 1.0), "rows": len(x)}
@@ -159,8 +159,8 @@ def _own(trial: Trial, name: str, share: Array, x: Array, hat: Array) -> Iterato
         else:
             yield Complaint("layer-gradient-scaled", name, told | {"factor": k}, convention="scale")
     elif share is not trial.dy and any(
-        (other := summed(a)) is not None and like(flat, other.reshape(-1))
-        for a in (trial.dy * x, trial.dy * trial.ran.y)
+        (other := summed(trial.dy * a)) is not None and like(flat, other.reshape(-1))
+        for a in (x, trial.ran.y, hat * spread, hat / spread)
     ):
         yield Complaint("norm-gain-by-input", name, told)
     elif trial.scales(name):

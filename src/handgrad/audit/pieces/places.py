@@ -138,12 +138,14 @@ def _by_item(node: ast.AST) -> list[int]:
 def _by_parameter(node: ast.AST, quantity: str) -> list[int]:
     """Lines that make a parameter's gradient, by its name."""
     item = re.search(r"\['(\w+)'\]$", quantity)
-    key = plain(item[1] if item else quantity.rpartition(".")[2])
+    bare = re.sub(r"\.(data|value|val|array)$", "", quantity)  # of an object that holds value and gradient
+    key = plain(item[1] if item else bare.rpartition(".")[2])
     stem = key.rstrip("0123456789")
     names = {f"d{key}", f"grad{key}", f"{key}grad", f"d{stem}", f"{key}gradient", f"grad{stem}", f"{key}error",
              f"d{stem[:1]}", f"{key}d", f"{stem}sgradient", f"{stem}sgrad", f"dl{key}", f"dldb{key}"}  # fmt: skip
-    lines = [line for written, line in _targets(node) if plain(written.rpartition(".")[2]) in names]
-    return lines or [line for written, line in _targets(node) if plain(written.rpartition(".")[2]) == key]
+    made = [(re.sub(r"\.(grad|gradient|g|d)$", "", written), line) for written, line in _targets(node)]
+    lines = [line for written, line in made if plain(written.rpartition(".")[2]) in names]
+    return lines or [line for written, line in made if plain(written.rpartition(".")[2]) == key]
 
 
 def _assigned(node: ast.AST, name: str) -> list[int]:
