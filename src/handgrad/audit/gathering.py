@@ -29,6 +29,8 @@ def gather(inspection: Inspection) -> tuple[Finding, ...]:
         suspects = _suspects(inspection, found)
         found = [_suspected(inspection, finding, suspects) for finding in repair(inspection, found, suspects=suspects)]
     found += _news(found, properties.check(inspection))
+    if any(finding.code in properties.EXPLAINS for finding in found):  # why the network was not known
+        found = [finding for finding in found if finding.code not in _NAMELESS]
     found += _news(found, [*optimizers.check(inspection), *of_glue(inspection)])
     return worst_first(_somewhere(inspection, finding) for finding in found)
 
@@ -66,8 +68,12 @@ def _placed(finding: Finding, alone: Sequence[Finding]) -> Finding:
 
 def _news(found: Sequence[Finding], more: Sequence[Finding]) -> list[Finding]:
     """What was not said already."""
-    said = {(finding.code, finding.where) for finding in found}
-    return [finding for finding in more if (finding.code, finding.where) not in said]
+    kept: list[Finding] = []
+    for finding in more:
+        same = [one for one in (*found, *kept) if one.code == finding.code]
+        if not any(one.where == finding.where or one.code.startswith("optimizer-") for one in same):
+            kept.append(finding)
+    return kept
 
 
 def _suspected(inspection: Inspection, finding: Finding, suspects: Sequence[int]) -> Finding:

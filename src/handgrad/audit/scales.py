@@ -14,6 +14,7 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.measure import Fit
 from handgrad.core.arrays import Array
 
+_FEWEST_FIXED = 7.5  # rows of a batch that people fix; a smaller divisor is another convention
 _LIKE = 1e-4  # relative: factors that are one and the same
 
 
@@ -37,7 +38,7 @@ def scales(found: Sequence[Mapping[str, Fit]], rows: Sequence[int]) -> list[Find
     reference = {"others": ", ".join(groups[usual][1]), "reference": float(groups[usual][0][-1])}
     findings = []
     for i, (factors, names) in enumerate(groups):
-        meant = _meaning(factors, powers[i])
+        meant = _meaning(factors, powers[i], sizes)
         if i != usual:  # a convention that only some follow is none
             meant = [(code, severity) for code, severity in meant if severity == "error"] or [("uneven-scale", "error")]
         for code, severity in meant:
@@ -75,12 +76,12 @@ def _power(factors: Array, rows: Array) -> int | None:
     return None
 
 
-def _meaning(factors: Array, power: int | None) -> list[tuple[str, str]]:
+def _meaning(factors: Array, power: int | None, rows: Array) -> list[tuple[str, str]]:
     """(code, severity) of what a factor at each batch size says."""
     if np.allclose(factors, 1, rtol=_LIKE, atol=0):
         return []
     if (factors < 0).all():
-        return [("sign-flipped", "error"), *_meaning(-factors, power)]
+        return [("sign-flipped", "error"), *_meaning(-factors, power, rows)]
     match power:
         case 0:
             return [("constant-factor", "note")]
@@ -88,6 +89,8 @@ def _meaning(factors: Array, power: int | None) -> list[tuple[str, str]]:
             return [("averaged-twice", "error")]
         case -2 | -3:
             return [("averaged-every-layer", "error")]
-        case 1:
+        case 1 if float(np.mean(factors / rows)) > 1 / _FEWEST_FIXED:
             return [("summed", "note")]
+        case 1:  # summed, and divided by a number that does not change with the batch
+            return [("batch-dependent-factor", "warning")]
     return [("batch-dependent-factor", "error")]

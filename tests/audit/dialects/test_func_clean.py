@@ -9,7 +9,7 @@ from function_samples import HERE, edited, judged
 
 # sample -> (dialect, hidden, output, loss, notes)
 CLEAN: dict[str, tuple[str, str, str, str, set[str]]] = {
-    "columns_costs": ("columns", "sigmoid", "sigmoid", "binary cross-entropy", set()),
+    "columns_costs": ("columns", "sigmoid", "sigmoid", "binary cross-entropy", {"weight-decay"}),
     "columns_first": ("columns", "sigmoid", "sigmoid", "squared error", set()),
     "columns_matrix": ("columns", "tanh", "softmax", "cross-entropy", set()),
     "dict_class": ("dictionaries", "sigmoid", "softmax", "cross-entropy", set()),
@@ -27,7 +27,7 @@ CLEAN: dict[str, tuple[str, str, str, str, set[str]]] = {
     "script_adam": ("dictionaries", "leaky_relu", "softmax", "cross-entropy", set()),
     "script_batches": ("script", "relu", "softmax", "cross-entropy", set()),
     "script_function": ("script", "tanh", "none", "squared error", {"momentum"}),
-    "script_softmax": ("script", "relu", "softmax", "cross-entropy", set()),
+    "script_softmax": ("script", "relu", "softmax", "cross-entropy", {"weight-decay"}),
     "script_xor": ("script", "sigmoid", "sigmoid", "squared error", {"summed"}),
 }
 

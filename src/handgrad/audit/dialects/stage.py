@@ -57,6 +57,7 @@ class Stage:
         known: what a call may be given, by role: "model", "criterion", "optimizer", ...
         names: global names that the action itself reads, which are given batch and labels.
         props: copies of the file's objects, which stand in their place for a run.
+        dropping: whether dropout is left as it is, drawn alike in each run, for code that cannot do without its mask.
     """
 
     namespace: dict[str, Any]
@@ -64,6 +65,7 @@ class Stage:
     known: dict[str, Any] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
     props: Props | None = None
+    dropping: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.namespace, Props):
@@ -121,6 +123,10 @@ class Stage:
             elif value in batches and _COUNTS_BATCHES.search(key.lower()):
                 yield self.namespace, key, 1
 
+    def drops(self) -> bool:
+        """Whether any object is a dropout that can be put aside."""
+        return any(True for root in self.roots for thing in parts(root) for _ in _undropped(thing))
+
     def put_aside(self) -> list[str]:
         """Names of the regularisation and dropout that a run sets so that they take no part."""
         known = self.context(np.zeros((1, 1)), np.zeros(1), 0.0)
@@ -155,10 +161,16 @@ class Stage:
         for root in self.roots:
             yield from _data_of(root, known)
             for thing in parts(root, 0, seen):
-                yield from _undropped(thing)
+                yield from () if self.dropping else _undropped(thing)
                 bent = any(word in type(thing).__name__.lower() for word in _BENT)
                 for key, value in vars(thing).items():
                     role = _ROLE_OF.get(plain(key))
+                    if (
+                        self.dropping
+                        and role in ("zero", "keep")
+                        and "drop" in key.lower() + type(thing).__name__.lower()
+                    ):
+                        continue
                     if role and _is_number(value) and not (bent and role == "lr"):
                         yield vars(thing), key, _like(value, known[role])
         for key, value in list(self.namespace.items()):
