@@ -48,29 +48,31 @@ class Planted:
         return {line for first, last in spans for line in (range(first + 1, last + 1) or (first, first + 1))}
 
 
-def inspected(path: Path) -> Inspection:
-    """The first reading of a file whose network is known. To be called within `program.guarded()`."""
+def inspected(path: Path, *, known: bool = True) -> Inspection:
+    """The first reading of a file whose network is `known`, or the first that can be judged at all."""
     program = read_program(path)
     namespace = program.execute().namespace
     with program.guarded():
-        return Inspection(program, namespace, *_judged(program, namespace))
+        return Inspection(program, namespace, *_judged(program, namespace, known))
 
 
-def _judged(program: Program, namespace: dict[str, object]) -> tuple[Reading, Diagnosis]:
+def _judged(program: Program, namespace: dict[str, object], known: bool) -> tuple[Reading, Diagnosis]:
     for reader in READERS:
         for reading in reader(namespace, program.tree):
             try:
                 diagnosis = diagnose(reading.subject)
             except Exception:  # a reading that makes no sense
                 continue
-            if diagnosis.identity is not None:
+            if diagnosis.identity is not None or (not known and diagnosis.checks):
                 return reading, diagnosis
     raise AssertionError(f"{program.path.name} was not read")
 
 
-def repaired(path: Path, seconds: float = PLENTY, suspects: tuple[int, ...] = ()) -> tuple[Inspection, list[Finding]]:
+def repaired(
+    path: Path, seconds: float = PLENTY, suspects: tuple[int, ...] = (), *, known: bool = True
+) -> tuple[Inspection, list[Finding]]:
     """A file inspected, and its findings after the search for a patch."""
-    inspection = inspected(path)
+    inspection = inspected(path, known=known)
     with inspection.program.guarded():
         return inspection, repair(inspection, inspection.diagnosis.findings, suspects=suspects, seconds=seconds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,7 @@ def test_a_mistake_without_a_name_is_mended_as_well(planted: Planted, tmp_path: 
     _mended(planted, tmp_path)
 
 
+@pytest.mark.slow
 def test_two_mistakes_are_mended_together(tmp_path: Path) -> None:
     text = Planted("unrolled_matrices", (("dA1 * self.relu_derivative(self.Z1)", "dA1"),)).text
     text = text.replace("dZ2 = self.A2 - y_true", "dZ2 = y_true - self.A2")
@@ -110,6 +112,38 @@ def test_two_mistakes_are_mended_together(tmp_path: Path) -> None:
     assert all(one.patch for one in errors), findings
     path.write_text(patched(text, errors[0].patch or ""))
     assert inspected(path).diagnosis.ok
+
+
+def test_a_notebook_is_mended_within_its_cell(tmp_path: Path) -> None:
+    planted = Planted("script_batches", (("da1 = W2.T @ dz2", "da1 = W2 @ dz2"),))
+    lines = planted.text.split("\n")
+    first = next(i for i, line in enumerate(lines) if line.startswith("for "))
+    cells = ["%matplotlib inline\n" + "\n".join(lines[:first]), "\n".join(lines[first:])]
+    code = [{"cell_type": "code", "source": one, "metadata": {}, "outputs": []} for one in cells]
+    path = tmp_path / "net.ipynb"
+    path.write_text(json.dumps({"cells": code, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
+    _, findings = repaired(path)
+    errors = [one for one in findings if one.severity == "error"]
+    assert errors[0].patch
+    assert errors[0].patch.startswith("--- a/net.ipynb [cell 2]\n+++ b/net.ipynb [cell 2]\n")
+    assert patched(cells[1], errors[0].patch) == cells[1].replace("W2 @ dz2", "W2.T @ dz2")
+    assert errors[0].line == 1 + cells[1].split("\n").index(next(x for x in cells[1].split("\n") if "W2 @ dz2" in x))
+
+
+@pytest.mark.slow
+def test_a_network_of_its_own_kind_is_mended_by_the_slopes_of_its_loss(tmp_path: Path) -> None:
+    text = Planted("unrolled_matrices", (("dA1 * self.relu_derivative(self.Z1)", "dA1"),)).text
+    text = text.replace("np.maximum(0, Z)", "Z * np.arctan(Z)")
+    text = text.replace("(Z > 0).astype(float)", "np.arctan(Z) + Z / (1 + Z * Z)")
+    path = tmp_path / "own.py"
+    path.write_text(text)
+    inspection, findings = repaired(path, known=False)
+    assert inspection.diagnosis.identity is None
+    errors = [one for one in findings if one.severity == "error"]
+    assert errors, findings
+    assert "self.relu_derivative(self.Z1)" in (errors[0].patch or "")
+    path.write_text(patched(text, errors[0].patch or ""))
+    assert inspected(path, known=False).diagnosis.ok
 
 
 def test_what_is_right_is_left_alone(tmp_path: Path) -> None:

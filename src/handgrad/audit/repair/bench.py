@@ -35,18 +35,34 @@ _SAME = 1e-9  # relative: two losses that are one
 
 @dataclass(frozen=True)
 class Truth:
-    """One batch with its true gradient, whole or along some directions."""
+    """One batch with its true gradient, whole or along some directions.
+
+    Attributes:
+        x: rows.
+        y: their labels.
+        values: the true gradient by parameter.
+        along: makes a gradient comparable to that.
+        exact: by parameter, what rounding may leave over.
+        decayed: parameters whose gradient holds a share of themselves, by the file's own convention.
+    """
 
     x: Any
     y: Any
     values: dict[str, Array]
     along: Callable[[Mapping[str, Array]], Mapping[str, Array]]
     exact: dict[str, float]
+    decayed: Mapping[str, Array]
 
     def beside(self, gradient: Mapping[str, Array]) -> dict[str, Fit]:
         """A gradient as a multiple of the true one, parameter by parameter."""
         seen = self.along(gradient)
-        return {name: fit(seen[name], value, self.exact[name]) for name, value in self.values.items()}
+        found = {}
+        for name, value in self.values.items():
+            mine, true = seen[name], value
+            if name in self.decayed:
+                mine, true = _beside(mine, self.decayed[name]), _beside(true, self.decayed[name])
+            found[name] = fit(mine, true, self.exact[name])
+        return found
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,12 @@ class Score:
     right: frozenset[str]
     wrong: frozenset[str]
     factor: float | None = None
+
+
+def _beside(gradient: Array, parameter: Array) -> Array:
+    """What of a gradient is no share of the parameter itself."""
+    whole: Array = gradient - parameter * (np.vdot(parameter, gradient) / np.vdot(parameter, parameter))
+    return whole
 
 
 class Bench:
@@ -82,6 +104,8 @@ class Bench:
             self.subject = held(self.subject, self.rng)  # dropout draws the same for all tries
         self.subject.restore(random_point(self.subject, self.rng))
         self.point = self.subject.snapshot()
+        notes = [one for one in self.inspection.diagnosis.findings if one.code == "weight-decay"]
+        self.decayed = {name: self.point[name] for one in notes for name in one.where if name in self.point}
         self.kept = Kept(self.inspection, self.live.functions)
         self.truths = [self._truth(rows) for rows in ROWS]
         self.loss = self._loss()
@@ -105,10 +129,10 @@ class Bench:
         identity = self.inspection.diagnosis.identity
         if identity is not None and one.flat is not None:
             true = true_gradient(Case(identity, self.point, *one.flat))
-            return Truth(one.x, one.y, true, lambda g: g, dict.fromkeys(true, exact))
+            return Truth(one.x, one.y, true, lambda g: g, dict.fromkeys(true, exact), self.decayed)
         found = slopes(subject, one.x, one.y, self.rng, _SLOPES)
         close = {name: max(exact, 1e-5, 10 * found.noise.get(name, 0.0)) for name in found.values}
-        return Truth(one.x, one.y, found.values, found.along, close)
+        return Truth(one.x, one.y, found.values, found.along, close, {})
 
     def _loss(self) -> float:
         return float(self.subject.loss(self.truths[0].x, self.truths[0].y))

@@ -225,7 +225,8 @@ def rows(place: Place) -> Iterator[Edit]:
     for node in place.nodes:
         if isinstance(node, ast.Subscript):
             inner = place.text(node.value)
-            if isinstance(node.slice, ast.Constant) and len(place.shape(node.value) or ()) == 2:
+            first = node.slice.upper if isinstance(node.slice, ast.Slice) else node.slice
+            if isinstance(first, ast.Constant) and len(place.shape(node.value) or ()) == 2:
                 for how in ("axis=0", "axis=0, keepdims=True", "axis=1, keepdims=True"):
                     yield place.replace(node, f"np.sum({inner}, {how})", "rows", 1.5)
             if isinstance(node.slice, ast.Tuple) and isinstance(node.slice.elts[0], ast.Slice):

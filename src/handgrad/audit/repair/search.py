@@ -375,8 +375,8 @@ def patch(inspection: Inspection, text: str) -> str:
     start = first - line
     ends = [at - 1 for at in program.cells if at - 1 > start]
     end = ends[0] if ends else len(old)
-    grown = len(new) - len(old)
-    return diff("\n".join(old[start:end]) + "\n", "\n".join(new[start : end + grown]) + "\n", f"{name} [cell {cell}]")
+    mine, made = old[start:end], new[start : end + len(new) - len(old)]
+    return diff("\n".join(mine) + "\n", "\n".join(made) + "\n", f"{name} [cell {cell}]")
 
 
 def _told(inspection: Inspection, findings: Sequence[Finding], mended: Mended) -> list[Finding]:

@@ -154,7 +154,7 @@ def _factors(place: Place, shape: tuple[int, ...]) -> Iterator[tuple[str, float]
 
 def _forms(place: Place) -> tuple[str, ...]:
     """The ways to write the derivative of the network's activation, of its output or of its input."""
-    if place.hints.hidden == "leaky_relu":
+    if place.hints.hidden.startswith("leaky"):
         return tuple(f"np.where({{a}} > 0, 1, {leak})" for leak in place.hints.leaks)
     return _WRITTEN.get(place.hints.hidden, ()) or _ALL
 
