@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise, permutations
 from typing import Any
@@ -43,8 +43,17 @@ def readings(ways: Iterable[Way]) -> Iterator[Reading]:
 
 
 def _of(way: Way) -> Iterator[Reading]:
+    ran = yield from _in_layouts(way)
+    if not ran and way.stage.drops():
+        way.stage.dropping = True
+        yield from _in_layouts(way)
+
+
+def _in_layouts(way: Way) -> Generator[Reading, None, bool]:
+    """The readings of a way in each form of batch; whether it ran in any."""
     rng = np.random.default_rng(7)
     found = way.stage.slots()
+    ran = False
     _wake(found, rng)
     for features, classes in _ends(likely_weights(found) or matrices(found), found):
         batches = [(rng.random((rows, features)), np.arange(rows) % max(classes, 2)) for rows in _ROWS]
@@ -53,11 +62,13 @@ def _of(way: Way) -> Iterator[Reading]:
             try:
                 first, second = (net.losses(x, y) for x, y in batches)
             except TimeoutError:  # it trains to the end whatever it is given
-                return
+                return ran
             except Exception:  # it takes another form, or is none
                 continue
+            ran = True
             told = list(_by_loss(net, batches[0], first, second))
             yield from told or _by_output(net, *batches[0])
+    return ran
 
 
 def _by_loss(
@@ -92,11 +103,12 @@ def _by_output(net: Net, x: Array, y: Array) -> Iterator[Reading]:
 
     reading = _settled(net, depends, depends, "", (x, y))
     if reading is not None:
-        sure = np.size(net.layout.make(x, y, net.classes)[1]) == moved.size and "one-hot" in net.layout.told
+        _, labels = net.layout.make(x[:1], y[:1], net.classes)
+        sure = np.size(labels) == net.classes and ("one-hot" in net.layout.told or net.classes == 1)
         yield from silent.readings(
             lambda loss: replace(reading, subject=replace(reading.subject, loss=loss)),
             net.outputs,
-            sure=sure or net.classes == 1,
+            sure=sure and "loss" not in net.way.facts,
         )
 
 

@@ -6,6 +6,7 @@ together here, as most people do: forward, loss, the loss's derivative, backward
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,6 +33,7 @@ from handgrad.audit.dialects.settling import Way
 from handgrad.audit.dialects.stage import Action, Stage
 
 _TRAINS = {plain(name) for name in TRAIN}
+_NO_TRAINING = re.compile(r"split|load|data|prepro|prepare|plot|show|get_|read|save|label|image|accuracy|config|args")
 _MOST_LOOPS, _MOST_BESIDES = 6, 8
 
 
@@ -54,7 +56,8 @@ def _own_trainings(play: Play, beside: list[Beside]) -> Iterator[Way]:
         for function in methods(play.model, TRAIN):
             yield from _trainings(play, function, beside)
     for name, function in own_functions(play.namespace).items():
-        if plain(name) in _TRAINS or "train" in name.lower() or name.lower().startswith("fit"):
+        said = "train" in name.lower() or name.lower().startswith("fit")
+        if plain(name) in _TRAINS or (said and not _NO_TRAINING.search(name.lower())):
             yield from _trainings(play, function, beside)
     for kind in own_classes(play.namespace).values():
         if "train" in kind.__name__.lower() and kind is not type(play.model):
