@@ -131,7 +131,11 @@ COLUMNS: list[Fault] = [
 SCALARS: list[Fault] = [
     ("scalars_loop", (("    for p in n.parameters():\n        p.grad = 0.0\n", ""),), {"never-reset"}),
     ("scalars_loop", (("p.data += -0.1 * p.grad", "p.data += 0.1 * p.grad"),), {"sign-flipped"}),
-    ("scalars_loop", (("self.grad += (1 - t**2) * out.grad", "self.grad += out.grad"),), {"activation-derivative-missing"}),
+    (
+        "scalars_loop",
+        (("self.grad += (1 - t**2) * out.grad", "self.grad += out.grad"),),
+        {"activation-derivative-missing"},
+    ),
     (
         "scalars_module",
         (("self.grad += (out.data > 0) * out.grad", "self.grad += out.grad"),),

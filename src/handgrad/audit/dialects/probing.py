@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects import silent, sizes
+from handgrad.audit.dialects.glue import ends
 from handgrad.audit.dialects.gradients import likely_weights
 from handgrad.audit.dialects.layouts import LAYOUTS
 from handgrad.audit.dialects.objects import Slot, matrices
@@ -162,20 +163,6 @@ def _parameters(net: Net, depends: Callable[[Array, Array], float], x: Array, y:
         if abs(moved - base) > 1e-12 * abs(base):
             found.append(slot)
     return _in_order(found)
-
-
-def ends(shapes: list[tuple[int, ...]]) -> list[tuple[int, int]]:
-    """(features, classes) that matrices of these shapes can lead between, whatever lies between the first and last."""
-    if not shapes:
-        return []
-    if len(shapes) == 1:
-        return [shapes[0][:2], shapes[0][::-1]]  # type: ignore[list-item]
-    found = []
-    for first, other in (shapes[0], shapes[0][::-1]):
-        for inner, last in (shapes[-1], shapes[-1][::-1]):
-            if other in shapes[1] and inner in shapes[-2]:
-                found.append((first, last))
-    return found
 
 
 def _in_order(found: list[Slot]) -> list[Slot]:
