@@ -50,7 +50,7 @@ def readings(
         make: a reading with a loss that is given.
         output: rows and labels to outputs (B, C); the labels only because a turn of a loop needs them.
         sure: whether the labels have the form of the outputs. Labels in another form may run as well and give nonsense,
-            and nothing but right gradients then shows that they do not.
+            and nothing but a right gradient of some parameter then shows that they do not.
     """
     made = {name: _with(make, output, name) for name in LOSSES}
     try:
@@ -61,15 +61,14 @@ def readings(
     for name, reading in made.items():
         identity = known and replace(known, loss=name, divisor="2B" if name == "squared error" else "B")
         try:
-            belongs = _belongs(reading.subject, identity)
+            some, every = _belong(reading.subject, identity)
         except Exception:  # outputs for which there is no such loss
             continue
-        if belongs:
+        if every:
             yield reading
             return
-        possible += [reading] if identity is not None else []
-    if sure:
-        yield from possible[-1:] if _squashed(possible) else possible[:1]
+        possible += [reading] if identity is not None and (sure or some) else []
+    yield from possible[-1:] if _squashed(possible) else possible[:1]
 
 
 def _with(
@@ -80,8 +79,8 @@ def _with(
     return replace(reading, facts=reading.facts | {"loss": f"none reported; its gradient is tried as that of {name}"})
 
 
-def _belongs(subject: Subject, identity: Identity | None) -> bool:
-    """Whether the subject's gradients are those of its loss, up to one factor for all of them."""
+def _belong(subject: Subject, identity: Identity | None) -> tuple[bool, bool]:
+    """Whether some, and whether all, of the subject's gradients are those of its loss, up to a factor."""
     rng = np.random.default_rng(3)
     one = batch(subject, _ROWS, 3)
     saved = subject.snapshot()
@@ -90,16 +89,17 @@ def _belongs(subject: Subject, identity: Identity | None) -> bool:
         subject.loss(one.x, one.y)
         gradient = subject.gradient(one.x, one.y, _GENTLE)
         if identity is None or one.flat is None:
-            return _slopes_agree(subject, one, gradient, rng)
+            agree = _slopes_agree(subject, one, gradient, rng)
+            return agree, agree
         true = true_gradient(Case(identity, subject.snapshot(), *one.flat))
     finally:
         subject.restore(saved)
-    alive = [fit for name, fit in fits(gradient, true, 1e-5).items() if gradient[name].any()]
-    return bool(alive) and all(fit.exact for fit in alive)
+    alive = [fit.exact for name, fit in fits(gradient, true, 1e-5).items() if gradient[name].any()]
+    return any(alive), bool(alive) and all(alive)
 
 
 def _slopes_agree(subject: Subject, one: Batch, gradient: dict[str, Array], rng: np.random.Generator) -> bool:
-    """The same for a network that is not known, along some directions."""
+    """Whether they are those of a network that is not known, along some directions."""
     ratios = []
     start = subject.snapshot()
     for _ in range(3):
@@ -119,4 +119,4 @@ def _squashed(found: list[Reading]) -> bool:
     return all("that of cross-entropy" not in reading.facts["loss"] for reading in found)
 
 
-__all__ = ["LOSSES", "Subject", "readings", "reported"]
+__each_ = ["LOSSES", "Subject", "readings", "reported"]
