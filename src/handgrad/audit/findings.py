@@ -26,7 +26,9 @@ class Finding:
         measured: the figures that were found; they fill the placeholders of the sentence.
         expected: what they should have been.
         file: where it is written; "" where that is not known.
-        line: from 1, in a notebook within its cell; None where that is not known.
+        line: from 1; None where that is not known. While an audit goes on it is one of `Program.text`; in its report,
+            in a notebook, one of the cell.
+        cell: of a notebook, as Jupyter counts them; None elsewhere.
         patch: a unified diff that mends it, tried and found to do so; None without one.
     """
 
@@ -38,6 +40,7 @@ class Finding:
     file: str = ""
     line: int | None = None
     patch: str | None = None
+    cell: int | None = None
 
     def cause(self, lang: str | None = None) -> str:
         """What is wrong, as a sentence."""

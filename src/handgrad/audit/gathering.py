@@ -37,10 +37,8 @@ def gather(inspection: Inspection) -> tuple[Finding, ...]:
 
 def _suspects(inspection: Inspection, found: Sequence[Finding]) -> list[int]:
     """Lines of the program's text: of layers that are wrong alone, then those with the first wrong numbers."""
-    program = inspection.program
-    named = (
-        [] if program.cells else [one.line for one in found if one.line is not None and one.file == program.filename]
-    )
+    file = inspection.program.filename
+    named = [one.line for one in found if one.line is not None and one.file == file]
     return [*named, *(suspect.line for suspect in first_wrong(inspection, found))]
 
 
@@ -80,18 +78,21 @@ def _suspected(inspection: Inspection, finding: Finding, suspects: Sequence[int]
     """An error without a patch, at the line where the first wrong number appears."""
     if finding.severity != "error" or finding.patch is not None or not suspects or finding.line is not None:
         return finding
-    file, line, _ = inspection.program.place(suspects[0])
-    return replace(finding, file=file, line=line)
+    return replace(finding, file=inspection.program.filename, line=suspects[0])
 
 
 def _somewhere(inspection: Inspection, finding: Finding) -> Finding:
-    """A finding that has no line at the function that it is about."""
-    if finding.line is not None:
-        return finding
+    """A finding with its place as people count: a line of the file, or of a notebook's cell.
+
+    One that has no line stands at the function that it is about.
+    """
     program = inspection.program
-    for role in _ROLES:
+    for role in _ROLES if finding.line is None else ():
         code = getattr(inspection.reading.functions.get(role), "__code__", None)
         if code is not None and code.co_filename == program.filename:
-            file, line, _ = program.place(code.co_firstlineno)
-            return replace(finding, file=file, line=line)
-    return replace(finding, file=program.filename)
+            finding = replace(finding, file=program.filename, line=code.co_firstlineno)
+            break
+    if finding.line is None or finding.file != program.filename:
+        return replace(finding, file=finding.file or program.filename)
+    file, line, cell = program.place(finding.line)
+    return replace(finding, file=file, line=line, cell=cell)

@@ -65,8 +65,7 @@ def place(program: Program, target: Any, step: Callable[..., Any] | None, findin
         return found.co_filename, found.co_firstlineno
     node = _node(program.tree, target, found.co_firstlineno)
     line = found.co_firstlineno if node is None else _line(program, node, finding) or found.co_firstlineno
-    file, line, _ = program.place(line)
-    return file, line
+    return program.filename, line
 
 
 def _node(tree: ast.Module, target: Any, line: int) -> ast.AST | None:

@@ -32,9 +32,6 @@ def place(
     if code is None:
         return program.filename, None
     line = _line(function, quantity, ran, call) or code.co_firstlineno
-    if code.co_filename == program.filename:
-        file, line, _ = program.place(line)
-        return file, line
     return code.co_filename, line
 
 

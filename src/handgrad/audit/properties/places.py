@@ -17,11 +17,8 @@ def found(
     expected: dict[str, Any] | None = None,
     where: tuple[str, ...] = (),
 ) -> Finding:
-    """A finding; `line` is one of the program's text, which in a notebook is brought to the line of its cell."""
-    file = inspection.program.filename
-    if line is not None:
-        file, line, _ = inspection.program.place(line)
-    return Finding(code, severity, where, measured, expected or {}, file, line)
+    """A finding; `line` is one of the program's text."""
+    return Finding(code, severity, where, measured, expected or {}, inspection.program.filename, line)
 
 
 def line_of(inspection: Inspection, *roles: str) -> int | None:

@@ -390,6 +390,5 @@ def _told(inspection: Inspection, findings: Sequence[Finding], mended: Mended) -
             edit for edit, names in zip(mended.edits, mended.righted, strict=True) if names & set(one.where)
         ] or list(mended.edits)
         fitting = [edit for edit in mine if edit.operator in LIKELY.get(one.code, ())] or mine
-        file, line, _ = inspection.program.place(fitting[0].line)
-        told.append(replace(one, file=file, line=line, patch=mended.patch))
+        told.append(replace(one, file=inspection.program.filename, line=fitting[0].line, patch=mended.patch))
     return told
