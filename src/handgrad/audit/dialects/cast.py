@@ -7,12 +7,26 @@ from dataclasses import dataclass, field
 from itertools import islice, product, starmap
 from typing import Any
 
-from handgrad.audit.dialects.calling import BACKWARD, FORWARD, LOSS, UPDATE, method, needed, plain, roles
+import numpy as np
+
+from handgrad.audit.dialects.calling import (
+    BACKWARD,
+    FORWARD,
+    LOSS,
+    UPDATE,
+    call,
+    fill,
+    fill_by_place,
+    method,
+    needed,
+    plain,
+    roles,
+)
 from handgrad.audit.dialects.chain import Chain
 from handgrad.audit.dialects.gradients import likely_weights
 from handgrad.audit.dialects.making import CLASSES, FEATURES, HIDDEN, made, made_layer, plain_made
 from handgrad.audit.dialects.objects import is_own, matrices, own_classes, own_functions, own_instances, parts, slots
-from handgrad.audit.dialects.witness import says_loss
+from handgrad.audit.dialects.witness import quietly, says_loss
 
 _SLOPES = ("prime", "grad", "deriv", "backward", "delta", "dloss", "dmse", "dce", "d_")
 _LOSS_WORDS = ("loss", "cost", "entropy", "mse", "criterion", "nll", "squarederror", "crossent", "objective", "xent")
@@ -121,6 +135,8 @@ def models(namespace: Mapping[str, Any]) -> Iterator[Any]:
     """Instances that run forward and hold weights, those that hold most first; then such as can be made."""
     weighty = []
     for name, thing in own_instances(namespace).items():
+        if not list(slots(thing)):
+            _built_by_a_batch(thing)
         count = len(likely_weights(list(slots(thing))))
         if count and method(thing, FORWARD) and not _says(name + type(thing).__name__, _OPTIMIZER_WORDS):
             weighty.append((count, thing))
@@ -129,6 +145,19 @@ def models(namespace: Mapping[str, Any]) -> Iterator[Any]:
         unique.setdefault(id(thing), thing)
     yield from list(unique.values())[:3]
     yield from new_models(namespace)
+
+
+def _built_by_a_batch(thing: Any) -> None:
+    """Run a model of layers forward once, for some make their weights only when they see how wide their input is."""
+    forward = method(thing, FORWARD)
+    if forward is None or not any(method(one, FORWARD) for one in parts(thing) if one is not thing):
+        return
+    x = np.full((3, FEATURES), 0.5)
+    try:
+        arguments = fill(forward, {"x": x, "true": True}, ("x",)) or fill_by_place(forward, [x])
+        quietly(lambda: call(forward, arguments or {}))
+    except Exception:  # it takes another width, or none
+        return
 
 
 def new_models(namespace: Mapping[str, Any]) -> Iterator[Any]:
