@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ _STYLES = {
     "error": "bold red", "warning": "bold yellow", "note": "bold cyan", "good": "bold green", "title": "bold",
     "quiet": "dim", "marked": "bold", "added": "green", "removed": "red", "hunk": "cyan",
 }  # fmt: skip
+PROOF_SECONDS = 120  # for two trainings
 _NO_NETWORK = ("audit.no_network",)
 _GLUE = """\
 def parameters():
@@ -42,14 +44,15 @@ def step(x, y, lr):
 @click.option("--json", "as_json", is_flag=True, help=say("cli.help_json"))
 @click.option("--sarif", type=click.Path(path_type=Path), metavar="OUT", help=say("audit_cli.help_sarif"))
 @click.option("--html", type=click.Path(path_type=Path), metavar="OUT", help=say("audit_cli.help_html"))
-def audit(files: tuple[Path, ...], as_json: bool, sarif: Path | None, html: Path | None) -> None:
+@click.option("--prove", is_flag=True, help=say("audit_cli.help_prove"))
+def audit(files: tuple[Path, ...], as_json: bool, sarif: Path | None, html: Path | None, prove: bool) -> None:
     """Audit the networks in files."""
     outputs = [path for path in (sarif, html) if path is not None]
     for path in outputs:
         if any(path.absolute() == file.absolute() for file in files):
             raise InputError("audit_cli.over_input", path=str(path))
     out = console(as_json=as_json)
-    reports = [_audited(file, out, first=i == 0) for i, file in enumerate(files)]
+    reports = [_audited(file, out, first=i == 0, prove=prove) for i, file in enumerate(files)]
     if sarif is not None:
         from handgrad.audit.report.sarif import sarif as as_sarif
 
@@ -66,7 +69,7 @@ def audit(files: tuple[Path, ...], as_json: bool, sarif: Path | None, html: Path
         raise click.exceptions.Exit(1)
 
 
-def _audited(file: Path, out: Console, *, first: bool) -> Report | Unaudited:
+def _audited(file: Path, out: Console, *, first: bool, prove: bool) -> Report | Unaudited:
     """Audit one file, and show what came of it at once."""
     path = os.path.abspath(file)
     if not first:
@@ -79,10 +82,26 @@ def _audited(file: Path, out: Console, *, first: bool) -> Report | Unaudited:
         if error.key in _NO_NETWORK:
             click.echo(f"\n{say('audit_cli.glue')}\n\n{glue()}", err=True, nl=False)
         return Unaudited(path, reason)
+    if prove:
+        report = _proved(report, path)
     # In a window sentences are broken; in a file or a pipe each stays on one line, for grep and diff.
     for line in lines(report, width=min(out.width, WIDTH) if out.is_terminal else None):
         out.print(_styled(line))
     return report
+
+
+def _proved(report: Report, path: str) -> Report:
+    """The report with the proof of its patch; where there is none, or nothing can be trained, a sentence says so."""
+    if report.patch is None:
+        click.echo(f"handgrad: {say('audit_cli.nothing_to_prove')}", err=True)
+        return report
+    request = {"path": path, "patch": report.patch}
+    try:
+        proof = run_in_child("handgrad.audit.prove:prove_file", request, seconds=PROOF_SECONDS)
+    except HandgradError as error:
+        click.echo(f"handgrad: {' '.join(str(error).split())}", err=True)
+        return report
+    return replace(report, proof=proof)
 
 
 def _styled(line: Line) -> Text:

@@ -11,6 +11,7 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.report.diff import kinds
 from handgrad.audit.report.excerpt import Line, cell_of, excerpt, notebook_cells, place, shown, source_lines
 from handgrad.audit.report.figures import Figure, figures, number
+from handgrad.audit.report.proof import picture, sentence
 from handgrad.audit.report.report import Report, Unaudited
 from handgrad.audit.report.terminal import counts, facts, known_as
 from handgrad.words import language, say
@@ -83,6 +84,7 @@ def _section(report: Report | Unaudited, lang: str, index: int | None) -> str:
     if isinstance(report, Report):
         found = [_finding(finding, lang, f"{stem}finding-{i}") for i, finding in enumerate(report.findings, 1)]
         parts += [f"<h3>{escape(say('audit.page_findings', lang))}</h3>", *found] if found else []
+        parts += _proof(report, lang)
         parts += _checked(report, lang)
         parts += _source(report, lang, stem)
     label = f' aria-labelledby="{stem}name"' if index is not None else ""
@@ -178,6 +180,16 @@ def _bar(figure: Figure) -> str:
 
 def _filled(kind: str, left: float, width: float) -> str:
     return f'<span class="bar{kind}"><i style="left:{left:.1f}%;width:{width:.1f}%"></i></span>'
+
+
+def _proof(report: Report, lang: str) -> Iterator[str]:
+    """Two trainings as curves."""
+    if report.proof is not None:
+        yield f"<h3>{escape(say('audit.proof_title', lang))}</h3>"
+        names = [f'<i class="{key}"></i>{escape(say(f"audit.proof_{key}", lang))}' for key in ("written", "mended")]
+        yield f'<p class="legend">{" ".join(f"<span>{name}</span>" for name in names)}</p>'
+        yield picture(report.proof, lang)
+        yield f"<p>{escape(sentence(report.proof, lang))}</p>"
 
 
 def _checked(report: Report, lang: str) -> Iterator[str]:

@@ -22,6 +22,7 @@ class Report:
         checks: how many comparisons were made.
         findings: the worst first.
         seconds: how long it took.
+        proof: two trainings, as written and mended; None where none were asked for. See `audit.prove.Proof`.
     """
 
     ok: bool
@@ -29,13 +30,14 @@ class Report:
     checks: int
     findings: tuple[Finding, ...]
     seconds: float
+    proof: dict[str, Any] | None = None
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Report:
         """The report that `to_json` gave, or that came out of the child process."""
         return cls(
             value["ok"], dict(value["subject"]), value["checks"], tuple(map(_finding, value["findings"])),
-            value["seconds"],
+            value["seconds"], value.get("proof"),
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
@@ -46,7 +48,12 @@ class Report:
             "checks": self.checks,
             "findings": [finding.to_json() for finding in self.findings],
             "seconds": self.seconds,
-        }
+        } | ({} if self.proof is None else {"proof": self.proof})
+
+    @property
+    def patch(self) -> str | None:
+        """The patch that mends what was found; None without one."""
+        return next((finding.patch for finding in self.findings if finding.patch), None)
 
     def text(self, lang: str | None = None) -> str:
         """The report as `handgrad audit` shows it, without colours, in a language."""

@@ -6,13 +6,14 @@ What the styles look like is the command line's affair; without them the same li
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from handgrad.audit.findings import SEVERITIES, Finding
 from handgrad.audit.report.diff import kinds
 from handgrad.audit.report.excerpt import excerpt, place, shown
 from handgrad.audit.report.figures import Figure, figures, number
+from handgrad.audit.report.proof import curves, sentence
 from handgrad.audit.report.report import Report
 from handgrad.words import say
 
@@ -39,6 +40,8 @@ def lines(report: Report, lang: str | None = None, width: int | None = WIDTH) ->
     errors, warnings, notes = counts(report)
     if not (errors or warnings):
         found += [[(say("audit.right", lang, checks=report.checks), "good")], []] if report.checks else []
+    if report.proof is not None:
+        found += [*_proof(report.proof, lang, width), []]
     words = {"errors": errors, "warnings": warnings, "notes": notes, "checks": report.checks}
     found.append([(say("audit.summary", lang, **words, seconds=f"{report.seconds:.2g}"), "quiet")])
     return found
@@ -106,6 +109,18 @@ def _figures(found: list[Figure], lang: str | None) -> Iterator[Line]:
         if figure.expected is not None:
             row.append(("   " + say("audit.should_be", lang, value=number(figure.expected)), "quiet"))
         yield row
+
+
+def _proof(proof: Mapping[str, Any], lang: str | None, width: int | None) -> Iterator[Line]:
+    """Two trainings, each as a row of bars."""
+    yield [(say("audit.proof_title", lang), "title")]
+    yield []
+    rows = list(curves(proof, lang))
+    names = max(cells(name) for name, _, _ in rows)
+    for (name, bars, share), style in zip(rows, ("removed", "added"), strict=True):
+        yield [(f"{_INDENT}{_pad(name, names)}  ", "quiet"), (bars, style), (f"  {share}", "")]
+    yield []
+    yield from ([(f"{_INDENT}{row}", "")] for row in wrapped(sentence(proof, lang), width))
 
 
 def wrapped(text: str, width: int | None) -> list[str]:
