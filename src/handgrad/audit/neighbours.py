@@ -171,6 +171,7 @@ class _Pruned(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         if _is_empty(self.path):  # most an __init__.py
+            vars(module)[MARK] = None
             return
         try:
             program = read_program(self.path)
