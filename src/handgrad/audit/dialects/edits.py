@@ -58,15 +58,20 @@ class Losses:
                     n.id for t in one.targets for n in ast.walk(t) if isinstance(n, ast.Name) and is_loss(n.id)
                 ]
                 # self.loss = ..., history['loss'] = ...
-                for target in one.targets:
-                    if isinstance(target, ast.Attribute | ast.Subscript) and self._says(target):
-                        found += self._named(one.value)
+                if any(isinstance(t, ast.Attribute | ast.Subscript) and self._says(t) for t in one.targets):
+                    made = self._named(one.value)
+                    one.value = _once(made, one.value)
+                    found += made
             elif isinstance(one, ast.AugAssign) and is_loss(base(one.target)):
                 self.gathered.append(base(one.target))
-                found += self._named(one.value)
+                made = self._named(one.value)
+                one.value = _once(made, one.value)
+                found += made
             elif isinstance(one, ast.Expr) and isinstance(one.value, ast.Call):
                 for value in _told(one.value):
-                    found += self._named(value)
+                    made = self._named(value)
+                    one.value.args = [_once(made, a) if a is value else a for a in one.value.args]
+                    found += made
             elif isinstance(one, ast.If):
                 one = self._opened(one)
             elif isinstance(one, ast.For | ast.While | ast.With):
@@ -102,6 +107,15 @@ class Losses:
             one.test = ast.copy_location(ast.Constant(True), one.test)
             one.body = [_forgiven(inner) for inner in one.body]
         return one
+
+
+def _once(made: list[ast.stmt], value: ast.expr) -> ast.expr:
+    """A value that calls something, after it was given a name: the name, for a call that trains must run only once."""
+    if not made or not any(isinstance(n, ast.Call) for n in ast.walk(value)):
+        return value
+    assign = next(n for n in ast.walk(made[0]) if isinstance(n, ast.Assign))
+    made[:] = [assign]  # without it the turn has failed, as it would have done before
+    return ast.copy_location(ast.Name(assign.targets[0].id, ast.Load()), value)  # type: ignore[attr-defined]
 
 
 def _forgiven(one: ast.stmt) -> ast.stmt:

@@ -109,7 +109,8 @@ def _steps(value: Any) -> list[tuple[tuple[str, Any], Any]]:
 def widen(world: dict[str, Any], places: list[Place]) -> None:
     """Bring the arrays to float64, each in its own memory; what is shared by several owners stays shared."""
     wide = {id(old): np.array(old, np.float64) for place in places if isinstance(old := place.get(world), np.ndarray)}
-    roots = [root for root in world if root in {place.root for place in places} or own(world[root])]
+    named = {place.root for place in places}
+    roots = [root for root, value in world.items() if root in named or own(value) or isinstance(value, list | dict)]
     for place in places:
         if not isinstance(place.get(world), np.ndarray):
             place.put(world, np.array([place.get(world)], np.float64))  # a bias that is a plain number

@@ -182,8 +182,8 @@ def _chosen(one: ast.stmt, targets: Mapping[str, int]) -> dict[str, str]:
     """The names of data and labels that a statement takes out of the whole, none if it does something else."""
     if not isinstance(one, ast.Assign) or len(one.targets) != 1:
         return {}
-    names = {name: role(name) for name in stores(one)}
     value = one.value
+    names = {name: role(name) or _taken_from(value) for name in stores(one)}
     calls = [w for n in ast.walk(value) if isinstance(n, ast.Call) for w in words(callee(n))]
     picks = any(isinstance(n, ast.Subscript) for n in ast.walk(value)) or {"batch", "next", "take", "sample"} & set(
         calls
@@ -192,3 +192,8 @@ def _chosen(one: ast.stmt, targets: Mapping[str, int]) -> dict[str, str]:
     if not names or not plain or not picks or set(names.values()) - {"x", "y"} or stores(one) & reads(value):
         return {}
     return names
+
+
+def _taken_from(value: ast.expr) -> str:
+    """Of rows taken out of an array, whether it is one of data or labels, as its name says: l0 = images[rows]."""
+    return role(base(value)) if isinstance(value, ast.Subscript) else ""
