@@ -6,7 +6,7 @@ import sys
 sys.path.append(os.pardir)
 
 import numpy as np
-from layers.dense import Dense, Rectify
+from bricks.dense import Dense, Rectify
 
 layers = [Dense(10, 8), Rectify(), Dense(8, 5)]
 X, y = np.load("x.npy"), np.load("y.npy")
