@@ -175,7 +175,7 @@ class Search:
 
             def unlike(one: Edit, last: Edit = taken[-1], function: ast.FunctionDef | None = function) -> int:
                 near = self.source.function(one.changes[0].statement) is function
-                return (one.operator != last.operator) * 2 + (not near)
+                return 2 if one.operator != last.operator else not near
 
             step: tuple[Edit, Score] | None = None
             for edit, better in self.better(sorted(candidates, key=unlike)[:_CHAIN], taken, score):
