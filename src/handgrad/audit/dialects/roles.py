@@ -60,6 +60,8 @@ def words(name: str) -> list[str]:
 def role(name: str) -> str:
     """The role of a name as in `calling.NAMES`: "x", "y", "lr", ...; "weight" for one parameter, "" for none."""
     found = words(name)
+    if len(found) == 2 and found[0] in ("x", "y") and found[1] == "b":  # a batch, no bias
+        return found[0]
     if name in ("U", "V") or found[:1] in (["w"], ["b"]) or _WEIGHT & set(found):
         return "weight"
     if name in ("m", "n", "N"):

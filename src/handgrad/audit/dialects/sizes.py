@@ -58,8 +58,18 @@ def setting(name: str, default: Any) -> Any:
     return CLASSES if _OUT.search(low) else default
 
 
+def deep(value: Any, layers: int) -> Any:
+    """A small list of sizes with as many entries as somebody's own; sizes side by side stay different."""
+    if not isinstance(value, list) or layers < 2 or len(value) == layers:
+        return value
+    between = [HIDDEN + 2 * (i % 2) for i in range(layers)]
+    return [value[0], *between[: layers - 2], value[-1]] if len(value) > 1 else between
+
+
 def make(call: Callable[..., Any], known: Mapping[str, Any] | None = None) -> Iterator[Any]:
     """What a class or function makes at small free sizes, each way that works; all the same where it takes no sizes.
+
+    Where it takes a list of sizes, nets of three and four layers follow, for there may be code for no other depth.
 
     Args:
         call: the class or function.
@@ -85,6 +95,8 @@ def make(call: Callable[..., Any], known: Mapping[str, Any] | None = None) -> It
         tries.append({k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in given.items()})
     else:
         tries.append({k: [v] if isinstance(v, int) and v == HIDDEN else v for k, v in given.items()})
+    if any(isinstance(value, list) and len(value) > 2 for value in given.values()):
+        tries += [{k: deep(v, layers) for k, v in given.items()} for layers in (4, 5)]
     for arguments in tries:
         try:
             yield call(**arguments)

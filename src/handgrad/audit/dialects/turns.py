@@ -19,7 +19,7 @@ from handgrad.audit.dialects.forms import Form
 from handgrad.audit.dialects.naming import matched
 from handgrad.audit.dialects.places import Place, values
 from handgrad.audit.dialects.roles import is_one_hot, own, role
-from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside, setting
+from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside, deep, setting
 from handgrad.audit.dialects.slices import Scope, Slice
 from handgrad.audit.dialects.world import World, copies, holdings, unset
 from handgrad.audit.pruning import MARK
@@ -123,7 +123,8 @@ class Loop:
             elif name in literal and setting(name, None) is None:
                 found[name] = literal[name]
             elif (value := setting(name, plain)) is not None:
-                found[name] = value
+                known = literal.get(name, plain)
+                found[name] = deep(value, len(known)) if isinstance(known, list | tuple) else value
             elif default is not None:
                 found[name] = plain
             elif kind == "weight" and name.lower() in ("w", "theta", "weights"):
@@ -261,10 +262,22 @@ def called_with(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
             given = [*zip(names, call.args, strict=False), *((k.arg, k.value) for k in call.keywords if k.arg)]
             for name, value in given:
                 try:
-                    found.setdefault(name, ast.literal_eval(value))
+                    found.setdefault(name, ast.literal_eval(_meant(value, program.tree)))
                 except ValueError:  # it is worked out
                     continue
     return found
+
+
+def _meant(value: ast.expr, tree: ast.Module) -> ast.expr:
+    """A value, or what the file last binds to its name."""
+    if not isinstance(value, ast.Name):
+        return value
+    bound = [n for n in ast.walk(tree) if isinstance(n, ast.Assign) and len(n.targets) == 1]
+    return next((n.value for n in reversed(bound) if ast.dump(n.targets[0]) == _stored(value.id)), value)
+
+
+def _stored(name: str) -> str:
+    return ast.dump(ast.Name(name, ast.Store()))
 
 
 def _targets_of(before: list[ast.stmt]) -> set[str]:
