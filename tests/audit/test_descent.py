@@ -192,3 +192,17 @@ def test_a_penalty_and_its_share(charge: float, share: float, code: str, missing
     assert (diagnosis.identity.penalty is None) == (charge == 0)
     of_penalty = [f for f in diagnosis.findings if f.code == code]
     assert all(f.where == ("W0", "W1", "W2") for f in of_penalty)
+
+
+def test_every_row_indexed() -> None:
+    chain = Chain()
+    chain.links = {"top": lambda a, z, t: a[-1] - 1.0 * t.any(axis=0)}
+    assert found(chain).keys() == {"every-row-indexed"}
+
+
+def test_a_mean_gradient_of_a_summed_loss_is_a_convention() -> None:
+    chain = Chain()
+    whole = chain.loss
+    chain.loss = lambda x, y: len(x) * whole(x, y)  # type: ignore[method-assign]
+    (finding,) = diagnose(chain.subject()).findings
+    assert (finding.code, finding.severity) == ("averaged", "note")

@@ -142,7 +142,9 @@ def _updated_too_early(subject: Subject, one: Batch) -> list[Finding]:
         return []
     gentle, bold = (steady(subject, one.x, one.y, lr).gradient for lr in (USUAL, BOLD))
     beside = fits(bold, gentle, 1e-4)
-    early = tuple(name for name, found in beside.items() if not found.exact)
+    largest = max(float(np.linalg.norm(value)) for value in bold.values())
+    noise = {name for name, value in bold.items() if np.linalg.norm(value) <= ROUNDING * largest}
+    early = tuple(name for name, found in beside.items() if not found.exact and name not in noise)
     residual = max((beside[name].residual for name in early), default=0.0)
     return [Finding("updated-too-early", "error", early, {"residual": residual}, {"residual": 0.0})] if early else []
 
@@ -174,7 +176,8 @@ def _known(
     checks = sum(len(e.true) for e in evidence)
     if not wrong:
         alive = [{n: f for n, f in e.fits.items() if n not in _where(gone)} for e in evidence]
-        return [*findings, *scales(alive, [e.rows for e in evidence])], checks
+        averaged = "B" in identity.divisor
+        return [*findings, *scales(alive, [e.rows for e in evidence], averaged=averaged)], checks
     explanation = descend(cases, gradients, exact)
     residuals = {name: max(e.fits[name].residual for e in evidence) for name in evidence[0].true}
     findings += _explained(explanation, identity, residuals, set(_where(gone)))
@@ -185,7 +188,8 @@ def _known(
     ]  # fmt: skip
     rows = [e.rows for e in evidence]
     decays = decayed(explanation, identity.penalty, rows)
-    return [*findings, *decays, *scales(made, rows)], checks + explanation.tried
+    scaled = scales(made, rows, averaged="B" in identity.divisor)
+    return [*findings, *decays, *scaled], checks + explanation.tried
 
 
 def _explained(
@@ -236,11 +240,21 @@ def _unknown(
     wrong = _wrong(evidence)
     gone = _never_updated(evidence, 0.0 if wrong else ROUNDING)  # a wrong error from above may add up to nearly 0
     right = [{n: f for n, f in e.fits.items() if n not in {*_where(gone), *wrong}} for e in evidence]
-    findings = [*gone, *scales(right, [e.rows for e in evidence])]
+    averaged = _is_mean(subject, batches[0])
+    findings = [*gone, *scales(right, [e.rows for e in evidence], averaged=averaged)]
     if wrong:
         residual = max(e.fits[name].residual for e in evidence for name in wrong)
         findings.append(Finding(UNNAMED, "error", wrong, {"residual": residual, "first": wrong[-1]}, {"residual": 0.0}))
     return findings, sum(one.size for e in evidence for one in e.true.values())
+
+
+def _is_mean(subject: Subject, one: Batch) -> bool:
+    """Whether the loss of a batch that is given twice over is the same; a sum is twice as large."""
+    try:
+        x, y = (np.concatenate([part, part]) for part in (one.x, one.y))
+        return not np.isclose(subject.loss(x, y), 2 * subject.loss(one.x, one.y), rtol=1e-6)
+    except Exception:  # columns, lists, a form of its own
+        return True
 
 
 def _never_updated(evidence: list[_Evidence], least: float = ROUNDING) -> list[Finding]:

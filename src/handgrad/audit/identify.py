@@ -136,8 +136,8 @@ def identify(
 ) -> Identity | None:
     """The network that gives the subject's loss on every batch, or None. The subject's parameters are restored.
 
-    The loss is seen at two points, so that a penalty on the weights can be told from anything else. Layers whose
-    activations differ take ten times as long to find, and are only looked for if `mixed`.
+    The loss is seen at two points, so that a penalty on the weights can be told from anything else. Penalties, and
+    layers whose activations differ, take ten times as long to find, and are only looked for if `mixed`.
     """
     flat = [one.flat for one in batches if one.flat is not None]
     if len(flat) < len(batches):
@@ -151,18 +151,17 @@ def identify(
             reported.append([float(subject.loss(one.x, one.y)) for one in batches])
     finally:
         subject.restore(saved)
-    charged: Identity | None = None
-    for scaling in SCALINGS:
-        usual = scaling == SCALINGS[0]
-        seen = _Seen(points, [(scaling[0] * x + scaling[1], y) for x, y in flat], reported)
-        for matrices in chains(points[0], flat[0][0].shape[1], subject.classes):
-            for hidden in _hidden(len(matrices) - 1, mixed=mixed and usual):
-                scores = Identity(matrices, hidden, "none", "", "", scaling=scaling)
-                found, with_penalty = seen.explain(scores, penalties=usual and charged is None and "," not in hidden)
-                if found is not None:
-                    return found
-                charged = charged or with_penalty
-    return charged
+    for penalties in (False, True) if mixed else (False,):  # what is rare, and takes longer to find, comes last
+        for scaling in SCALINGS if not penalties else SCALINGS[:1]:
+            seen = _Seen(points, [(scaling[0] * x + scaling[1], y) for x, y in flat], reported)
+            for matrices in chains(points[0], flat[0][0].shape[1], subject.classes):
+                kinds = _hidden(len(matrices) - 1, mixed=mixed and not penalties and scaling == SCALINGS[0])
+                for hidden in kinds:
+                    scores = Identity(matrices, hidden, "none", "", "", scaling=scaling)
+                    found = seen.explain(scores, penalties=penalties)
+                    if found is not None:
+                        return found
+    return None
 
 
 def _hidden(layers: int, *, mixed: bool) -> Iterator[str]:
@@ -188,11 +187,10 @@ class _Seen:
         self.known: dict[Any, Array] = {}
         self.charges: dict[tuple[str, ...], Charges] = {}
 
-    def explain(self, scores: Identity, *, penalties: bool) -> tuple[Identity | None, Identity | None]:
-        """(the network with these hidden layers whose loss was reported, else one whose loss holds a penalty)."""
+    def explain(self, scores: Identity, *, penalties: bool) -> Identity | None:
+        """The network with these hidden layers whose loss was reported, alone or with a penalty on its weights."""
         points = range(1 + penalties)
         z = [[self._scores(scores.matrices, scores.bends, p, k) for k in range(len(self.rows))] for p in points]
-        charged: Identity | None = None
         for output in OUTPUTS:
             layer = _layer(output)
             totals = [[self._totals(z_ if layer is None else layer(z_), k) for k, z_ in enumerate(at)] for at in z]
@@ -203,13 +201,12 @@ class _Seen:
                     [found[loss] / divisor(self.rows[k], z[0][k].shape[1]) for k, found in enumerate(at)]
                     for at in totals
                 ]
-                if self._close(plain[0]):
-                    return replace(scores, output=output, loss=loss, divisor=name), None
-                if penalties and charged is None:
-                    penalty = self._penalty(scores.matrices, plain)
-                    if penalty is not None:
-                        charged = replace(scores, output=output, loss=loss, divisor=name, penalty=penalty)
-        return None, charged
+                if not penalties and self._close(plain[0]):
+                    return replace(scores, output=output, loss=loss, divisor=name)
+                penalty = self._penalty(scores.matrices, plain) if penalties else None
+                if penalty is not None:
+                    return replace(scores, output=output, loss=loss, divisor=name, penalty=penalty)
+        return None
 
     def _scores(self, matrices: tuple[Matrix, ...], bends: tuple[str, ...], p: int, k: int) -> Array:
         """The scores of batch k at point p, each layer computed once for all networks that begin alike."""

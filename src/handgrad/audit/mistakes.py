@@ -64,6 +64,8 @@ def at_loss(w: Walk) -> Iterator[Guess]:
                 if code != "activation-derivative-missing":
                     yield Guess((code,), f"{variant} {tag}", error * slope, error)
     yield Guess(("error-before-activation",), "", (last.z - t) / w.divisor, plain)
+    every = 1.0 * t.any(axis=0) / w.divisor  # p[:, y] -= 1 takes 1 from the columns of all labels in every row
+    yield Guess(("every-row-indexed",), "", p / w.divisor - every, plain)
     yield Guess(("error-of-another-class",), "up", (p - np.roll(t, 1, axis=1)) / w.divisor, plain)
     yield Guess(("error-of-another-class",), "down", (p - np.roll(t, -1, axis=1)) / w.divisor, plain)
     yield Guess(("gradient-of-absolute-error",), "sign", np.sign(plain), plain)

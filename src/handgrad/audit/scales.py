@@ -18,18 +18,21 @@ _FEWEST_FIXED = 7.5  # rows of a batch that people fix; a smaller divisor is ano
 _LIKE = 1e-4  # relative: factors that are one and the same
 
 
-def scales(found: Sequence[Mapping[str, Fit]], rows: Sequence[int]) -> list[Finding]:
+def scales(found: Sequence[Mapping[str, Fit]], rows: Sequence[int], *, averaged: bool = True) -> list[Finding]:
     """Findings about factors.
 
     Args:
         found: for each batch, parameter -> its gradient as a multiple of the true one.
         rows: of each batch.
+        averaged: whether the reported loss is a mean over the batch, and not a sum.
     """
     groups = _groups(found)
     if not groups:
         return []
     sizes = np.array(rows, np.float64)
     powers = [_power(factors, sizes) for factors, _ in groups]
+    if not averaged and len(groups) == 1 and powers == [-1] and groups[0][0][0] > 0:
+        return [_finding("averaged", "note", groups[0][1], float(groups[0][0][-1]), rows, {})]
     if len(groups) > 1 and any(p == -2 for p in powers) and all(p is not None and p <= 0 for p in powers):
         names = [name for (_, group), p in zip(groups, powers, strict=True) for name in group if p != 0]
         least = min(float(factors[-1]) for factors, _ in groups)
