@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import replace
 from math import exp, log
 
@@ -13,6 +14,7 @@ from handgrad.audit.identify import Identity, targets
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.descent import descend
 from handgrad.audit.properties.forward import batch, flat, made_small, squashed
+from handgrad.audit.properties.making import loops, pieces_at, unbent_at
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found, line_of
 
@@ -39,20 +41,40 @@ def squashed_scores(inspection: Inspection) -> list[Finding]:
 
 
 def _applied(inspection: Inspection, kind: str) -> int | None:
-    """The last line that applies a function by name, or a softmax written out: in the forward pass if it does so."""
+    """The last line that applies a function by name, or a softmax written out: in the forward pass if it does so.
+
+    A way forward that is a loop over layers applies what the network was put together of.
+    """
     tree, forward = inspection.program.tree, line_of(inspection, "forward")
     scopes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.lineno == forward]
+    if loops(inspection) and not any(_applies(node, kind) for scope in scopes for node in _expressions(scope)):
+        made = [line for line, name in pieces_at(inspection) if kind in _plain(name)]
+        if made:
+            return made[-1]
     for scope in [*scopes, tree]:
-        lines = [node.lineno for node in ast.walk(scope) if isinstance(node, ast.expr) and _applies(node, kind)]
+        nested = [node.lineno for node in _expressions(scope) if _applies_twice(node, kind)]
+        lines = nested or [node.lineno for node in _expressions(scope) if _applies(node, kind)]
         if lines:
             return max(lines)
     return None
 
 
+def _expressions(scope: ast.AST) -> Iterator[ast.expr]:
+    return (node for node in ast.walk(scope) if isinstance(node, ast.expr))
+
+
+def _applies_twice(node: ast.expr, kind: str) -> bool:
+    """softmax(softmax(z))"""
+    return isinstance(node, ast.Call) and _applies(node, kind) and any(_applies(one, kind) for one in node.args)
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").removeprefix("activation")
+
+
 def _applies(node: ast.expr, kind: str) -> bool:
     if isinstance(node, ast.Call):
-        name = last_name(node.func).lower().replace("_", "").removeprefix("activation")
-        return name == kind
+        return _plain(last_name(node.func)) == kind
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and kind == "softmax":
         sums_up = [
             part for part in ast.walk(node.right) if isinstance(part, ast.Call) and last_name(part.func) == "sum"
@@ -73,7 +95,7 @@ def no_nonlinearity(inspection: Inspection) -> list[Finding]:
             continue
         where = tuple(matrix.weight for matrix in identity.matrices[first : last + 1])
         severity = "error" if identity.output in ("softmax", "sigmoid") else "warning"
-        line, measured = line_of(inspection, "forward", "loss", "step"), {"matrices": len(where)}
+        line, measured = unbent_at(inspection, *where[:2]), {"matrices": len(where)}
         return [found(inspection, "no-nonlinearity", severity, line, measured, {"matrices": 1}, where)]
     return []
 

@@ -10,10 +10,11 @@ import numpy as np
 from handgrad.audit.dialects.cast import models
 from handgrad.audit.dialects.objects import slots
 from handgrad.audit.findings import Finding
-from handgrad.audit.identify import Identity, targets
+from handgrad.audit.identify import Identity, Matrix, targets
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.forward import below, flat, scores
-from handgrad.audit.properties.places import found, line_of
+from handgrad.audit.properties.making import made_at
+from handgrad.audit.properties.places import found
 from handgrad.core.arrays import Array
 
 _ROWS = 64
@@ -71,16 +72,12 @@ def start(inspection: Inspection) -> list[Finding]:
     parameters = initial(inspection)
     alike = _alike(identity, parameters)
     if alike:
-        line = _made_at(inspection)
+        line = made_at(inspection, alike[0][0], constant=True)
         return [found(inspection, "symmetric-start", "error", line, {"units": alike[1]}, {"units": 1}, alike[0])]
     if len(identity.matrices) < 2:
         return []
     x = _input(subject.features)
     return [*_first_loss(inspection, identity, parameters, x), *_asleep(inspection, identity, parameters, x)]
-
-
-def _made_at(inspection: Inspection) -> int | None:
-    return line_of(inspection, "init", "model", "forward", "step")
 
 
 def _alike(identity: Identity, parameters: dict[str, Array]) -> tuple[tuple[str, str], int] | None:
@@ -114,7 +111,18 @@ def _first_loss(inspection: Inspection, identity: Identity, parameters: dict[str
     if loss < _HIGH * log(classes):
         return []
     measured = {"loss": loss, "spread": float(z.std()), "classes": classes, "expected": log(classes)}
-    return [found(inspection, "first-loss-high", "warning", _made_at(inspection), measured, {"loss": log(classes)})]
+    line = made_at(inspection, _largest(identity, parameters), constant=False)
+    return [found(inspection, "first-loss-high", "warning", line, measured, {"loss": log(classes)})]
+
+
+def _largest(identity: Identity, parameters: dict[str, Array]) -> str:
+    """The weight that makes its outputs larger than its inputs by the most."""
+
+    def gain(matrix: Matrix) -> float:
+        weight = parameters[matrix.weight]
+        return float(weight.std() * np.sqrt(weight.shape[1 if matrix.transposed else 0]))
+
+    return max(identity.matrices, key=gain).weight
 
 
 def _asleep(inspection: Inspection, identity: Identity, parameters: dict[str, Array], x: Array) -> list[Finding]:
@@ -131,5 +139,6 @@ def _asleep(inspection: Inspection, identity: Identity, parameters: dict[str, Ar
             continue
         if share >= bad:
             measured, where = {"share": 100 * share, "activation": kind}, (matrix.weight,)
-            return [found(inspection, code, "warning", _made_at(inspection), measured, {"share": 0.0}, where)]
+            line = made_at(inspection, matrix.weight, constant=False)
+            return [found(inspection, code, "warning", line, measured, {"share": 0.0}, where)]
     return []
