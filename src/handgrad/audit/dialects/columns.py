@@ -14,7 +14,8 @@ import numpy as np
 
 from handgrad.audit.dialects import calling, silent
 from handgrad.audit.dialects.dictionaries import objects
-from handgrad.audit.dialects.forms import EACH, Form
+from handgrad.audit.dialects.forms import COLUMNS, EACH, Form
+from handgrad.audit.dialects.machine import machines, returned
 from handgrad.audit.dialects.places import Place, arrays, values, widen
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import CALLED, fill
@@ -50,7 +51,7 @@ class Columns:
         self.kind = type(value)
         self.forward = self._method(CALLED["forward"])
         self.backward = next((n for n in _BACKWARD if self._takes_both(n)), "")
-        self.update = self._pair_update()
+        self.update = pair_update(self.kind)
 
     @property
     def net(self) -> Any:
@@ -66,16 +67,6 @@ class Columns:
         call = getattr(self.net, name, None)
         found = fill(call, {}, {"x": "x", "y": "y", "rows": 1, "zero": 0.0}) if inspect.ismethod(call) else None
         return found is not None and {"x", "y"} <= set(map(str, found.values()))
-
-    def _pair_update(self) -> str:
-        """The method that takes a mini-batch of pairs and a learning rate."""
-        for name in dir(self.kind):
-            call = getattr(self.kind, name)
-            if inspect.isfunction(call) and not name.startswith("__"):
-                wanted = list(inspect.signature(call).parameters)[1:]
-                if len(wanted) >= 2 and wanted[0] in _PAIRS and calling.roles(wanted[1])[:1] == ["lr"]:
-                    return name
-        return ""
 
     def parameters(self) -> dict[str, Array]:
         """Name to live array."""
@@ -211,8 +202,15 @@ class Columns:
 
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
     """Objects with lists of matrices, a forward, and a backprop or an update of one mini-batch."""
-    del tree
-    for name, value in objects(namespace):
+    found = list(objects(namespace))
+    for name, value in found:  # an update of whole batches shows more than the gradients of single samples
+        if not pair_update(type(value)):
+            yield from (
+                m.reading("columns")
+                for m in machines(namespace, name, value, returned(tree), COLUMNS)
+                if "update" in m.parts
+            )
+    for name, value in found:
         state = {name: value}
         places = _in_order(arrays(state, [name]), state)
         shapes = {str(i): np.shape(place.get(state)) for i, place in enumerate(places)}
@@ -224,6 +222,17 @@ def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[
                     yield from Columns(namespace, (name, value), places, form, sizes).readings()
                 except Exception:  # another form is what it wants
                     continue
+
+
+def pair_update(kind: type) -> str:
+    """The method of a class that takes a mini-batch of pairs and a learning rate; "" without any."""
+    for name in dir(kind):
+        call = getattr(kind, name)
+        if inspect.isfunction(call) and not name.startswith("__"):
+            wanted = list(inspect.signature(call).parameters)[1:]
+            if len(wanted) >= 2 and wanted[0] in _PAIRS and calling.roles(wanted[1])[:1] == ["lr"]:
+                return name
+    return ""
 
 
 def _in_order(places: list[Place], state: Mapping[str, Any]) -> list[Place]:

@@ -72,6 +72,10 @@ class Losses:
                     made = self._named(value)
                     one.value.args = [_once(made, a) if a is value else a for a in one.value.args]
                     found += made
+            elif isinstance(one, ast.Return) and one.value is not None:
+                several = one.value.elts if isinstance(one.value, ast.Tuple) else [one.value]
+                for value in several:
+                    found += self._named(value)
             elif isinstance(one, ast.If):
                 one = self._opened(one)
             elif isinstance(one, ast.For | ast.While | ast.With):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
+from collections.abc import Collection
 from typing import Any
 
 from handgrad.audit.dialects.edits import base, callee, reads
@@ -64,8 +65,11 @@ def _early(one: ast.stmt, bound: set[str]) -> set[str]:
     return reads(one) - stores(one) - bound
 
 
-def needed(before: list[ast.stmt], names: set[str]) -> list[ast.stmt]:
-    """Of the statements before a loop, those that lead to some names, and no others. Loops in between run whole."""
+def needed(before: list[ast.stmt], names: set[str], given: Collection[str] = ()) -> list[ast.stmt]:
+    """Of the statements before a loop, those that lead to some names, and no others. Loops in between run whole.
+
+    What leads to names that are given, such as the loading of data, is not needed.
+    """
     kept: list[ast.stmt] = []
     wanted = set(names)
     for one in reversed(before):
@@ -73,7 +77,7 @@ def needed(before: list[ast.stmt], names: set[str]) -> list[ast.stmt]:
             continue
         if touches(one) & wanted:
             kept.append(copy.deepcopy(one))
-            wanted |= reads(one)
+            wanted |= reads(one) - set(given)
     return kept[::-1]
 
 

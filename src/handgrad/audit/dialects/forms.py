@@ -61,6 +61,7 @@ BATCH = (
     Form("column of numbers"),
     Form("column of numbers", columns=True),
 )
+COLUMNS = (BATCH[2], BATCH[3], BATCH[5])
 EACH = (
     Form("one-hot", columns=True, each=True),
     Form("one-hot", each=True),

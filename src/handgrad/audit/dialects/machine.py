@@ -7,8 +7,10 @@ the author would write around them.
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ import numpy as np
 from handgrad.audit.dialects import calling, sizes
 from handgrad.audit.dialects.forms import BATCH, Form
 from handgrad.audit.dialects.naming import matched
-from handgrad.audit.dialects.places import Place, arrays, values, widen
+from handgrad.audit.dialects.places import Place, arrays, parted, values, widen
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import called, fill, own
 from handgrad.audit.dialects.sizes import ends
@@ -69,6 +71,11 @@ class Machine:
             names = {n: f for base in reversed(kind.__mro__[:-1]) for n, f in vars(base).items()}
             return [name for name, _ in called(names, role)]
         return [name for name, _ in called(self.namespace, role)]
+
+    def takes_batch(self) -> bool:
+        """Whether the update asks for a batch and its labels."""
+        wanted = inspect.signature(self.function(self.parts["update"])).parameters
+        return {"x", "y"} <= {kind for name in wanted for kind in calling.roles(name)[:1]}
 
     def turn(self, x: Array, y: Array, lr: float, upto: str) -> dict[str, Any]:
         """Forward, loss, backward and update as far as `upto`; what they returned, by name and by role."""
@@ -185,10 +192,13 @@ def machines(
     state = copies({root: value})
     places = arrays(state, [root])
     widen(state, places)
-    shapes = {str(i): np.shape(place.get(state)) for i, place in enumerate(places)}
-    for features, classes in ends(shapes)[:3] if 0 < len(places) <= 16 else []:
-        for form in forms:
-            yield from _assembled(namespace, root, state, places, returns, form, features, classes)
+    for held in (places, *parted(places, state)):
+        shapes = {str(i): np.shape(place.get(state)) for i, place in enumerate(held)}
+        found = ends(shapes)[:3] if 0 < len(held) <= 16 else []
+        for (features, classes), form in product(found, forms):
+            yield from _assembled(namespace, root, state, held, returns, form, features, classes)
+        if found:
+            break
 
 
 def _assembled(
@@ -209,6 +219,10 @@ def _assembled(
                 new(start), lambda m: m.loss(x, y) != m.loss(x, np.roll(y, 1)) and bool(m.loss(x[:5], y[:5]))
             ):
                 continue
+            for update in plain.offered("update"):  # train_step(x, y, lr), which runs both ways itself
+                parts = {**start, "update": update}
+                if _works(new(parts), lambda m: m.takes_batch() and _moves(m, x, y)):
+                    yield new(parts)
             if _works(new(start), lambda m: bool(m.gradients(x, y))):  # loss(x, y) -> loss, grads
                 yield from _updated(new, start, x, y)
             for backward in plain.offered("backward"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from handgrad.audit.dialects.roles import is_buffer, own, role
 from handgrad.core.arrays import Array
 
 _DEEP, _MANY, _LARGE = 5, 400, 20_000_000
+_HOLDERS = (list, dict, FunctionType)
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Place:
 
     Attributes:
         root: a name in the namespace.
-        path: ("item", key) or ("attr", name), one for each step down.
+        path: ("item", key), ("attr", name) or ("cell", name) of a closure, one for each step down; ("part", ends) for
+            some rows or columns of a matrix comes last.
     """
 
     root: str
@@ -32,10 +35,12 @@ class Place:
         text = "" if self.path else self.root
         for i, (kind, key) in enumerate(self.path):
             last = i == len(self.path) - 1
-            if kind == "attr":
+            if kind == "part":
+                text = f"{text or self.root}[{_written(key)}]"
+            elif kind in ("attr", "cell"):
                 text = f"{text}.{key}" if text else str(key)
             elif isinstance(key, str):
-                text = key if last and all(k == "attr" for k, _ in self.path[:i]) else f"{text}.{key}"
+                text = key if last and all(k != "item" for k, _ in self.path[:i]) else f"{text}.{key}"
             else:
                 text = f"{text or self.root}[{key}]"
         return text
@@ -58,6 +63,10 @@ class Place:
         kind, key = self.path[-1]
         if kind == "attr":
             setattr(holder, key, new)
+        elif kind == "part":
+            _down(holder, kind, key)[...] = new
+        elif kind == "cell":
+            holder.__closure__[holder.__code__.co_freevars.index(key)].cell_contents = new
         else:
             holder[key] = new
 
@@ -101,16 +110,41 @@ def _steps(value: Any) -> list[tuple[tuple[str, Any], Any]]:
         return [(("item", k), v) for k, v in value.items()]
     if isinstance(value, list) or (isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1):
         return [(("item", i), v) for i, v in enumerate(value[:100])]
+    if isinstance(value, FunctionType):
+        return [(("cell", n), v) for n, v in _kept(value).items() if not isinstance(v, np.ndarray) or v.ndim in (1, 2)]
     if own(value):
         return [(("attr", k), v) for k, v in getattr(value, "__dict__", {}).items()]
     return []
 
 
+# The weights and the bias of a matrix that holds both: the bias is its last or first column, or its last or first row.
+_ALL, _REST, _LAST, _LATER, _FIRST = (None, None), (None, -1), (-1, None), (1, None), (None, 1)
+_WITH_BIAS = (
+    ((_ALL, _REST), (_ALL, _LAST)),
+    ((_ALL, _LATER), (_ALL, _FIRST)),
+    ((_REST, _ALL), (_LAST, _ALL)),
+    ((_LATER, _ALL), (_FIRST, _ALL)),
+)
+
+
+def parted(places: list[Place], world: Mapping[str, Any]) -> Iterator[list[Place]]:
+    """The places with each matrix as weights and a bias, as nets have them whose layers get a one beside each input."""
+    if all(np.ndim(place.get(world)) == 2 and min(np.shape(place.get(world))) > 1 for place in places):
+        for both in _WITH_BIAS:
+            yield [Place(place.root, (*place.path, ("part", part))) for place in places for part in both]
+
+
+def _written(part: tuple[tuple[int | None, int | None], ...]) -> str:
+    """A part as people write it: [:, :-1]."""
+    return ", ".join(":".join("" if end is None else str(end) for end in both) for both in part)
+
+
 def widen(world: dict[str, Any], places: list[Place]) -> None:
     """Bring the arrays to float64, each in its own memory; what is shared by several owners stays shared."""
+    places = [place for place in places if not place.path or place.path[-1][0] != "part"]
     wide = {id(old): np.array(old, np.float64) for place in places if isinstance(old := place.get(world), np.ndarray)}
     named = {place.root for place in places}
-    roots = [root for root, value in world.items() if root in named or own(value) or isinstance(value, list | dict)]
+    roots = [root for root, value in world.items() if root in named or own(value) or isinstance(value, _HOLDERS)]
     for place in places:
         if not isinstance(place.get(world), np.ndarray):
             place.put(world, np.array([place.get(world)], np.float64))  # a bias that is a plain number
@@ -123,7 +157,22 @@ def widen(world: dict[str, Any], places: list[Place]) -> None:
 
 
 def _down(value: Any, kind: str, key: Any) -> Any:
+    if kind == "part":
+        return value[tuple(slice(*both) for both in key)]
+    if kind == "cell":
+        return _kept(value)[key]
     return getattr(value, key) if kind == "attr" else value[key]
+
+
+def _kept(function: FunctionType) -> dict[str, Any]:
+    """What a function keeps in its closure, by name."""
+    found = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:  # it is not set yet
+            continue
+    return found
 
 
 def values(places: list[Place], world: Mapping[str, Any]) -> dict[str, Array]:

@@ -12,6 +12,7 @@ import inspect
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -133,11 +134,12 @@ class ScalarLoop(Scalars):
         name: of the network.
         value: the class of its numbers.
         cut: the loop.
+        labels: "one-hot" or "numbers".
     """
 
-    def __init__(self, namespace: dict[str, Any], name: str, value: type, cut: Slice) -> None:
+    def __init__(self, namespace: dict[str, Any], name: str, value: type, cut: Slice, labels: str) -> None:
         super().__init__(namespace, namespace[name], value)
-        self.name, self.cut = name, cut
+        self.name, self.cut, self.labels = name, cut, labels
         losses = Losses()
         body = losses.give(copy.deepcopy(cut.body))
         self.losses = losses.names()
@@ -148,8 +150,9 @@ class ScalarLoop(Scalars):
     def turn(self, x: Array, y: Array, lr: float) -> dict[str, Any]:
         """All names after one turn of the loop."""
         self.push()
-        single = self.classes == 1
-        target = [float(t) for t in y] if single else np.eye(self.classes)[y].tolist()
+        target: list[Any] = np.eye(self.classes)[y].tolist() if self.labels == "one-hot" else y.tolist()
+        if self.classes == 1:
+            target = [float(t) for t in y]
         given: dict[str, Any] = {n: x.tolist() if kind == "x" else target for n, kind in self.cut.inputs.items()}
         given |= {n: v for n, v in self.cut.targets.items() if n not in given} | {RATE: lr}
         given |= {n: lr for n, v in self.namespace.items() if role(n) == "lr" and isinstance(v, float)}
@@ -161,6 +164,18 @@ class ScalarLoop(Scalars):
         name = next(n for n in self.losses if hasattr(after.get(n), "data") or isinstance(after.get(n), float))
         self.push()
         return float(getattr(after[name], "data", after[name]))
+
+    def trains(self) -> bool:
+        """Whether its loss depends on the labels, and a turn changes the parameters. They are restored."""
+        x, y = batch(self.features, self.classes)
+        if not self.layers or self.told(x[:2], y[:2]) == self.told(x[:2], y[1:3]):
+            return False
+        start = {n: np.array(a) for n, a in self.arrays.items()}
+        self.step(x[:2], y[:2], 0.125)
+        moved = any((a != start[n]).any() for n, a in self.arrays.items())
+        for n, a in self.arrays.items():
+            a[...] = start[n]
+        return moved
 
     def step(self, x: Array, y: Array, lr: float) -> None:
         """One turn of the loop."""
@@ -175,7 +190,8 @@ class ScalarLoop(Scalars):
         first, last = self.cut.lines
         code = self.code.replace(co_firstlineno=first, co_filename=str(self.namespace.get("__file__", "<audit>")))
         functions = plain.functions | {"step": types.FunctionType(code, {})}
-        facts = plain.facts | {"loss": "of the loop", "update": f"loop, lines {first}-{last}"}
+        told = "one-hot, a batch of rows" if self.labels == "one-hot" else "whole numbers, a batch of rows"
+        facts = plain.facts | {"labels": told, "loss": "of the loop", "update": f"loop, lines {first}-{last}"}
         return Reading(subject, "scalars", facts, functions)
 
 
@@ -200,17 +216,12 @@ def _looped(namespace: dict[str, Any], tree: ast.Module | None, value: type) -> 
     for scope in scopes(tree) if tree is not None else []:
         for cut in slices(scope):
             names = {n for one in cut.body for n in reads(one)}
-            for name in [n for n in names if own(namespace.get(n)) and callable(namespace[n])]:
+            nets = [n for n in names if own(namespace.get(n)) and callable(namespace[n])]
+            for name, labels in product(nets, ("one-hot", "numbers")):
                 try:
-                    found = ScalarLoop(namespace, name, value, cut)
-                    x, y = batch(found.features, found.classes)
-                    if found.layers and found.told(x[:2], y[:2]) != found.told(x[:2], y[1:3]):
-                        start = {n: np.array(a) for n, a in found.arrays.items()}
-                        found.step(x[:2], y[:2], 0.125)
-                        if any((a != start[n]).any() for n, a in found.arrays.items()):
-                            yield found.reading()
-                        for n, a in found.arrays.items():
-                            a[...] = start[n]
+                    found = ScalarLoop(namespace, name, value, cut, labels)
+                    if found.trains():
+                        yield found.reading()
                 except Exception:  # it is another kind of loop
                     continue
 
@@ -269,6 +280,9 @@ def _gather(thing: Any, value: type, found: list[Layer], seen: set[int], depth: 
         if (alone := _neuron(thing, value)) is not None:
             found.append(Layer([alone[0]], [alone[1]] if alone[1] is not None else []))
             return
+        if (whole := _matrix(thing, value)) is not None:
+            found.append(whole)
+            return
         for inner in vars(thing).values():
             if isinstance(inner, list | tuple) or own(inner):
                 _gather(inner, value, found, seen, depth + 1)
@@ -283,3 +297,23 @@ def _neuron(thing: Any, value: type) -> tuple[list[Any], Any] | None:
     ]
     single = [v for v in vars(thing).values() if isinstance(v, value)]
     return (list(lists[0]), single[0] if single else None) if len(lists) == 1 else None
+
+
+def _matrix(thing: Any, value: type) -> Layer | None:
+    """The layer of an object with one list of lists of Values, a list for each neuron or for each input, and biases."""
+    held = [v.tolist() if isinstance(v, np.ndarray) else v for v in vars(thing).values()]
+    lists = [list(v) for v in held if isinstance(v, list | tuple) and v]
+    biases = [v for v in lists if all(isinstance(e, value) for e in v)]
+    matrices = [v for v in lists if all(_row(e, value) and len(e) == len(v[0]) for e in v)]
+    if len(matrices) != 1 or len(biases) > 1:
+        return None
+    rows = [list(row) for row in matrices[0]]
+    turned = bool(biases) and len(biases[0]) != len(rows)
+    weights = [list(column) for column in zip(*rows, strict=True)] if turned else rows
+    if biases and len(biases[0]) != len(weights):
+        return None
+    return Layer(weights, biases[0] if biases else [])
+
+
+def _row(thing: Any, value: type) -> bool:
+    return isinstance(thing, list | tuple) and bool(thing) and all(isinstance(e, value) for e in thing)

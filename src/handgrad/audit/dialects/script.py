@@ -15,14 +15,15 @@ from handgrad.audit.dialects.places import Place
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import called
 from handgrad.audit.dialects.sizes import make
-from handgrad.audit.dialects.slices import scopes, slices
+from handgrad.audit.dialects.slices import scopes, slices, whole
 from handgrad.audit.dialects.trying import loops
 
 
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
-    """Each loop of the file, its functions and methods, that trains; nothing without the file's syntax tree."""
+    """Each loop that trains, then each function that is a step of one; nothing without the file's syntax tree."""
     if tree is not None:
-        cuts = [cut for scope in scopes(tree) for cut in slices(scope)]
+        every = scopes(tree)
+        cuts = [cut for scope in every for cut in slices(scope)] + [cut for scope in every for cut in whole(scope)]
         yield from loops(namespace, cuts, started(namespace, returned(tree)), dialect)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from handgrad.audit.dialects.edits import base, callee, reads
 from handgrad.audit.dialects.flow import free_names, stores
-from handgrad.audit.dialects.roles import role, words
+from handgrad.audit.dialects.roles import CALLED, role, words
 
 
 @dataclass
@@ -108,6 +108,27 @@ def slices(scope: Scope) -> Iterator[Slice]:
         lines = (loop.lineno, loop.end_lineno or loop.lineno)
         for kept, inputs in _inputs(scope, before, body, targets):
             yield Slice(scope, before, kept, targets, inputs, [], lines)
+
+
+def whole(scope: Scope) -> Iterator[Slice]:
+    """A function that is itself one training step: it takes a batch, and changes something."""
+    inputs = {name: role(name) for name in scope.arguments if role(name) in ("x", "y")}
+    node = scope.node
+    if node is None or sorted(inputs.values()) != ["x", "y"] or not _moves(scope):
+        return
+    body = [copy.deepcopy(one) for one in scope.body]
+    yield Slice(scope, [], body, {}, inputs, [], (node.lineno, node.end_lineno or node.lineno))
+
+
+def _moves(scope: Scope) -> bool:
+    """Whether a function has a learning rate, changes what is not its own, or calls something that says it updates."""
+    if any(role(name) == "lr" for name in scope.arguments):
+        return True
+    nodes = [n for one in scope.body for n in ast.walk(one)]
+    outer = any(isinstance(n, ast.Global | ast.Nonlocal) for n in nodes)
+    calls = any(isinstance(n, ast.Call) and CALLED["update"].search(callee(n).lower()) for n in nodes)
+    kept = any(isinstance(n, ast.AugAssign) and not isinstance(n.target, ast.Name) for n in nodes)
+    return outer or calls or kept
 
 
 def _loops(body: list[ast.stmt], before: list[ast.stmt]) -> Iterator[tuple[list[ast.stmt], ast.For | ast.While]]:

@@ -18,7 +18,7 @@ from handgrad.audit.dialects import silent
 from handgrad.audit.dialects.edits import base, read_at_all, reads, resolver
 from handgrad.audit.dialects.flow import free_names, stores
 from handgrad.audit.dialects.forms import BATCH, EACH, Form
-from handgrad.audit.dialects.places import Place, arrays, widen
+from handgrad.audit.dialects.places import Place, arrays, parted, widen
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import CALLED, is_loss
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES, ends, make
@@ -88,13 +88,17 @@ def _ready(
     first.prepare(FEATURES, CLASSES, literal=False)
     roots = [n for n in first.state if n not in cut.inputs]
     first.places = _candidates(first, roots)
-    for features, classes in _sizes(first):
+    way, found = _sizes(first)
+    for features, classes in found:
         for literal in (False, True):
             loop = Loop(namespace, cut, form, rows, given)
             loop.places = first.places
             try:
                 loop.prepare(features, classes, literal=literal)
                 loop.places = _candidates(loop, roots)
+                if way:
+                    widen(loop.state, loop.places)
+                    loop.places = list(parted(loop.places, loop.state))[way - 1]
                 names = _tried(loop)
             except TimeoutError:
                 raise
@@ -105,14 +109,18 @@ def _ready(
                 break
 
 
-def _sizes(loop: Loop) -> list[tuple[int, int]]:
-    """(features, classes) that the arrays may lead between; matrices of zeros, which may be buffers, left out last."""
-    values = [np.asarray(place.get(loop.state)) for place in loop.places]
-    for kept in (values, [v for v in values if v.ndim < 2 or min(v.shape) == 1 or v.any()]):
-        shapes = {str(i): v.shape for i, v in enumerate(kept)}
-        if len(shapes) <= 16 and (found := ends(shapes)):
-            return found[:4]
-    return []
+def _sizes(loop: Loop) -> tuple[int, list[tuple[int, int]]]:
+    """(features, classes) that the arrays may lead between; matrices of zeros, which may be buffers, left out last.
+
+    Before them which way of `parted` it is, from 1; 0 where the arrays lead there as they are.
+    """
+    for way, places in enumerate((loop.places, *parted(loop.places, loop.state))):
+        values = [np.asarray(place.get(loop.state)) for place in places]
+        for kept in (values, [v for v in values if v.ndim < 2 or min(v.shape) == 1 or v.any()]):
+            shapes = {str(i): v.shape for i, v in enumerate(kept)}
+            if len(shapes) <= 16 and (found := ends(shapes)):
+                return way, found[:4]
+    return 0, []
 
 
 def _candidates(loop: Loop, roots: list[str]) -> list[Place]:

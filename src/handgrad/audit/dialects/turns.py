@@ -62,7 +62,7 @@ class Loop:
         free = set(free_names(self.body))
         local = set() if scope.node is None else {n for one in cut.before for n in stores(one)} | set(scope.arguments)
         wanted = {name for name in free if name not in inputs and (name not in known or name in local)}
-        before = needed(cut.before, wanted)
+        before = needed(cut.before, wanted, inputs)
         names = set(free_names(before)) | free | {"self"}
         if scope.node is not None:
             self.given |= {n: v for n, v in self._arguments(scope, inputs).items() if n not in self.given}

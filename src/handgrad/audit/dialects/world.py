@@ -17,7 +17,7 @@ from handgrad.audit.dialects.roles import own, role
 from handgrad.audit.fence import OutOfTime, time_limit
 
 SECONDS = 0.5
-_LARGE = 5_000_000
+_LARGE, _DEEP, _MANY = 5_000_000, 6, 100
 _GONE = object()
 
 
@@ -86,6 +86,8 @@ def copies(values: Mapping[str, Any]) -> dict[str, Any]:
     for value in values.values():
         if isinstance(value, np.ndarray) and value.size > _LARGE:
             memo[id(value)] = value
+    for value in values.values():
+        _copy_closures(value, memo, 0)
     for name, value in values.items():
         try:
             found[name] = copy.deepcopy(value, memo)
@@ -94,13 +96,44 @@ def copies(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def is_closure(value: Any) -> bool:
+    """Whether a value is a function of the file that keeps something between its calls."""
+    return isinstance(value, types.FunctionType) and bool(value.__closure__)
+
+
+def _copy_closures(value: Any, memo: dict[int, Any], depth: int) -> None:
+    """Note copies of the functions below a value that keep arrays in closures, for no deep copy copies a function."""
+    if depth > _DEEP or id(value) in memo:
+        return
+    if is_closure(value):
+        cells = [memo.setdefault(id(cell), types.CellType()) for cell in value.__closure__]
+        twin = types.FunctionType(value.__code__, value.__globals__, value.__name__, value.__defaults__, tuple(cells))
+        twin.__kwdefaults__, twin.__dict__, twin.__module__ = value.__kwdefaults__, value.__dict__, value.__module__
+        twin.__qualname__ = value.__qualname__
+        memo[id(value)] = twin
+        for old, new in zip(value.__closure__, cells, strict=True):
+            try:
+                inside = old.cell_contents
+            except ValueError:  # it is not set yet
+                continue
+            _copy_closures(inside, memo, depth + 1)
+            try:
+                new.cell_contents = copy.deepcopy(inside, memo)
+            except Exception:  # a lock, an open file
+                new.cell_contents = inside
+    elif isinstance(value, list | tuple | dict):
+        for inner in value.values() if isinstance(value, dict) else value[:_MANY]:
+            if isinstance(inner, types.FunctionType | list | tuple | dict):
+                _copy_closures(inner, memo, depth + 1)
+
+
 def holdings(namespace: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Copies of all values that some names lead to and that code may change: arrays, containers, instances."""
+    """Copies of all that some names lead to and that code may change: arrays, containers, instances, closures."""
     held = {}
     for name in reachable(namespace, names):
         value = namespace[name]
         container = isinstance(value, np.ndarray | list | dict | set | tuple)
-        if own(value) or (container and role(name) not in ("x", "y")):
+        if own(value) or is_closure(value) or (container and role(name) not in ("x", "y")):
             held[name] = value
     return copies(held)
 
@@ -128,7 +161,10 @@ def unset(namespace: Mapping[str, Any], names: Iterable[str]) -> list[str]:
 def _names_in(value: Any) -> list[str]:
     """Global names that a function, the methods of a class, or an instance's class, read."""
     if isinstance(value, types.FunctionType):
-        return _code_names(value.__code__)
+        kept = [n for cell in value.__closure__ or () for n in _names_in(_content(cell))]
+        return [*_code_names(value.__code__), *kept]
+    if isinstance(value, list | tuple):
+        return [n for one in value[:_MANY] if isinstance(one, types.FunctionType) for n in _names_in(one)]
     kind = value if isinstance(value, type) else type(value) if own(value) else None
     if kind is None or kind.__module__ in ("builtins", "numpy"):
         return []
@@ -139,6 +175,14 @@ def _names_in(value: Any) -> list[str]:
         if inspect_function(f)
         for n in _code_names(inspect_function(f))
     ]
+
+
+def _content(cell: types.CellType) -> Any:
+    """What a closure keeps in a cell, where that is a function of which it makes use; else None."""
+    try:
+        return cell.cell_contents if isinstance(cell.cell_contents, types.FunctionType) else None
+    except ValueError:  # it is not set yet
+        return None
 
 
 def inspect_function(value: Any) -> Any:
