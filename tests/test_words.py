@@ -160,7 +160,7 @@ def test_every_sentence_is_said_somewhere() -> None:
     def said(key: str) -> bool:
         room, _, code = key.partition(".")
         if room.startswith("findings"):  # a finding is said by its code
-            return code.removesuffix("_remedy") in exact
+            return code.removesuffix("_remedy").removesuffix("_lines") in exact
         return key in exact or any(re.fullmatch(text, key) for text in open_ended)
 
     left_over = [key for key in KEYS if not said(key)]

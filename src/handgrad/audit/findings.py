@@ -44,7 +44,9 @@ class Finding:
 
     def cause(self, lang: str | None = None) -> str:
         """What is wrong, as a sentence."""
-        return say(f"{_room(self.code)}.{self.code}", lang, **self._values())
+        room, values = _room(self.code), self._values()
+        sentence = say(f"{room}.{self.code}", lang, **values)
+        return f"{sentence} {say(f'{room}.{self.code}_lines', lang, **values)}" if "lines" in values else sentence
 
     def remedy(self, lang: str | None = None) -> str:
         """What to do about it."""
@@ -67,7 +69,7 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def codes() -> list[str]:
     """Every code that has its sentences."""
     keys = [key for room in ROOMS for key in sentences("en", room)]
-    return [key for key in keys if not key.endswith("_remedy")]
+    return [key for key in keys if not key.endswith(("_remedy", "_lines"))]
 
 
 def _room(code: str) -> str:

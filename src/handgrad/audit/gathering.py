@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from handgrad.audit import layers, optimizers, properties
+from handgrad.audit.blame import Suspect
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.first_wrong import first_wrong
 from handgrad.audit.inspection import Inspection
@@ -26,20 +27,30 @@ def gather(inspection: Inspection) -> tuple[Finding, ...]:
     alone = layers.check(inspection)
     found = with_layers(whole, alone)
     if any(finding.severity == "error" for finding in whole):
-        suspects = _suspects(inspection, found)
+        observed = first_wrong(inspection, found)
+        suspects = _suspects(inspection, found, observed)
         found = [_suspected(inspection, finding, suspects) for finding in repair(inspection, found, suspects=suspects)]
+        found = [_with_all_lines(inspection, finding, observed) for finding in found]
     found += _news(found, properties.check(inspection))
     if any(finding.code in properties.EXPLAINS for finding in found):  # why the network was not known
         found = [finding for finding in found if finding.code not in _NAMELESS]
-    found += _news(found, [*optimizers.check(inspection), *of_glue(inspection)])
+    found += _news(found, [*optimizers.check(inspection), *optimizers.within(inspection), *of_glue(inspection)])
     return worst_first(_somewhere(inspection, finding) for finding in found)
 
 
-def _suspects(inspection: Inspection, found: Sequence[Finding]) -> list[int]:
+def _suspects(inspection: Inspection, found: Sequence[Finding], observed: Sequence[Suspect]) -> list[int]:
     """Lines of the program's text: of layers that are wrong alone, then those with the first wrong numbers."""
     file = inspection.program.filename
     named = [one.line for one in found if one.line is not None and one.file == file]
-    return [*named, *(suspect.line for suspect in first_wrong(inspection, found))]
+    return [*named, *(suspect.line for suspect in observed)]
+
+
+def _with_all_lines(inspection: Inspection, finding: Finding, observed: Sequence[Suspect]) -> Finding:
+    """An average that is taken twice, with every line that takes one: either may go."""
+    lines = sorted({suspect.line for suspect in observed if suspect.factor is not None})
+    if finding.code != "averaged-twice" or len(lines) < 2 or inspection.program.cells:
+        return finding
+    return replace(finding, measured=finding.measured | {"lines": ", ".join(map(str, lines))})
 
 
 def with_layers(whole: Sequence[Finding], alone: Sequence[Finding]) -> list[Finding]:

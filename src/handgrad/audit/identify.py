@@ -18,7 +18,7 @@ from handgrad.audit.batch import Batch
 from handgrad.audit.penalty import Charges, Penalty
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
-from handgrad.core.layers import ACTIVATIONS, Layer, LeakyReLU, Linear, Softmax
+from handgrad.core.layers import ACTIVATIONS, GELU, Layer, LeakyReLU, Linear, Softmax
 from handgrad.core.losses import one_hot
 from handgrad.core.net import Sequential
 
@@ -29,6 +29,7 @@ SCALINGS = ((1.0, 0.0), (1 / 255, 0.0), (2.0, -1.0), (1 / 0.3081, -0.1307 / 0.30
 MIXED = ("relu", "sigmoid", "tanh", "leaky_relu", "elu", "none")  # what people put side by side in one network
 MOST_MIXED = 3  # hidden layers for which every mixture is tried
 HIDDEN = ("relu", "sigmoid", "tanh", "leaky_relu", "elu", "gelu", "silu", "softplus", "none")
+APPROXIMATE = "gelu(tanh)"  # the form of GELU that is written with a tanh
 OUTPUTS = ("softmax", "none", "sigmoid", "tanh", "relu")
 
 
@@ -160,7 +161,7 @@ def identify(
                     scores = Identity(matrices, hidden, "none", "", "", scaling=scaling)
                     found = seen.explain(scores, penalties=penalties)
                     if found is not None:
-                        return found
+                        return seen.finer(found)
     return None
 
 
@@ -208,6 +209,17 @@ class _Seen:
                     return replace(scores, output=output, loss=loss, divisor=name, penalty=penalty)
         return None
 
+    def finer(self, found: Identity) -> Identity:
+        """Of the two forms of GELU, whose losses lie closer together than is told apart, the one that lies closer."""
+        if "gelu" not in found.hidden or found.penalty is not None:
+            return found
+        return min((found, replace(found, hidden=found.hidden.replace("gelu", APPROXIMATE))), key=self._far)
+
+    def _far(self, one: Identity) -> float:
+        z, layer = self._scores(one.matrices, one.bends, 0, 0), _layer(one.output)
+        total = self._totals(z if layer is None else layer(z), 0)[one.loss]
+        return abs(total / one.divide_by(self.rows[0], z.shape[1]) - self.reported[0][0])
+
     def _scores(self, matrices: tuple[Matrix, ...], bends: tuple[str, ...], p: int, k: int) -> Array:
         """The scores of batch k at point p, each layer computed once for all networks that begin alike."""
         key = matrices[: len(bends) + 1], bends, p, k
@@ -246,6 +258,8 @@ def _layer(kind: str) -> Layer | None:
     """The activation of that name; None for "none"."""
     if kind.startswith("leaky_relu("):
         return LeakyReLU(float(kind[len("leaky_relu(") : -1]))
+    if kind == APPROXIMATE:
+        return GELU("tanh")
     return Softmax() if kind == "softmax" else ACTIVATIONS[kind]() if kind in ACTIVATIONS else None
 
 
