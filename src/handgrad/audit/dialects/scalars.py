@@ -290,7 +290,7 @@ def _gather(thing: Any, value: type, found: list[Layer], seen: set[int], depth: 
 
 def _neuron(thing: Any, value: type) -> tuple[list[Any], Any] | None:
     """(weights, bias) of an object with one list of Values and perhaps one Value."""
-    if not own(thing) or isinstance(thing, value):
+    if not own(thing) or isinstance(thing, value) or _matrix(thing, value) is not None:
         return None
     lists = [
         v for v in vars(thing).values() if isinstance(v, list | tuple) and v and all(isinstance(e, value) for e in v)
