@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from handgrad.audit.findings import codes
 from handgrad.words import sentences
 
 FOLDER = Path(__file__).parents[1] / "docs/findings"
@@ -19,10 +20,10 @@ WORDS = {
         "head": """\
 # Findings
 
-Every code that `handgrad audit` can say, with a page each: what happened, what it does to training, how the numbers show
-it, a small program that has it, and the lines that mend it. The programs are audited by our tests, as they stand and
-mended. A *note* explains something and calls nothing wrong, such as a convention. How an audit comes to its findings is
-told in [audit](../audit.md).
+Every code that `handgrad audit` can say, with a page each: what happened, what it does to training, how the numbers
+show it, a small program that has it, and the lines that mend it. The programs are audited by our tests, as they stand
+and mended. A *note* explains something and calls nothing wrong, such as a convention. How an audit comes to its
+findings is told in [audit](../audit.md).
 """,
         "note": "note",
         "findings": "In the gradients of a network",
@@ -59,8 +60,8 @@ def index(language: str) -> str:
     words = WORDS[language]
     parts = [words["head"]]
     for room in (key for key in words if key.startswith("findings")):
-        codes = sorted(key for key in sentences("en", room) if not key.endswith("_remedy"))
-        lines = "".join(f"{line(code, language)}\n" for code in codes)
+        family = sorted(set(codes()) & sentences("en", room).keys())
+        lines = "".join(f"{line(code, language)}\n" for code in family)
         parts.append(f"## {words[room]}\n\n{lines}")
     return "\n".join(parts)
 
