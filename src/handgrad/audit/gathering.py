@@ -11,6 +11,8 @@ from dataclasses import replace
 
 from handgrad.audit import layers, optimizers, properties
 from handgrad.audit.blame import Suspect
+from handgrad.audit.diagnose import diagnose
+from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.first_wrong import first_wrong
 from handgrad.audit.inspection import Inspection
@@ -18,11 +20,14 @@ from handgrad.audit.optimizer_step import of_glue
 from handgrad.audit.repair import repair
 
 _NAMELESS = {"unnamed", "network-unknown"}
+_OF_STEPS = {"sign-flipped", "averaged-twice", "never-updated", "never-reset", "gradient-sign-only", "uneven-scale"}
+_STEP_SECONDS = 1.0
 _ROLES = ("backward", "gradients", "step", "update", "loss", "forward", "optimizer_step")
 
 
 def gather(inspection: Inspection) -> tuple[Finding, ...]:
     """Everything that was found, the worst first."""
+    inspection = _with_its_step(inspection)
     whole = inspection.diagnosis.findings
     alone = layers.check(inspection)
     found = with_layers(whole, alone)
@@ -36,6 +41,29 @@ def gather(inspection: Inspection) -> tuple[Finding, ...]:
         found = [finding for finding in found if finding.code not in _NAMELESS]
     found += _news(found, [*optimizers.check(inspection), *optimizers.within(inspection), *of_glue(inspection)])
     return worst_first(_somewhere(inspection, finding) for finding in found)
+
+
+def _with_its_step(inspection: Inspection) -> Inspection:
+    """The same, through its step, where its gradients are right and a plain step does something else with them.
+
+    What an optimizer with a memory makes of right gradients is no multiple of them, and is not judged here.
+    """
+    subject = inspection.reading.subject
+    if subject.step is None or subject.gradients is None or not inspection.diagnosis.ok:
+        return inspection
+    subject = replace(subject, gradients=None)
+    try:
+        with time_limit(_STEP_SECONDS):
+            diagnosis = diagnose(subject)
+    except (Exception, OutOfTime):  # a step that makes no sense says nothing of the gradients
+        return inspection
+    errors = {finding.code for finding in diagnosis.findings if finding.severity == "error"}
+    if not errors or errors - _OF_STEPS:
+        return inspection
+    functions = {name: one for name, one in inspection.reading.functions.items() if name != "gradients"}
+    return replace(
+        inspection, diagnosis=diagnosis, reading=replace(inspection.reading, subject=subject, functions=functions)
+    )
 
 
 def _suspects(inspection: Inspection, found: Sequence[Finding], observed: Sequence[Suspect]) -> list[int]:

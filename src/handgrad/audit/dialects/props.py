@@ -83,8 +83,8 @@ def _of(scope: Scope, namespace: dict[str, Any], tree: ast.Module, one_hot: bool
     assigned = (one for one in scope.body if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name))
     for one in islice(assigned, _MOST):
         name = one.targets[0].id  # type: ignore[attr-defined]
-        if name in namespace and is_own(namespace[name]):
-            continue
+        if name in namespace and _holds_own(namespace[name]):
+            continue  # another list of layers would not be the one that the optimizer holds
         wanted = {n.id for n in ast.walk(one.value) if isinstance(n, ast.Name)} - local.keys()
         local |= {n: value for n in wanted if (value := _data(n, one_hot)) is not None}
         if not judge.objection(one) and _runs(one, local) and _holds_own(local.get(name)):

@@ -18,8 +18,8 @@ from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import line_of
 
-_DRAWS = {"randn", "rand", "normal", "standard_normal", "uniform", "random", "random_sample", "truncnorm", "integers"} | {
-    "gauss", "randint", "glorot_uniform", "xavier",
+_DRAWS = {"randn", "rand", "normal", "standard_normal", "uniform", "random", "random_sample", "truncnorm"} | {
+    "integers", "gauss", "randint", "glorot_uniform", "xavier",
 }  # fmt: skip
 _CONSTANT = {"zeros", "ones", "full", "zeros_like", "ones_like", "full_like"}
 _LATER = re.compile(r"updat|step|backw|backprop|grad|train|fit|optim|save|load", re.IGNORECASE)

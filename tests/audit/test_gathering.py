@@ -1,0 +1,64 @@
+"""Gathering: what is said of whole files, from museum nets that are right and small edits of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handgrad.audit.sandbox import run_in_child
+
+NETS = Path(__file__).parents[1] / "museum/nets"
+
+
+def audited(net: str, folder: Path, *edits: tuple[str, str]) -> dict[str, Any]:
+    """The report on a net of the museum with each text replaced once."""
+    text = (NETS / net).read_text(encoding="utf-8")
+    for old, new in edits:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    file = folder / Path(net).name
+    file.write_text(text, encoding="utf-8")
+    return run_in_child("handgrad.audit.session:audit_file", {"path": str(file)}, seconds=60)
+
+
+def loud(report: dict[str, Any]) -> dict[str, str]:
+    """Code -> the text of its line, for what is no note."""
+    lines = Path(report["subject"]["file"])
+    text = lines.read_text(encoding="utf-8").split("\n")
+    return {f["code"]: text[f["line"] - 1].strip() for f in report["findings"] if f["severity"] != "note"}
+
+
+@pytest.mark.parametrize(
+    ("net", "hidden"),
+    [
+        ("modules/adamw_gelu.py", "gelu(tanh)"),  # its loss is near that of the other form, its slope is not
+        ("modules/nesterov.py", "sigmoid"),  # its layers are a list at top level, which its optimizer holds as well
+    ],
+)
+def test_a_right_network_is_known(net: str, hidden: str, tmp_path: Path) -> None:
+    report = audited(net, tmp_path)
+    assert loud(report) == {}
+    assert report["subject"]["hidden"] == hidden
+
+
+@pytest.mark.parametrize(
+    ("step", "code"),
+    [
+        ("value -= lr * found[name] / len(y)", "averaged-twice"),
+        ("value += lr * found[name]", "sign-flipped"),
+        ("value = value - lr * found[name]", "never-updated"),
+    ],
+)
+def test_a_step_is_looked_at_beside_right_gradients(step: str, code: str, tmp_path: Path) -> None:
+    report = audited("glue/logistic_stack.py", tmp_path, ("value -= lr * found[name]", step))
+    assert loud(report) == {code: step}
+
+
+def test_a_step_with_a_memory_is_left_alone_beside_right_gradients(tmp_path: Path) -> None:
+    memory = "value -= lr * speed.setdefault(name, Momentum()).after(found[name])"
+    body = "self.v = 0.9 * self.v + g\n        return self.v"
+    kind = f"class Momentum:\n    v = 0\n\n    def after(self, g):\n        {body}"
+    edits = ("def activate", f"{kind}\n\n\nspeed = {{}}\n\n\ndef activate"), ("value -= lr * found[name]", memory)
+    assert loud(audited("glue/logistic_stack.py", tmp_path, *edits)) == {}
