@@ -21,15 +21,16 @@ from handgrad.audit.dialects.objects import own_classes, own_functions
 from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.optimizing.claims import role_of, says
+from handgrad.audit.optimizing.claims import config_of, role_of, says
 from handgrad.audit.optimizing.driving import Plan, Run, runs
 from handgrad.audit.optimizing.inside import judge_optimizer_step
 from handgrad.audit.optimizing.judge import judge, unnamed
 from handgrad.audit.optimizing.places import place
 from handgrad.audit.optimizing.stage import ALIKE, ROLES, SHAPES
+from handgrad.audit.optimizing.within import check_within
 from handgrad.audit.source import Program
 
-__all__ = ["check", "check_namespace", "judge_optimizer_step", "targets"]
+__all__ = ["check", "check_namespace", "judge_optimizer_step", "targets", "within"]
 
 SECONDS = 2.0  # for one optimizer
 ALL_SECONDS = 4.0
@@ -45,6 +46,15 @@ def check(inspection: Inspection) -> list[Finding]:
     """What the optimizers of a file are not, though they say so."""
     with inspection.program.guarded():
         return check_namespace(inspection.program, inspection.namespace)
+
+
+def within(inspection: Inspection) -> list[Finding]:
+    """What the update of a network that is its own optimizer is not, though it says so."""
+    try:
+        with inspection.program.guarded(), time_limit(SECONDS):
+            return check_within(inspection)
+    except (Exception, SystemExit, OutOfTime):  # what fails in a stranger's code says nothing of its numbers
+        return []
 
 
 def check_namespace(program: Program, namespace: Mapping[str, Any]) -> list[Finding]:
@@ -97,7 +107,8 @@ def targets(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
 def _judged(program: Program, target: Any, claim: str, *, negative: bool) -> tuple[Run | None, list[Finding]]:
     """The way of calling it that makes most sense, and what is to be said."""
     scale = _LARGE if claim in _ADAPTIVE else 1.0
-    plan = Plan(SHAPES, scale, together=_serves_many(program.tree, target))
+    config = {} if isinstance(target, type) else config_of(program.tree, target)
+    plan = Plan(SHAPES, scale, together=_serves_many(program.tree, target), config=config)
     run, found = _best(target, plan, claim, negative=negative)
     if run is None:
         run, found = _best(target, replace(plan, shapes=ALIKE), claim, negative=negative)
@@ -221,15 +232,24 @@ def _nothing(run: Run, target: Any, program: Program) -> list[Finding]:
 
 
 def _rebinds(node: ast.FunctionDef) -> bool:
-    """Whether all that a function does to its loop's variables is to bind them anew: `for w, dw in ...: w = w - dw`."""
-    if any(isinstance(one, ast.AugAssign) for one in ast.walk(node)):
-        return False
+    """Whether all that a function does to its loop's variables, or to the array that it is given, is to bind them anew.
+
+    `for w, dw in ...: w = w - dw`
+    """
     loops = [one for one in ast.walk(node) if isinstance(one, ast.For)]
     names = {name.id for loop in loops for name in ast.walk(loop.target) if isinstance(name, ast.Name)}
-    if any(isinstance(one, ast.Return) and one.value is not None for one in ast.walk(node)):
-        return False
+    given = {one.arg for one in node.args.args if plain(one.arg) in ROLES["w"] | ROLES["params"]}
     for one in ast.walk(node):
-        if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name) and one.targets[0].id in names:
+        if isinstance(one, ast.Return) and one.value is not None:
+            if names:
+                return False
+            given -= {name.id for name in ast.walk(one.value) if isinstance(name, ast.Name)}
+        elif isinstance(one, ast.AugAssign):
+            if names:
+                return False
+            given -= {name.id for name in ast.walk(one.target) if isinstance(name, ast.Name)}
+    for one in ast.walk(node):
+        if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name) and one.targets[0].id in names | given:
             match one.value:
                 case ast.BinOp(left=ast.Name(id=name), op=ast.Sub() | ast.Add()) if name == one.targets[0].id:
                     return plain(name) not in ROLES["dw"] | ROLES["db"] - ROLES["w"]

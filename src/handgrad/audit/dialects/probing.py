@@ -19,12 +19,13 @@ from handgrad.audit.dialects import silent, sizes
 from handgrad.audit.dialects.glue import ends
 from handgrad.audit.dialects.gradients import likely_weights
 from handgrad.audit.dialects.layouts import LAYOUTS
-from handgrad.audit.dialects.objects import Slot, matrices
+from handgrad.audit.dialects.objects import Slot, matrices, parts
 from handgrad.audit.dialects.reading import Reading
-from handgrad.audit.dialects.settling import Candidate, Net, Way, moves, settled
+from handgrad.audit.dialects.settling import Candidate, Net, Way, moves, restore, settled, snapshot
 from handgrad.core.arrays import Array
 
 _ROWS = (5, 8)
+_LOUD = 4.0  # times as large as its input: what a layer makes that saturates the next
 _MOST_LOSSES, _MOST_ENDS, _MOST_ORDERED, _MOST_ARRAYS = 4, 8, 6, 16
 
 
@@ -55,21 +56,57 @@ def _in_layouts(way: Way) -> Generator[Reading, None, bool]:
     rng = np.random.default_rng(7)
     found = way.stage.slots()
     ran = False
+    forget = _memory(way)
     _wake(found, rng)
     for features, classes in _ends(likely_weights(found) or matrices(found), found):
         batches = [(rng.random((rows, features)), np.arange(rows) % max(classes, 2)) for rows in _ROWS]
         for layout in LAYOUTS:
             net = Net(way, layout, features, classes, layout.split, found)
             try:
-                first, second = (net.losses(x, y) for x, y in batches)
+                net, (first, second) = _first_run(net, batches)
             except TimeoutError:  # it trains to the end whatever it is given
                 return ran
             except Exception:  # it takes another form, or is none
+                forget()
                 continue
             ran = True
             told = list(_by_loss(net, batches[0], first, second))
-            yield from told or _by_output(net, *batches[0])
+            try:
+                yield from told or _by_output(net, *batches[0])
+            finally:
+                forget()
     return ran
+
+
+def _memory(way: Way) -> Callable[[], None]:
+    """Empties again what was empty in the network's objects, for one form of batch spoils it for the next."""
+    things = [thing for root in way.stage.roots for thing in parts(root)]
+    empty = [value for one in things for value in vars(one).values() if isinstance(value, dict | list) and not value]
+    unset = [(vars(one), name) for one in things for name, value in vars(one).items() if value is None]
+
+    def forget() -> None:
+        for one in empty:
+            one.clear()
+        for attributes, name in unset:
+            attributes[name] = None
+
+    return forget
+
+
+def _first_run(net: Net, batches: list[tuple[Array, Array]]) -> tuple[Net, list[dict[str, float]]]:
+    """The net that ran, with what may be the loss of each batch.
+
+    Where labels are one-hot, those that the code tests with may still be whole numbers. Raises what the code does.
+    """
+    try:
+        return net, [net.losses(x, y) for x, y in batches]
+    except TimeoutError:
+        raise
+    except Exception:
+        if "one-hot" not in net.layout.told or net.layout.split:
+            raise
+    net = replace(net, way=replace(net.way, stage=replace(net.way.stage, counted=True)))
+    return net, [net.losses(x, y) for x, y in batches]
 
 
 def _by_loss(
@@ -146,6 +183,25 @@ def _given_none(function: Any) -> list[str]:
 
 def _parameters(net: Net, depends: Callable[[Array, Array], float], x: Array, y: Array) -> list[Slot]:
     """The slots on whose array a number depends, in an order in which the matrices lead from one to the next."""
+    saved = snapshot(net.slots)
+    try:
+        _calm(net.slots)
+        return _in_order(_moving(net, depends, x, y))
+    finally:
+        restore(net.slots, saved)
+
+
+def _calm(found: list[Slot]) -> None:
+    """Matrices so large that they saturate what follows hide what depends on what: they are made smaller."""
+    for slot in found:
+        array = slot.get()
+        if array.ndim == 2 and array.flags.writeable:
+            gain = float(np.std(array)) * np.sqrt(max(array.shape))
+            if gain > _LOUD:
+                array /= gain
+
+
+def _moving(net: Net, depends: Callable[[Array, Array], float], x: Array, y: Array) -> list[Slot]:
     rng = np.random.default_rng(13)
     base = depends(x, y)
     found = []
@@ -162,7 +218,7 @@ def _parameters(net: Net, depends: Callable[[Array, Array], float], x: Array, y:
         slot.get()[...] = saved
         if abs(moved - base) > 1e-12 * abs(base):
             found.append(slot)
-    return _in_order(found)
+    return found
 
 
 def _in_order(found: list[Slot]) -> list[Slot]:

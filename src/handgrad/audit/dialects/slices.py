@@ -192,7 +192,7 @@ def _inputs(
             kept.append(one)
     nodes = [n for one in body for n in ast.walk(one)]
     counters = {base(n.target) for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.value, ast.Constant)}
-    counters |= {base(n.targets[0]) for n in [*before, *nodes] if _is_count(n)}
+    counters |= {base(n.targets[0]) for n in [*before, *nodes] if isinstance(n, ast.Assign) and _is_count(n)}
     called = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # one_hot(label)
     free = {n: role(n) for n in free_names(body) if role(n) in ("x", "y") and n not in counters | called}
     for names, rest in ((looped | chosen, kept), (looped, body), (free, body)):
@@ -200,9 +200,9 @@ def _inputs(
             yield rest, free | names
 
 
-def _is_count(one: ast.AST) -> bool:
+def _is_count(one: ast.Assign) -> bool:
     """Whether a statement starts a count or adds to it: t = 0, t = t + 1."""
-    if not isinstance(one, ast.Assign) or len(one.targets) != 1 or not isinstance(one.targets[0], ast.Name):
+    if len(one.targets) != 1 or not isinstance(one.targets[0], ast.Name):
         return False
     value, name = one.value, one.targets[0].id
     if isinstance(value, ast.BinOp) and isinstance(value.left, ast.Name) and value.left.id == name:

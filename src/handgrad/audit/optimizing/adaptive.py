@@ -57,6 +57,8 @@ _BIAS = {
     "none": "optimizer-bias-uncorrected",
     "per parameter": "optimizer-counter-per-parameter",
     "late per parameter": "optimizer-counter-per-parameter",
+    "along parameters": "optimizer-counter-per-parameter",
+    "late along parameters": "optimizer-counter-per-parameter",
     "per layer": "optimizer-counter-per-layer",
     "first only": "optimizer-bias-half",
     "second only": "optimizer-bias-half",
@@ -105,10 +107,20 @@ def _shrinks_with_rate(path: Path, settings: Settings) -> bool:
 def wrong_adaptive(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
     """The known mistake in an adaptive optimizer that gives these steps; None where none does."""
     for form, code in _WRONG["adam" if claim == "adamw" else claim]:
-        match = _search(path, form, settings, deep=False)
+        match = _search(path, form, settings, deep=form.power == 1 and not settings.guessed)
         if match is not None:
+            if form == Form("gradient", "average") and _is_whole(match, settings):
+                code = "optimizer-is-another"
             return [_wrong(path, match, code, claim, settings)]
     return _shared(path, _RIGHT[claim], settings)
+
+
+def _is_whole(match: _Match, settings: Settings) -> bool:
+    """Whether steps take the gradient itself, corrected or not, and not a first average that forgets."""
+    rate, lr = match.rates.rate, settings.named.get("lr")
+    t = np.arange(1, len(rate) + 1)[:, None]
+    scales = (np.ones_like(rate), np.sqrt(1 - match.numbers.second**t) * np.ones_like(rate))
+    return lr is not None and any(np.allclose(rate / scale, lr, rtol=1e-4) for scale in scales)
 
 
 def _numbers(form: Form, settings: Settings) -> Iterator[Numbers]:
@@ -237,10 +249,18 @@ def _constant(path: Path, factor: float, n: Numbers, round_rate: float | None) -
     near = np.flatnonzero(np.abs(at / factor - 1) < 1e-6)
     if len(near):
         return [Finding("optimizer-counter-stuck", "error", names, {"count": int(counts[near[0]])}, {})]
-    for due in (1 / (1 - n.first), np.sqrt(1 - n.second), np.sqrt(1 - n.second) / (1 - n.first)):
+    for due in _unweighted(n):
         if abs(factor / due - 1) < 1e-6:
             return [*uncorrected, Finding("optimizer-average-unweighted", "error", names, {"factor": float(due)}, {})]
     return uncorrected
+
+
+def _unweighted(n: Numbers) -> tuple[float, ...]:
+    """How much larger steps are where an average adds new values whole, or weighted by the other one's share."""
+    first, second = 1 - n.first, 1 - n.second
+    whole = (1 / first, np.sqrt(second), np.sqrt(second) / first)
+    mixed = (second / first, np.sqrt(second / first), (second / first) ** 1.5) if 0 < n.first != n.second else ()
+    return (*whole, *mixed)
 
 
 def _is_round(number: float) -> bool:
@@ -253,7 +273,7 @@ def _by_factor(names: tuple[str, ...], factor: float, n: Numbers) -> list[Findin
         return [Finding("optimizer-climbs", "error", names, {}, {})]
     if abs(factor - 1) < 1e-4:
         return []
-    for due in (1 / (1 - n.first), np.sqrt(1 - n.second), np.sqrt(1 - n.second) / (1 - n.first)):
+    for due in _unweighted(n):
         if abs(factor / due - 1) < 1e-6:
             return [Finding("optimizer-average-unweighted", "error", names, {"factor": float(due)}, {})]
     return [Finding("optimizer-scaled", "note", names, {"factor": factor}, {"factor": 1.0})]

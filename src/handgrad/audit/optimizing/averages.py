@@ -131,6 +131,8 @@ def corrections(first: float, second: float, steps: int, count: int) -> dict[str
         "second only": np.sqrt(1 - second**t),
         "late": both(t + 1),
         "late per parameter": both(each + 1),
+        "along parameters": both(t + np.arange(count)),
+        "late along parameters": both(t + np.arange(1, count + 1)),
         "no root": (1 - second**t) / (1 - first**t),
         "multiplied": (1 - first**t) / np.sqrt(1 - second**t),
         "by the first": np.sqrt(1 - first**t) / (1 - first**t),

@@ -5,6 +5,7 @@ The claim comes from the name, for that is what its user goes by; whether it is 
 
 from __future__ import annotations
 
+import ast
 import inspect
 import numbers
 import re
@@ -14,6 +15,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from handgrad.audit.dialects.calling import plain
+from handgrad.audit.optimizing.stage import ZEROS
 
 # What a name says, the more special first.
 _SAYS = {
@@ -154,6 +156,27 @@ def settings_of(thing: Any, callables: list[Callable[..., Any]], given: Mapping[
             used = (function.__globals__.get(name) for name in function.__code__.co_names)
             found.numbers.update(float(v) for v in used if isinstance(v, float))
     found.extra = tuple(name for name in names if any(word in plain(name) for word in _EXTRA))
+    return found
+
+
+def config_of(tree: ast.Module, function: Callable[..., Any]) -> dict[str, Any]:
+    """What the file writes into dictionaries under the keys that a function reads: numbers, ZEROS, or what is usual."""
+    code = getattr(function, "__code__", None)
+    keys = {one for one in code.co_consts if isinstance(one, str) and one.isidentifier()} if code is not None else set()
+    found: dict[str, Any] = {key: usual(role) for key in keys if (role := role_of(key)) and role != "one"}
+    for node in ast.walk(tree) if keys else ():
+        pairs: list[tuple[Any, ast.expr]] = []
+        if isinstance(node, ast.Dict):
+            pairs = [(getattr(k, "value", None), v) for k, v in zip(node.keys, node.values, strict=True)]
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "dict":
+            pairs = [(one.arg, one.value) for one in node.keywords]
+        for key, value in pairs:
+            if key not in keys:
+                continue
+            if isinstance(value, ast.Constant) and type(value.value) in (int, float):
+                found[key] = value.value
+            elif key not in found and isinstance(value, ast.Call) and "zeros" in ast.unparse(value.func):
+                found[key] = ZEROS
     return found
 
 

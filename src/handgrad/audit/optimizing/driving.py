@@ -36,6 +36,7 @@ class Plan:
         still: whether some numbers have a gradient of 0.
         bumped: whether the first number of each parameter has another gradient than usual.
         flavour: the way of `FLAVOURS` to try first.
+        config: what stands in the dictionary of settings that a function may ask for.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -45,6 +46,7 @@ class Plan:
     still: bool = False
     bumped: bool = False
     flavour: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     def start(self) -> dict[str, Array]:
         """The parameters' first values."""
@@ -136,9 +138,12 @@ def _drive(target: Any, which: int, flavour: str, shapes: Mapping[str, Any], pla
     if thing is None:
         given = {}
     names, needed = _signature(step)
+    for stage in stages:
+        stage.config = dict(plan.config)
     values, spoilt, failed = [_read(stages)], set(), False
     hooks = _hooks(thing)
-    first = settings_of(thing if thing is not None else target, [*callables, step], given)
+    told = {**given, **plan.config} if any(plain(name) in ROLES["config"] for name in names) else given
+    first = settings_of(thing if thing is not None else target, [*callables, step], told)
     for k, gradient in enumerate(gradients):
         for stage in stages:
             stage.set_gradients(gradient)

@@ -50,7 +50,7 @@ def judge_optimizer_step(
         values.append(_copies(parameters()))
     narrow = any(np.asarray(value).dtype == np.float32 for value in parameters().values())
     path = path_of(values, seen, max(exact, 1e-4) if narrow else exact)
-    path = _sampled(replace(path, ulp=float(np.finfo(np.float32).eps)) if narrow else path)
+    path = sampled(replace(path, ulp=float(np.finfo(np.float32).eps)) if narrow else path)
     if not path.names:
         return []
     settings = Settings({} if lr is None else {"lr": lr}, set(_USUAL), guessed=True)
@@ -79,7 +79,7 @@ def _looks_ahead(
                 ahead = values[k][name] - values[k - 1][name] if k else 0.0
                 live[...] = values[k][name] + mu * ahead
             seen.append(_copies(gradients(k)))
-        there = _sampled(replace(path_of(values, seen, path.exact), ulp=path.ulp))
+        there = sampled(replace(path_of(values, seen, path.exact), ulp=path.ulp))
         line = fit_linear(there) if there.names else None
         if line is not None and not line.g_before and abs(line.mu - mu) < 0.01:
             return True
@@ -95,7 +95,7 @@ def _copies(values: Mapping[str, Array]) -> dict[str, Array]:
     return {name: np.array(value, np.float64) for name, value in values.items()}
 
 
-def _sampled(path: Path) -> Path:
+def sampled(path: Path) -> Path:
     """Some numbers of each parameter, those whose gradients are known and farthest from 0 at every step."""
     least = np.abs(path.g).min(axis=0)
     least[~np.isfinite(least)] = 0.0

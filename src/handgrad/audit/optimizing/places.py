@@ -47,7 +47,7 @@ _SHAPES: dict[str, tuple[str, ...]] = {
     "optimizer-plain-momentum": (rf"{_THETA}[-+]?=.*{_RATE}",),
     "optimizer-nesterov-wrong": (rf"{_THETA}[-+]?=.*(?:mu|mom|vel|\bv\b|\bv\[|beta|gamma)",),
     "optimizer-changes-gradient": (rf"^{_GRAD}[^=]*?[-+*/]=", rf"{_GRAD}\w*\[[^=]*\]=", r"out=", r"\[\.\.\.\]="),
-    "optimizer-rebinds": (rf"^(?!self)\w+={_GRAD}?.*{_RATE}",),
+    "optimizer-rebinds": (r"^(\w+)=\1[-+]", rf"^(?!self)\w+={_GRAD}?.*{_RATE}",),
     "optimizer-memory-lost": _MEMORY, "optimizer-velocity-grows": _MEMORY, "optimizer-shared-state": _MEMORY,
     "optimizer-decay-swapped": _MEMORY, "optimizer-no-decay": _SECOND, "optimizer-average-unweighted": _MEMORY,
     "optimizer-betas-swapped": _MEMORY,
@@ -64,8 +64,31 @@ def place(program: Program, target: Any, step: Callable[..., Any] | None, findin
     if found.co_filename != program.filename:
         return found.co_filename, found.co_firstlineno
     node = _node(program.tree, target, found.co_firstlineno)
+    if finding.code == "optimizer-memory-lost" and isinstance(node, ast.FunctionDef) and not _keeps(node):
+        return program.filename, node.lineno  # no line is wrong: one is missing
     line = found.co_firstlineno if node is None else _line(program, node, finding) or found.co_firstlineno
     return program.filename, line
+
+
+def _keeps(node: ast.FunctionDef) -> bool:
+    """Whether a function stores anything but names of its own, its first argument left aside."""
+    first = node.args.args[0].arg if node.args.args else ""
+    targets = [
+        target
+        for one in ast.walk(node)
+        if isinstance(one, ast.Assign | ast.AugAssign)
+        for target in (one.targets if isinstance(one, ast.Assign) else [one.target])
+    ]
+    outer = [t for t in targets if isinstance(t, ast.Attribute | ast.Subscript) and first not in _names(t)]
+    inside = {one.arg for one in node.args.args[2:]} & {
+        name for one in ast.walk(node) if isinstance(one, ast.AugAssign) for name in _names(one.target)
+    }
+    returned = {n for one in ast.walk(node) if isinstance(one, ast.Return) and one.value for n in _names(one.value)}
+    return bool(outer or inside or returned & {n for t in targets if isinstance(t, ast.Name) for n in _names(t)})
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 
 def _node(tree: ast.Module, target: Any, line: int) -> ast.AST | None:

@@ -38,6 +38,7 @@ _ROLES = {
     "state b": "vdb sdb vb mb mdb cacheb",
     "config": "config configs optconfig cfg optimconfig",
 }
+ZEROS = "zeros"  # stands for arrays of zeros, as large as the parameter
 ROLES = {role: set(names.split()) for role, names in _ROLES.items()}
 SHAPES: dict[str, tuple[int, ...]] = {"W1": (5, 4), "b1": (1, 4), "W2": (4, 6), "b2": (1, 6)}
 ALIKE: dict[str, tuple[int, ...]] = {"W1": (4, 4), "b1": (4, 4), "W2": (4, 4), "b2": (4, 4)}
@@ -57,6 +58,7 @@ class Stage:
         self.arrays = {name: value.copy() for name, value in start.items()}
         self.layers: list[Layer] = []
         self.given: dict[str, Any] = {}
+        self.config: dict[str, Any] = {}  # what the file writes into a dictionary of settings and state
         self.sign = 0.0  # of steps that are returned: whether they are to be taken away or added
         self._set_up()
         self.states: dict[str, Any] = {}
@@ -117,7 +119,8 @@ class Stage:
             elif name in settings:
                 given[name] = settings[name]
             elif flat in ROLES["config"] and step:
-                given[name] = self.states.setdefault(name, {})
+                zeros = {key: self._zeros(0) for key, value in self.config.items() if value is ZEROS}
+                given[name] = self.states.setdefault(name, self.config | zeros)
             elif name not in needed:
                 continue
             elif flat in ROLES["time"] and not (setting and setting != "one"):
