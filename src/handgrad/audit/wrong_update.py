@@ -53,12 +53,19 @@ def _beside(step: Step, name: str, quantity: Quantity) -> Iterator[tuple[int, st
     kin = [(q.layer - quantity.layer, q.kind, n) for n, q in step.parameters() if n != name]
     found = [(gap, kind, note) for gap, kind, n in kin for note in step.moves(n)[:1]]
     # Of the layer itself that of the same kind; of others the lines beside the gap where its own should stand.
-    found.sort(key=lambda one: (abs(one[0]), one[0] == 0 and one[1] != quantity.kind, one[2].line * (one[0] > 0 or -1)))
+    down = _goes_down([(gap, note.line) for gap, _, note in found])
+
+    def rank(one: tuple[int, str, Noted]) -> tuple[int, bool, int]:
+        gap, kind, note = one
+        return abs(gap), gap == 0 and kind != quantity.kind, note.line if (gap > 0) != down else -note.line
+
+    found.sort(key=rank)
     moved = [(abs(gap), note) for gap, _, note in found]
     for distance, note in moved:
         yield from ((line, name) for line in _written(step, name, note.line))
         loop = _loop(step, note.line)
-        if loop is not None and isinstance(loop.iter, (ast.Tuple, ast.List)):
+        several = len({gap for gap, _, one in found if one.line == note.line}) > 1
+        if loop is not None and (isinstance(loop.iter, (ast.Tuple, ast.List)) or (several and _picks(loop.iter))):
             yield loop.lineno, name
         elif distance == 0 and loop is not None:
             yield from _handed_without(step, name, note, Quantity("dW", quantity.layer))
@@ -66,6 +73,18 @@ def _beside(step: Step, name: str, quantity: Quantity) -> Iterator[tuple[int, st
             yield note.stack[0], note.name
         yield note.line, note.name
         yield from ((line, note.name) for line in note.stack[:1])
+
+
+def _goes_down(lines: list[tuple[int, int]]) -> bool:
+    """Whether layers are updated from the last to the first, as far as (layer, line) of each tells."""
+    layers, at = [layer for layer, _ in lines], [line for _, line in lines]
+    return len(set(layers)) > 1 and len(set(at)) > 1 and float(np.cov(layers, at)[0, 1]) < 0
+
+
+def _picks(values: ast.expr) -> bool:
+    """Whether a loop goes over some of the layers that it chooses itself: range(n - 1), zip(weights[1:], grads)."""
+    calls = {ast.unparse(node.func) for node in ast.walk(values) if isinstance(node, ast.Call)}
+    return "range" in calls or any(isinstance(node, ast.Slice) for node in ast.walk(values))
 
 
 def _called_for_each(step: Step, note: Noted) -> bool:

@@ -19,6 +19,7 @@ from handgrad.core.arrays import Array
 _RATES = (0.1, 0.5, 0.02, 0.002)
 _FALLS = 0.9  # of the first loss: below it a batch is being learnt
 _STEPS, _SECONDS = 60, 0.07  # for one learning rate at one starting point
+_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,9 @@ def cannot_overfit(inspection: Inspection) -> list[Finding]:
     subject = inspection.reading.subject
     findings = inspection.diagnosis.findings
     wrong = any(finding.severity == "error" or finding.code == "network-unknown" for finding in findings)
-    if wrong or subject.step is None or not flat(subject):
+    if wrong or subject.step is None or not flat(subject) or not _has_room(inspection, _ROWS):
         return []
-    x, y = batch(subject, 8, 4)
+    x, y = batch(subject, _ROWS, 4)
     tried: list[tuple[float, Descent]] = []
     saved = subject.snapshot()
     try:
@@ -93,3 +94,13 @@ def cannot_overfit(inspection: Inspection) -> list[Finding]:
     lr, best = min(tried, key=lambda pair: pair[1].best / pair[1].first)
     measured = {"first": best.first, "best": best.best, "steps": best.steps, "lr": lr}
     return [found(inspection, "batch-not-learnt", "warning", line_of(inspection, "step", "update"), measured)]
+
+
+def _has_room(inspection: Inspection, rows: int) -> bool:
+    """Whether a right network can be expected to fit so many rows by heart: none of its layers is narrower."""
+    identity = inspection.diagnosis.identity
+    if identity is None:
+        return inspection.reading.subject.features >= rows
+    parameters = inspection.reading.subject.parameters()
+    sides = [parameters[m.weight].shape[:: -1 if m.transposed else 1] for m in identity.matrices]
+    return min(inputs for inputs, _ in sides) >= rows
