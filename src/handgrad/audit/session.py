@@ -9,6 +9,7 @@ from typing import Any
 
 from handgrad.audit.diagnose import Diagnosis, diagnose, recognise
 from handgrad.audit.dialects import READERS, Reading
+from handgrad.audit.excuse import excuse
 from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.findings import Finding
 from handgrad.audit.gathering import gather
@@ -31,7 +32,10 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
     program = read_program(request["path"])
     execution = program.execute()
     with program.guarded():
-        inspection = Inspection(program, execution.namespace, *judged(program, execution.namespace))
+        try:
+            inspection = Inspection(program, execution.namespace, *judged(program, execution.namespace))
+        except DataError as error:
+            raise excuse(program, execution) if error.key == "audit.no_network" else error from None
         findings = gather(inspection)
     return {
         "ok": not any(finding.severity == "error" for finding in findings),

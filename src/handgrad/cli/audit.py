@@ -26,7 +26,7 @@ _STYLES = {
     "quiet": "dim", "marked": "bold", "added": "green", "removed": "red", "hunk": "cyan",
 }  # fmt: skip
 PROOF_SECONDS = 120  # for two trainings
-_NO_NETWORK = ("audit.no_network",)
+_NO_NETWORK = ("audit.no_network", "audit.no_network_failed")
 _GLUE = """\
 def parameters():
     return {{"W1": W1, "b1": b1}}  # {arrays}

@@ -1,0 +1,38 @@
+"""Where no network is found, one sentence says why, as far as that can be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from handgrad.audit.sandbox import run_in_child
+from handgrad.errors import DataError
+
+NARROW = """
+import numpy as np
+
+class Net:
+    def __init__(self):
+        self.W1, self.W2 = np.random.randn(4, 5), np.random.randn(6, 3)
+
+    def forward(self, x):
+        return np.tanh(x @ self.W1) @ self.W2
+"""
+
+FILES = {
+    "no_network": "x = 1\n",
+    "no_network_import": "import a_package_that_nobody_has as lib\nnet = lib.Net()\n",
+    "no_network_failed": "class Net:\n    pass\n\nnet = Net(784, 10)\n",
+    "forward_fails": NARROW,
+}
+
+
+@pytest.mark.parametrize("key", FILES)
+def test_the_reason_is_told(key: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(FILES[key], encoding="utf-8")
+    with pytest.raises(DataError) as raised:
+        run_in_child("handgrad.audit.session:audit_file", {"path": str(path)})
+    assert raised.value.key == f"audit.{key}"
+    assert "net.py" in str(raised.value)
