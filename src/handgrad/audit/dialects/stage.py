@@ -58,6 +58,7 @@ class Stage:
         names: global names that the action itself reads, which are given batch and labels.
         props: copies of the file's objects, which stand in their place for a run.
         dropping: whether dropout is left as it is, drawn alike in each run, for code that cannot do without its mask.
+        counted: whether held-out labels are whole numbers where those of training are one-hot.
     """
 
     namespace: dict[str, Any]
@@ -66,6 +67,7 @@ class Stage:
     names: frozenset[str] = frozenset()
     props: Props | None = None
     dropping: bool = False
+    counted: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.namespace, Props):
@@ -78,10 +80,11 @@ class Stage:
 
     def context(self, x: Array, y: Array, lr: float) -> dict[str, Any]:
         """What a call may be given, by role."""
+        held = y.argmax(axis=int(len(y) == len(x))) if self.counted and np.ndim(y) == 2 else y
         return {
             "x": x, "y": y, "lr": lr, "epochs": 1, "rows": len(x), "batches": 1, "one": 1, "false": False,
-            "true": True, "zero": 0, "keep": 1.0, "held-out x": x, "held-out y": y, "loader": [(x, y)],
-            "held-out loader": [(x, y)], "rng": np.random.default_rng(0), **self.known,
+            "true": True, "zero": 0, "keep": 1.0, "held-out x": x, "held-out y": held, "loader": [(x, y)],
+            "held-out loader": [(x, held)], "rng": np.random.default_rng(0), **self.known,
         }  # fmt: skip
 
     def run(

@@ -12,6 +12,7 @@ from time import perf_counter
 from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.properties.axes import argmax_axis
 from handgrad.audit.properties.batches import never_mixed, same_batch
 from handgrad.audit.properties.descent import cannot_overfit
 from handgrad.audit.properties.extremes import overflow, predicts_alike
@@ -27,6 +28,7 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     never_mixed,
     scaled_differently,
     accuracy,
+    argmax_axis,
     one_hot,
     no_nonlinearity,
     not_normalised,
