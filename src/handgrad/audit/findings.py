@@ -54,7 +54,10 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with the sentences in the reader's language."""
-        return {**asdict(self), "where": list(self.where), "cause": self.cause(), "remedy": self.remedy()}
+        plain = {**asdict(self), "where": list(self.where), "cause": self.cause(), "remedy": self.remedy()}
+        if self.cell is None:
+            del plain["cell"]
+        return plain
 
     def _values(self) -> dict[str, Any]:
         values = self.measured | {"where": ", ".join(self.where)}
