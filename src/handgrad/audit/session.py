@@ -19,6 +19,7 @@ from handgrad.errors import DataError, HandgradError
 
 READING_SECONDS = 6.0  # for one way to understand the file
 ALL_SECONDS = 5.0  # for all of them
+KNOWN_SECONDS = 1.0  # to find one whose network is known, once there is one that is right
 MOST_UNKNOWN = 8  # readings of networks that are not known, which take longer to judge
 
 
@@ -49,14 +50,14 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
 def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagnosis]:
     """The first reading whose network is known; else, of those that run, the first whose gradients are right."""
     unknown: list[tuple[Reading, Diagnosis | None]] = []
-    reason = ""
+    reason, right = "", False
     until = time.perf_counter() + ALL_SECONDS
     for reading in _readings(program, namespace):
         if unknown and (time.perf_counter() > until or (reading.dialect != "glue" == unknown[0][0].dialect)):
             break  # where there is glue, nobody need guess
         try:
             with time_limit(READING_SECONDS):
-                worthwhile = len(unknown) < MOST_UNKNOWN or recognise(reading.subject) is not None
+                worthwhile = (len(unknown) < MOST_UNKNOWN and not right) or recognise(reading.subject) is not None
                 diagnosis = diagnose(reading.subject) if worthwhile else None
         except (Exception, SystemExit, OutOfTime) as error:  # a reading that makes no sense fails in any way it likes
             reason = reason or (str(error) if isinstance(error, HandgradError) else f"{type(error).__name__}: {error}")
@@ -64,6 +65,8 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
         if diagnosis is not None and diagnosis.identity is not None:
             return reading, diagnosis
         unknown.append((reading, diagnosis))
+        if diagnosis is not None and diagnosis.ok and diagnosis.checks and not right:
+            right, until = True, min(until, time.perf_counter() + KNOWN_SECONDS)
     found = [(reading, diagnosis) for reading, diagnosis in unknown if diagnosis is not None]
     if not found:
         key = "audit.forward_fails" if reason else "audit.no_network"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from handgrad.audit.dialects.roles import role, words
@@ -58,12 +58,14 @@ def setting(name: str, default: Any) -> Any:
     return CLASSES if _OUT.search(low) else default
 
 
-def deep(value: Any, layers: int) -> Any:
-    """A small list of sizes with as many entries as somebody's own; sizes side by side stay different."""
-    if not isinstance(value, list) or layers < 2 or len(value) == layers:
+def deep(value: Any, like: Sequence[Any]) -> Any:
+    """A small list of sizes with as many entries as somebody's own, those between alike where theirs are."""
+    if not isinstance(value, list) or len(like) < 2 or len(value) == len(like):
         return value
-    between = [HIDDEN + 2 * (i % 2) for i in range(layers)]
-    return [value[0], *between[: layers - 2], value[-1]] if len(value) > 1 else between
+    kinds: dict[Any, int] = {}
+    inner = like if len(value) == 1 else like[1:-1]
+    between = [kinds.setdefault(one, HIDDEN + 2 * len(kinds)) for one in inner]
+    return between if len(value) == 1 else [value[0], *between, value[-1]]
 
 
 def make(call: Callable[..., Any], known: Mapping[str, Any] | None = None) -> Iterator[Any]:
@@ -96,7 +98,7 @@ def make(call: Callable[..., Any], known: Mapping[str, Any] | None = None) -> It
     else:
         tries.append({k: [v] if isinstance(v, int) and v == HIDDEN else v for k, v in given.items()})
     if any(isinstance(value, list) and len(value) > 2 for value in given.values()):
-        tries += [{k: deep(v, layers) for k, v in given.items()} for layers in (4, 5)]
+        tries += [{k: deep(v, like) for k, v in given.items()} for like in ("oaao", "oabo", "oaaao")]
     for arguments in tries:
         try:
             yield call(**arguments)

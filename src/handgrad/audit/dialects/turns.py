@@ -124,7 +124,7 @@ class Loop:
                 found[name] = literal[name]
             elif (value := setting(name, plain)) is not None:
                 known = literal.get(name, plain)
-                found[name] = deep(value, len(known)) if isinstance(known, list | tuple) else value
+                found[name] = deep(value, known) if isinstance(known, list | tuple) else value
             elif default is not None:
                 found[name] = plain
             elif kind == "weight" and name.lower() in ("w", "theta", "weights"):
