@@ -34,6 +34,7 @@ def loud(report: dict[str, Any]) -> dict[str, str]:
     ("net", "hidden"),
     [
         ("modules/adamw_gelu.py", "gelu(tanh)"),  # its loss is near that of the other form, its slope is not
+        ("modules/tanh_softmax.py", "tanh"),  # it learns one-hot labels, and tests with whole numbers
         ("modules/nesterov.py", "sigmoid"),  # its layers are a list at top level, which its optimizer holds as well
     ],
 )
@@ -62,3 +63,31 @@ def test_a_step_with_a_memory_is_left_alone_beside_right_gradients(tmp_path: Pat
     kind = f"class Momentum:\n    v = 0\n\n    def after(self, g):\n        {body}"
     edits = ("def activate", f"{kind}\n\n\nspeed = {{}}\n\n\ndef activate"), ("value -= lr * found[name]", memory)
     assert loud(audited("glue/logistic_stack.py", tmp_path, *edits)) == {}
+
+
+@pytest.mark.parametrize(
+    ("net", "old", "new", "code", "line"),
+    [
+        ("modules/mlp_gz.py", " * np.sqrt(2.0 / n_in)", "", "first-loss-high", "self.W = np.random.randn(n_in, n_out)"),
+        ("modules/tanh_softmax.py", "Softmax())", "Softmax(), Softmax())", "softmax-twice", "net = Network("),
+        (
+            "modules/mlp_gz.py",
+            "model.forward(x), axis=1",
+            "model.forward(x), axis=0",
+            "accuracy-wrong-axis",
+            "return np.m",
+        ),
+        (
+            "nnfs/mnist_classes.py",
+            "dense3.output, axis=1",
+            "dense3.output, axis=0",
+            "accuracy-wrong-axis",
+            "predictions",
+        ),
+        ("columns/kaggle_digits.py", "np.argmax(A2, 0)", "np.argmax(A2, 1)", "accuracy-wrong-axis", "return np.argmax"),
+    ],
+)
+def test_a_property_points_at_its_line(net: str, old: str, new: str, code: str, line: str, tmp_path: Path) -> None:
+    found = loud(audited(net, tmp_path, (old, new)))
+    assert list(found) == [code]
+    assert found[code].startswith(line)
