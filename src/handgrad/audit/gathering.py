@@ -15,6 +15,7 @@ from handgrad.audit.diagnose import diagnose
 from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.first_wrong import first_wrong
+from handgrad.audit.forgotten import forgotten
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.optimizer_step import of_glue
 from handgrad.audit.repair import repair
@@ -114,10 +115,11 @@ def _news(found: Sequence[Finding], more: Sequence[Finding]) -> list[Finding]:
 
 
 def _suspected(inspection: Inspection, finding: Finding, suspects: Sequence[int]) -> Finding:
-    """An error without a patch, at the line where the first wrong number appears."""
-    if finding.severity != "error" or finding.patch is not None or not suspects or finding.line is not None:
+    """An error without a patch, at the line that forgets something, or where the first wrong number appears."""
+    if finding.severity != "error" or finding.patch is not None or finding.line is not None:
         return finding
-    return replace(finding, file=inspection.program.filename, line=suspects[0])
+    line = forgotten(inspection, finding) or next(iter(suspects), None)
+    return finding if line is None else replace(finding, file=inspection.program.filename, line=line)
 
 
 def _somewhere(inspection: Inspection, finding: Finding) -> Finding:

@@ -51,6 +51,7 @@ class Scalars:
     def __init__(self, namespace: dict[str, Any], net: Any, value: type) -> None:
         self.namespace, self.value = namespace, value
         self.net = copies({"net": net})["net"]
+        self.resets = True  # the gradients, before they are worked out anew, as the loop around it does
         self.layers = layers(self.net, value)
         self.arrays: dict[str, Array] = {}
         for i, layer in enumerate(self.layers, 1):
@@ -95,9 +96,9 @@ class Scalars:
         self.push()
         reset = next((getattr(self.net, n) for n in _RESETS if callable(getattr(self.net, n, None))), None)
         with World(self.namespace, {}).laid({}):
-            if reset is not None:
+            if reset is not None and self.resets:
                 reset()
-            else:
+            elif self.resets:
                 for name in self.arrays:
                     for value in self.values(name):
                         value.grad = 0.0
@@ -150,9 +151,10 @@ class ScalarLoop(Scalars):
     def turn(self, x: Array, y: Array, lr: float) -> dict[str, Any]:
         """All names after one turn of the loop."""
         self.push()
-        target: list[Any] = np.eye(self.classes)[y].tolist() if self.labels == "one-hot" else y.tolist()
         if self.classes == 1:
-            target = [float(t) for t in y]
+            target: list[Any] = [float(t) for t in y]
+        else:
+            target = np.eye(self.classes)[y].tolist() if self.labels == "one-hot" else y.tolist()
         given: dict[str, Any] = {n: x.tolist() if kind == "x" else target for n, kind in self.cut.inputs.items()}
         given |= {n: v for n, v in self.cut.targets.items() if n not in given} | {RATE: lr}
         given |= {n: lr for n, v in self.namespace.items() if role(n) == "lr" and isinstance(v, float)}
@@ -164,6 +166,19 @@ class ScalarLoop(Scalars):
         name = next(n for n in self.losses if hasattr(after.get(n), "data") or isinstance(after.get(n), float))
         self.push()
         return float(getattr(after[name], "data", after[name]))
+
+    def accumulates(self) -> bool:
+        """Whether a second turn at the same point adds its gradients to those of the first, which moved parameters."""
+        x, y = batch(self.features, self.classes)
+        start = {name: np.array(array) for name, array in self.arrays.items()}
+        seen = []
+        for _ in range(2):
+            self.step(x[:2], y[:2], 0.125)
+            seen.append(np.array([float(v.grad) for name in self.arrays for v in self.values(name)]))
+            moved = any((array != start[name]).any() for name, array in self.arrays.items())
+            for name, array in self.arrays.items():
+                array[...] = start[name]
+        return moved and bool(seen[0].any()) and bool(np.allclose(seen[1], 2 * seen[0], rtol=1e-6))
 
     def trains(self) -> bool:
         """Whether its loss depends on the labels, and a turn changes the parameters. They are restored."""
@@ -201,9 +216,11 @@ def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[
     for value in kinds:
         yield from _looped(namespace, tree, value)
     for value in kinds:
+        resets = not _never_reset(namespace, tree, value)
         for net in _nets(namespace, value):
             try:
                 found = Scalars(namespace, net, value)
+                found.resets = resets
                 if found.layers and 0 < sum(a.size for a in found.arrays.values()) < 2000:
                     found.gradients(np.full((1, found.features), 0.5), np.zeros(1, np.int64))
                     yield found.reading()
@@ -213,17 +230,40 @@ def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[
 
 def _looped(namespace: dict[str, Any], tree: ast.Module | None, value: type) -> Iterator[Reading]:
     """Networks of the file in the loops that call backward()."""
+    for found in _in_loops(namespace, tree, value, ("one-hot", "numbers")):
+        try:
+            if found.trains():
+                yield found.reading()
+        except Exception:  # it is another kind of loop
+            continue
+
+
+def _never_reset(namespace: dict[str, Any], tree: ast.Module | None, value: type) -> bool:
+    """Whether every loop that trains leaves the gradients of one turn to the next."""
+    said = []
+    for found in _in_loops(namespace, tree, value, ("one-hot",)):
+        try:
+            said.append(found.accumulates())
+        except Exception:  # it is another kind of loop
+            continue
+    return bool(said) and all(said)
+
+
+def _in_loops(
+    namespace: dict[str, Any], tree: ast.Module | None, value: type, labels: tuple[str, ...]
+) -> Iterator[ScalarLoop]:
+    """Each network of the file in each loop that works with it."""
     for scope in scopes(tree) if tree is not None else []:
         for cut in slices(scope):
             names = {n for one in cut.body for n in reads(one)}
             nets = [n for n in names if own(namespace.get(n)) and callable(namespace[n])]
-            for name, labels in product(nets, ("one-hot", "numbers")):
+            for name, form in product(nets, labels):
                 try:
-                    found = ScalarLoop(namespace, name, value, cut, labels)
-                    if found.trains():
-                        yield found.reading()
-                except Exception:  # it is another kind of loop
+                    found = ScalarLoop(namespace, name, value, cut, form)
+                except Exception:  # what cannot be looked at is no network
                     continue
+                if found.layers:
+                    yield found
 
 
 def is_value(kind: type) -> bool:

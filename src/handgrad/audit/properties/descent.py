@@ -103,4 +103,4 @@ def _has_room(inspection: Inspection, rows: int) -> bool:
         return inspection.reading.subject.features >= rows
     parameters = inspection.reading.subject.parameters()
     sides = [parameters[m.weight].shape[:: -1 if m.transposed else 1] for m in identity.matrices]
-    return min(inputs for inputs, _ in sides) >= rows
+    return all(inputs >= rows for inputs, _ in sides)

@@ -1,0 +1,86 @@
+"""Forgotten: lines in which something is left out, found by reading: a list of parameters that is short, a lost reset.
+
+What is missing leaves no wrong number behind, so no number can tell its line. That it is missing is known before.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from handgrad.audit.findings import Finding
+from handgrad.audit.inspection import Inspection
+
+_LISTS = re.compile(r"^_?(get_|trainable_|all_|collect_)*(param|parameter|variable)s?(_list)?$")
+_WEIGHT, _BIAS = re.compile(r"^_?(w|theta|kernel)|weight"), re.compile(r"^_?b\d*$|bias|intercept")
+
+
+def forgotten(inspection: Inspection, finding: Finding) -> int | None:
+    """The line of the program's text that leaves out what a finding misses; None where reading does not tell.
+
+    For never-updated: the list of parameters that lacks the biases, or whole layers. For never-reset, among scalars:
+    the call of backward() ahead of which nothing is reset.
+    """
+    tree = inspection.program.tree
+    if finding.code == "never-updated":
+        missing = _kinds(inspection, finding)
+        lines = [line for body in _lists(tree) for line in _short(body, missing)]
+        return lines[0] if lines else None
+    if finding.code == "never-reset" and inspection.reading.dialect == "scalars":
+        return next(_backward_in_loops(tree), None)
+    return None
+
+
+def _kinds(inspection: Inspection, finding: Finding) -> str:
+    """What is missing: "biases", "weights", or "layers" where it is both."""
+    identity = inspection.diagnosis.identity
+    if identity is None:
+        return ""
+    missing = set(finding.where)
+    weights, biases = {m.weight for m in identity.matrices}, {m.bias for m in identity.matrices if m.bias}
+    if missing == biases:
+        return "biases"
+    return "weights" if missing == weights else "layers"
+
+
+def _lists(tree: ast.Module) -> Iterator[list[ast.AST]]:
+    """What stands in functions called parameters(), and in assignments to such a name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and _LISTS.match(node.name.lower()):
+            yield [inner for one in node.body for inner in ast.walk(one)]
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            name = getattr(node.targets[0], "attr", getattr(node.targets[0], "id", ""))
+            if _LISTS.match(name.lower()):
+                yield [node]
+
+
+def _short(body: list[ast.AST], missing: str) -> Iterator[int]:
+    """Lines of such a body that leave out what is missing."""
+    for node in body:
+        if missing == "layers":
+            inner = ast.walk(node) if isinstance(node, ast.Assign | ast.Return) else [node]
+            yield from (one.iter.lineno for one in inner if isinstance(one, ast.For | ast.comprehension) and _some(one))
+        elif isinstance(node, ast.Assign | ast.Return | ast.AugAssign) and node.value is not None:
+            names = {getattr(n, "attr", getattr(n, "id", "")).lower() for n in ast.walk(node.value)}
+            weights, biases = any(map(_WEIGHT.search, names)), any(map(_BIAS.search, names))
+            if (weights and not biases) if missing == "biases" else (missing == "weights" and biases and not weights):
+                yield node.lineno
+
+
+def _some(loop: ast.For | ast.comprehension) -> bool:
+    """Whether a loop goes over a part only of what it names: layers[1:], range(n - 1)."""
+    ranges = [n for n in ast.walk(loop.iter) if isinstance(n, ast.Call) and ast.unparse(n.func) == "range"]
+    return any(isinstance(n, ast.Slice) for n in ast.walk(loop.iter)) or any(
+        isinstance(argument, ast.BinOp) for one in ranges for argument in one.args
+    )
+
+
+def _backward_in_loops(tree: ast.Module) -> Iterator[int]:
+    """Lines in loops that call backward() on something, with nothing to go on."""
+    for loop in ast.walk(tree):
+        if isinstance(loop, ast.For | ast.While):
+            for node in ast.walk(loop):
+                plain = isinstance(node, ast.Call) and not node.args and isinstance(node.func, ast.Attribute)
+                if plain and node.func.attr in ("backward", "backprop"):  # type: ignore[attr-defined]
+                    yield node.lineno  # type: ignore[attr-defined]
