@@ -59,7 +59,10 @@ _SAME = {
     "layer-gradient-wrong": ("weights-not-transposed", "gradient-transposed", "one-row-only"),
 }
 _UNSURE = {"network-unknown", "unnamed", "random-step"}
-_LOOKED_FOR = {"loss-gradient-wrong": "item", "loss-labels-missing": "item", "norm-gain-missing": "error"}
+_LOOKED_FOR = {
+    "loss-gradient-wrong": "item", "loss-labels-missing": "item", "norm-gain-missing": "error",
+    "norm-test-uses-batch": "test",
+}  # fmt: skip
 _CALLS = {
     "dropout-modes-disagree": "rand|randn|random|binomial|uniform|random_sample|choice",
     "softmax-overflow": "exp",

@@ -14,6 +14,8 @@ from handgrad.audit.dialects.calling import plain
 from handgrad.audit.dialects.chain import DOWN
 from handgrad.audit.source import Program
 
+_MODE = re.compile(r"(not\b.*)?(train|learn|test|eval|infer)")
+
 
 def place(
     program: Program, function: Any, quantity: str, ran: frozenset[int] = frozenset(), call: str = ""
@@ -24,7 +26,8 @@ def place(
         program: the audited file.
         function: somebody's backward.
         quantity: "dx", a parameter's name, "first" for what is computed first, "error" for what is made of the error
-            before dx, "item" for items that are changed, or "" for the function as a whole.
+            before dx, "test" for statistics that a test takes, "item" for items that are changed, or "" for the
+            function as a whole.
         ran: the lines that ran, where that is known.
         call: a pattern for what is called on the line that is looked for, if anything is.
     """
@@ -80,6 +83,8 @@ def _line(function: Any, quantity: str, ran: frozenset[int], call: str) -> int |
         lines = [line for _, line in reversed(_targets(node)) if line in alive]
     elif quantity == "error" and not lines:
         lines = _by_error(node)[-1:] or _by_input(node, alive)
+    elif quantity == "test" and not lines:
+        lines = _by_test(node)
     elif quantity == "item" and not lines:
         lines = _by_item(node) or _by_input(node, alive)
     elif quantity and not lines:
@@ -123,6 +128,27 @@ def _by_error(node: ast.AST) -> list[int]:
         ):
             found.append(n.lineno)
     return sorted(found)
+
+
+def _by_test(node: ast.AST) -> list[int]:
+    """The line that takes a mean or a variance where a flag says that nothing is learnt; without such a flag the last.
+
+    What is looked for stands last in the list.
+    """
+    branches: list[ast.stmt] = []
+    for one in ast.walk(node):
+        if isinstance(one, ast.If) and (said := _MODE.search(ast.unparse(one.test))):
+            learns = (said[2] in ("train", "learn")) != bool(said[1])
+            branches += one.orelse if learns else one.body
+    scopes: list[ast.AST] = [*branches] or [node]
+    taken = [
+        inner.lineno
+        for scope in scopes
+        for inner in ast.walk(scope)
+        if isinstance(inner, ast.Call) and _called(inner) in ("mean", "var", "std", "average")
+    ]
+    first = min(taken, default=branches[0].lineno if branches else 0)
+    return [first] if branches and first else sorted(taken)[-1:]
 
 
 def _by_item(node: ast.AST) -> list[int]:

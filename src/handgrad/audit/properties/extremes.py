@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.dialects.calling import FORWARD
 from handgrad.audit.dialects.cast import models
 from handgrad.audit.dialects.objects import matrices, slots
 from handgrad.audit.findings import Finding
 from handgrad.audit.identify import random_point
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.forward import batch, flat, scores
+from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found, line_in, line_of
 
 _SCORES = (20, 50, 100, 300, 1000)
@@ -63,9 +66,18 @@ def predicts_alike(inspection: Inspection) -> list[Finding]:
                     break
                 apart = float(np.abs(first - second).mean() / (np.abs(first).mean() or 1.0))
                 measured = {"function": name, "apart": 100 * apart}
-                line = line_in(inspection, getattr(function, "__func__", function))
+                line = _runs_forward(inspection, line_in(inspection, getattr(function, "__func__", function)))
                 return [found(inspection, "predicts-at-random", "warning", line, measured, {"apart": 0.0})]
     return []
+
+
+def _runs_forward(inspection: Inspection, line: int | None) -> int | None:
+    """The line of a function that runs the network forward; its own line where it does not say so."""
+    for node in ast.walk(inspection.program.tree):
+        if isinstance(node, ast.FunctionDef) and node.lineno == line:
+            calls = (one for one in ast.walk(node) if isinstance(one, ast.Call) and last_name(one.func) in FORWARD)
+            return min((one.lineno for one in calls), default=line)
+    return line
 
 
 def _predictors(model: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
