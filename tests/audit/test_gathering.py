@@ -85,6 +85,7 @@ def test_a_step_with_a_memory_is_left_alone_beside_right_gradients(tmp_path: Pat
             "predictions",
         ),
         ("columns/kaggle_digits.py", "np.argmax(A2, 0)", "np.argmax(A2, 1)", "accuracy-wrong-axis", "return np.argmax"),
+        ("unrolled/digits_tanh.py", "t[range(len(y)), y] = 1", "t[:, y] = 1", "one-hot-wrong", "t[:, y] = 1"),
     ],
 )
 def test_a_property_points_at_its_line(net: str, old: str, new: str, code: str, line: str, tmp_path: Path) -> None:

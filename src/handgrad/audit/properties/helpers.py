@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Iterator
@@ -177,15 +178,44 @@ def _numbers(value: Any) -> list[float]:
 
 
 def one_hot(inspection: Inspection) -> list[Finding]:
-    """One-hot functions that give two labels the same row, or one label two different ones."""
+    """One-hot functions that give two labels the same row, or one label two different ones; `t[:, y] = 1` anywhere."""
     findings = []
+    columns = dict(_whole_columns(inspection.program.tree))
     for helper in _helpers(inspection, _ONE_HOT):
         mixed = _mixed_up(helper)
         if mixed is not None:
-            line = line_in(inspection, helper.function)
+            first = line_in(inspection, helper.function)
+            own = [node for node in ast.walk(inspection.program.tree) if getattr(node, "lineno", -1) == first]
+            last = max((getattr(node, "end_lineno", 0) for node in own), default=0)
+            lines = [line for line in columns if first is not None and first <= line <= last]
+            line = lines[0] if lines else first
             measured = {"function": helper.name, "labels": 10, "apart": mixed}
             findings.append(found(inspection, "one-hot-wrong", "error", line, measured, {"apart": 10}))
+            columns = {line: name for line, name in columns.items() if line not in lines}
+    for line, name in columns.items():
+        measured = {"function": f"{name} = 1", "labels": 10, "apart": 0}
+        findings.append(found(inspection, "one-hot-wrong", "error", line, measured, {"apart": 10}))
     return findings
+
+
+def _whole_columns(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """(line, name) of each `t[:, y] = 1` where t was made with a row for each of y: all rows get all labels."""
+    for scope in (tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))):
+        made: dict[str, str] = {}
+        for node in scope.body:
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    made[name] = ast.unparse(value) if re.search(r"\b(zeros|ones|full)\(", ast.unparse(value)) else ""
+                case ast.Assign(
+                    targets=[
+                        ast.Subscript(
+                            value=ast.Name(id=name),
+                            slice=ast.Tuple(elts=[ast.Slice(lower=None, upper=None), ast.Name(id=y)]),
+                        )
+                    ],
+                    value=ast.Constant(value=1),
+                ) if re.search(rf"\(\(?(len\({y}\)|{y}\.size|{y}\.shape\[0\])", made.get(name, "")):
+                    yield node.lineno, f"{name}[:, {y}]"
 
 
 def _mixed_up(helper: _Helper) -> int | None:
