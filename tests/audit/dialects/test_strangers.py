@@ -53,6 +53,26 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("(top @ self.w2.T) * self.layer1 * (1 - self.layer1)", "top @ self.w2.T"),
         "activation-derivative-missing",
     ),
+    "bias_in_weights": (
+        ((11, 5), "tanh", "tanh", "squared error"),
+        ("(delta @ matrix[:-1].T) * (1 - seen[:, :-1] ** 2)", "delta @ matrix[:-1].T"),
+        "activation-derivative-missing",
+    ),
+    "step_of_globals": (
+        ((10, 4), "sigmoid", "softmax", "cross-entropy"),
+        ("(top @ W2.T) * h * (1 - h)", "top @ W2.T"),
+        "activation-derivative-missing",
+    ),
+    "layers_in_closures": (
+        ((9, 3), "relu", "none", "squared error"),
+        ("lambda d: d * (x > 0)", "lambda d: d"),
+        "activation-derivative-missing",
+    ),
+    "rows_without_a_name": (
+        ((8, 3), "tanh", "none", "squared error"),
+        ("(d2 @ K2.T) * (1 - l1**2)", "d2 @ K2.T"),
+        "activation-derivative-missing",
+    ),
     PACKED: (
         ((10, 5), "relu", "softmax", "cross-entropy"),
         ("dout /= len(X)", "dout /= len(X) ** 2"),
