@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from handgrad.audit import layers, optimizers, properties
+from handgrad.audit import dropped, layers, optimizers, properties
 from handgrad.audit.blame import Suspect
 from handgrad.audit.diagnose import diagnose
 from handgrad.audit.fence import OutOfTime, time_limit
@@ -37,6 +37,7 @@ def gather(inspection: Inspection) -> tuple[Finding, ...]:
         suspects = _suspects(inspection, found, observed)
         found = [_suspected(inspection, finding, suspects) for finding in repair(inspection, found, suspects=suspects)]
         found = [_with_all_lines(inspection, finding, observed) for finding in found]
+    found += _news(found, dropped.check(inspection))
     found += _news(found, properties.check(inspection))
     if any(finding.code in properties.EXPLAINS for finding in found):  # why the network was not known
         found = [finding for finding in found if finding.code not in _NAMELESS]

@@ -83,7 +83,7 @@ class Machine:
         value = self.state[self.root]
         by_role: dict[str, Any] = {
             "x": self.form.data(x), "y": self.form.target(y, self.classes), "lr": lr, "rows": len(x), "zero": 0.0,
-            "keep": 1.0, "true": True,
+            "keep": sizes.kept(), "true": True,
         }  # fmt: skip
         put_aside(self.state, lr, len(x))
         if not self.methods:

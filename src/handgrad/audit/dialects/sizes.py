@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from handgrad.audit.dialects.roles import role, words
@@ -23,11 +25,38 @@ _HIDDEN = re.compile(r"hid|^n_?h\d*$|^h\d*$|units|neurons|mid")
 _LIST = re.compile(r"^sizes$|layers?$|layers?_?(dims?|sizes?|list)|dims$|arch|structure|shape|topology|nodes$|^nouts$")
 
 
+_KEPT: ContextVar[float] = ContextVar("kept", default=1.0)
+
+
+_SEED: ContextVar[int] = ContextVar("seed", default=0)
+
+
+@contextmanager
+def dropping(keep: float, seed: int = 0) -> Iterator[None]:
+    """While this lasts, networks that were read without their dropout run with it, and this share stays."""
+    before = _KEPT.set(keep), _SEED.set(seed)
+    try:
+        yield
+    finally:
+        _KEPT.reset(before[0])
+        _SEED.reset(before[1])
+
+
+def seed_of_draws() -> int:
+    """The seed from which a turn of a loop draws."""
+    return _SEED.get()
+
+
+def kept() -> float:
+    """The share that dropout is to leave: all, but for a while."""
+    return _KEPT.get()
+
+
 def aside(name: str) -> float | None:
     """What a setting is given so that it takes no part: no dropout; None for any other name."""
     if re.search(r"keep", name.lower()):
-        return 1.0
-    return 0.0 if _PUT_ASIDE.search(name.lower()) else None
+        return kept()
+    return 1.0 - kept() if _PUT_ASIDE.search(name.lower()) else None
 
 
 def put_aside(values: Mapping[str, Any]) -> list[str]:

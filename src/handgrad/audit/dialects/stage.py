@@ -17,6 +17,7 @@ from handgrad.audit.dialects.calling import needed, plain, roles
 from handgrad.audit.dialects.edits import RATE
 from handgrad.audit.dialects.objects import Slot, is_own, parts, slots
 from handgrad.audit.dialects.props import Props
+from handgrad.audit.dialects.sizes import kept
 from handgrad.audit.dialects.witness import Report, says_loss, watch
 from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.core.arrays import Array
@@ -83,7 +84,7 @@ class Stage:
         held = y.argmax(axis=int(len(y) == len(x))) if self.counted and np.ndim(y) == 2 else y
         return {
             "x": x, "y": y, "lr": lr, "epochs": 1, "rows": len(x), "batches": 1, "one": 1, "false": False,
-            "true": True, "zero": 0, "keep": 1.0, "held-out x": x, "held-out y": held, "loader": [(x, y)],
+            "true": True, "zero": 0, "keep": kept(), "held-out x": x, "held-out y": held, "loader": [(x, y)],
             "held-out loader": [(x, held)], "rng": np.random.default_rng(0), **self.known,
         }  # fmt: skip
 
@@ -164,7 +165,7 @@ class Stage:
         for root in self.roots:
             yield from _data_of(root, known)
             for thing in parts(root, 0, seen):
-                yield from () if self.dropping else _undropped(thing)
+                yield from () if self.dropping or kept() < 1 else _undropped(thing)
                 bent = any(word in type(thing).__name__.lower() for word in _BENT)
                 for key, value in vars(thing).items():
                     role = _ROLE_OF.get(plain(key))
@@ -175,7 +176,8 @@ class Stage:
                     ):
                         continue
                     if role and _is_number(value) and not (bent and role == "lr"):
-                        yield vars(thing), key, _like(value, known[role])
+                        share = 1.0 - kept() if role == "zero" and "drop" in key.lower() else known[role]
+                        yield vars(thing), key, _like(value, share)
         for key, value in list(self.namespace.items()):
             role = _ROLE_OF.get(plain(key))
             if role and _is_number(value):
