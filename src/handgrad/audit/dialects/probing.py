@@ -196,7 +196,8 @@ def _calm(found: list[Slot]) -> None:
     for slot in found:
         array = slot.get()
         if array.ndim == 2 and array.flags.writeable:
-            gain = float(np.std(array)) * np.sqrt(max(array.shape))
+            longest = max(array.shape)
+            gain = max(float(np.std(array)) * np.sqrt(longest), abs(float(np.mean(array))) * longest)
             if gain > _LOUD:
                 array /= gain
 

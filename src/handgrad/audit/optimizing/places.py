@@ -66,6 +66,9 @@ def place(program: Program, target: Any, step: Callable[..., Any] | None, findin
     node = _node(program.tree, target, found.co_firstlineno)
     if finding.code == "optimizer-memory-lost" and isinstance(node, ast.FunctionDef) and not _keeps(node):
         return program.filename, node.lineno  # no line is wrong: one is missing
+    own = next((one for one in ast.walk(program.tree) if getattr(one, "lineno", -1) == found.co_firstlineno), None)
+    if finding.code == "optimizer-memory-lost" and isinstance(own, ast.FunctionDef) and _never_kept(own):
+        return program.filename, own.lineno
     line = found.co_firstlineno if node is None else _line(program, node, finding) or found.co_firstlineno
     return program.filename, line
 
@@ -85,6 +88,19 @@ def _keeps(node: ast.FunctionDef) -> bool:
     }
     returned = {n for one in ast.walk(node) if isinstance(one, ast.Return) and one.value for n in _names(one.value)}
     return bool(outer or inside or returned & {n for t in targets if isinstance(t, ast.Name) for n in _names(t)})
+
+
+def _never_kept(node: ast.FunctionDef) -> bool:
+    """Whether a function makes memories of zeros and never gives them another value."""
+    zeros: set[str] = set()
+    others: set[str] = set()
+    for one in ast.walk(node):
+        if isinstance(one, ast.Assign):
+            starts = isinstance(one.value, ast.Call) and "zeros" in ast.unparse(one.value.func)
+            (zeros if starts else others).update(ast.unparse(target) for target in one.targets)
+        elif isinstance(one, ast.AugAssign):
+            others.add(ast.unparse(one.target))
+    return bool(zeros) and not any(other.startswith(zero) for zero in zeros for other in others)
 
 
 def _names(node: ast.AST) -> set[str]:
