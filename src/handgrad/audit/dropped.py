@@ -109,8 +109,8 @@ class _Pair:
         found = []
         for unit in range(min(value.shape[axis], _UNITS)):
             v = np.zeros(value.shape)
-            line: tuple[object, ...] = (slice(None), unit) if axis else (unit, slice(None))
-            v[line] = rng.standard_normal(v[line].shape)
+            line = v[:, unit] if axis else v[unit]
+            line[...] = rng.standard_normal(line.shape)
             found.append((float(np.vdot(self.gradient[matrix.weight], v)), self._slope(matrix.weight, v)))
         return found
 

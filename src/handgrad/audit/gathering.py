@@ -15,9 +15,11 @@ from handgrad.audit.diagnose import diagnose
 from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.first_wrong import first_wrong
+from handgrad.audit.fixed_batch import fixed_batch_line
 from handgrad.audit.forgotten import forgotten
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.optimizer_step import of_glue
+from handgrad.audit.penalty_lines import penalty_line
 from handgrad.audit.repair import repair
 
 _NAMELESS = {"unnamed", "network-unknown"}
@@ -129,6 +131,9 @@ def _somewhere(inspection: Inspection, finding: Finding) -> Finding:
     One that has no line stands at the function that it is about.
     """
     program = inspection.program
+    told = penalty_line(inspection, finding) or fixed_batch_line(inspection, finding)
+    if finding.line is None and told is not None:
+        finding = replace(finding, file=program.filename, line=told)
     for role in _ROLES if finding.line is None else ():
         code = getattr(inspection.reading.functions.get(role), "__code__", None)
         if code is not None and code.co_filename == program.filename:

@@ -1,0 +1,54 @@
+"""Fixed batch: the division by a number that was a batch's size when it was written, found by that very number.
+
+The figures tell the number: gradients that are B/50 of what they should be in a batch of B were divided by 50.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from handgrad.audit.findings import Finding
+from handgrad.audit.inspection import Inspection
+
+
+def fixed_batch_line(inspection: Inspection, finding: Finding) -> int | None:
+    """The first line in a function, else in the file, that divides by the number which the figures give."""
+    factor, rows = finding.measured.get("factor"), finding.measured.get("rows")
+    if finding.code != "batch-dependent-factor" or not isinstance(factor, float) or not isinstance(rows, int | float):
+        return None
+    number = rows / factor if factor else 0.0
+    if abs(number - round(number)) > 1e-6 * abs(number) or round(number) < 2:
+        return None
+    tree = inspection.program.tree
+    names = _bound_to(tree, round(number))
+    divisions = (n for n in ast.walk(tree) if isinstance(n, ast.BinOp | ast.AugAssign))
+    lines = sorted(node.lineno for node in divisions if _divides(node, round(number), names))
+    inside = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name != "__init__"]
+    within = [line for line in lines if any(n.lineno < line <= (n.end_lineno or 0) for n in inside)]
+    return next(iter(within or lines), None)
+
+
+def _bound_to(tree: ast.Module, number: int) -> set[str]:
+    """Names and attributes that are only ever bound to this number."""
+    right: set[str] = set()
+    wrong: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            fits = isinstance(node.value, ast.Constant) and node.value.value == number
+            for target in node.targets:
+                (right if fits else wrong).add(_name(target))
+    return right - wrong - {""}
+
+
+def _divides(node: ast.AST, number: int, names: set[str]) -> bool:
+    match node:
+        case ast.BinOp(op=ast.Div(), right=by) | ast.AugAssign(op=ast.Div(), value=by):
+            return (isinstance(by, ast.Constant) and by.value == number) or _name(by) in names
+    return False
+
+
+def _name(node: ast.AST) -> str:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
