@@ -6,7 +6,7 @@ the first wrong number is found where it is made and not where it ends up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -61,20 +61,25 @@ class Explanation:
     tried: int = 0
 
 
-def descend(cases: Sequence[Case], gradients: Sequence[dict[str, Array]], exact: float) -> Explanation:
+def descend(
+    cases: Sequence[Case], gradients: Sequence[dict[str, Array]], exact: float, gone: Collection[str] = ()
+) -> Explanation:
     """The cheapest explanation of the gradients of several batches, the same for all of them.
 
     Args:
         cases: the batches.
         gradients: for each, by the names of the subject's parameters, in their layout.
         exact: what rounding may leave over.
+        gone: parameters whose gradient is 0, which say nothing about the errors above them.
     """
-    return _Descent(cases, gradients, exact).best()
+    return _Descent(cases, gradients, exact, gone).best()
 
 
 class _Descent:
-    def __init__(self, cases: Sequence[Case], gradients: Sequence[dict[str, Array]], exact: float) -> None:
-        self.cases, self.exact = cases, exact
+    def __init__(
+        self, cases: Sequence[Case], gradients: Sequence[dict[str, Array]], exact: float, gone: Collection[str]
+    ) -> None:
+        self.cases, self.exact, self.gone = cases, exact, gone
         self.top = len(cases[0].walk.stages) - 1
         self.whole = [_canonical(case, found) for case, found in zip(cases, gradients, strict=True)]
         stages = cases[0].walk.stages
@@ -134,8 +139,8 @@ class _Descent:
         matrix = self.cases[0].walk.stages[i].matrix
         link, cost, alive, proved = Link(i, together[0].codes), 0.0, 0, 0
         for name in filter(None, (matrix.weight, matrix.bias)):
-            if not any(one[name].any() for one in self.gradients):
-                continue  # never updated: it says nothing about the error
+            if name in self.gone:
+                continue
             alive += 1
             made = [
                 list(
@@ -148,8 +153,13 @@ class _Descent:
             for guesses in zip(*made, strict=True):
                 self.tried += 1
                 found = [self._fit(k, name, one.value) for k, one in enumerate(guesses)]
-                if all(one.exact and one.factor for one in found):
-                    link.mistakes[name], link.fits[name] = guesses[0].codes, found
+                nothing = [
+                    not g[name].any() and not one.value.any() for g, one in zip(self.gradients, guesses, strict=True)
+                ]
+                if all(zero or (one.exact and one.factor) for zero, one in zip(nothing, found, strict=True)):
+                    link.mistakes[name] = guesses[0].codes
+                    if not any(nothing):  # 0 is a multiple of 0 by any factor
+                        link.fits[name] = found
                     cost += _NAMED * len(guesses[0].codes) + _DECAYED * any(one.decay for one in found)
                     proved += 1
                     break

@@ -18,7 +18,7 @@ from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.identify import Identity, identify, random_point
 from handgrad.audit.measure import Fit, Steady, fit, fits, steady, tolerance
 from handgrad.audit.scales import scales
-from handgrad.audit.stillness import draws, held
+from handgrad.audit.stillness import drawn, draws, held
 from handgrad.audit.subject import Subject
 from handgrad.audit.truth import slopes
 from handgrad.audit.walk import Case, true_gradient
@@ -27,6 +27,8 @@ from handgrad.core.arrays import Array
 ROWS = (5, 8)  # two batch sizes, coprime, so that no factor means two things
 MISSING = "activation-derivative-missing"  # in every layer it is one mistake, the output's included
 ROUNDING = 1e-9  # relative: a gradient that is no larger is 0
+OF_BATCHES = {"averaged-twice", "summed", "averaged", "constant-factor", "batch-dependent-factor"}
+LITTLE = 1e-5  # relative: a loss that does not feel this is none that has a derivative
 BLURRED = 1e-3  # relative: slopes that are known no better judge nothing
 DRAWN = 1e-3  # relative: calls that differ by more are drawn anew each time
 USUAL, BOLD, GENTLE = 2.0**-6, 2.0**-1, 2.0**-24  # learning rates; a gradient does not depend on them
@@ -115,12 +117,17 @@ def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
             named, checks = _known(subject, identity, batches, found, exact)
     finally:
         subject.restore(saved)
+    if any(one.fading for one in found):  # then it is the steps, and not the batches, that change the factors
+        named = [finding for finding in named if finding.code not in OF_BATCHES]
     order = list(saved)
+    unnamed = [finding for finding in named if finding.code == UNNAMED]
+    if unnamed and _only_step_draws(subject, batches[0], known=identity is not None):
+        return Diagnosis(identity, 0, (Finding("random-step", "note", ()),), time.perf_counter() - began)
     findings = [
         replace(finding, where=tuple(sorted(finding.where, key=order.index)))
         for finding in (*early, *_carry(found), *named)
     ]
-    judged = frozenset(found[0].gradient)
+    judged = frozenset(name for name, value in found[0].gradient.items() if value.size > 1)
     return Diagnosis(identity, checks, worst_first(findings), time.perf_counter() - began, judged)
 
 
@@ -172,13 +179,13 @@ def _known(
     ]
     gone = _never_updated(evidence)
     findings = [*gone]
-    wrong = _wrong(evidence)
+    wrong = set(_wrong(evidence)) - set(_where(gone))
     checks = sum(len(e.true) for e in evidence)
     if not wrong:
         alive = [{n: f for n, f in e.fits.items() if n not in _where(gone)} for e in evidence]
         averaged = "B" in identity.divisor
         return [*findings, *scales(alive, [e.rows for e in evidence], averaged=averaged)], checks
-    explanation = descend(cases, gradients, exact)
+    explanation = descend(cases, gradients, exact, _where(gone))
     residuals = {name: max(e.fits[name].residual for e in evidence) for name in evidence[0].true}
     findings += _explained(explanation, identity, residuals, set(_where(gone)))
     made = [
@@ -228,6 +235,8 @@ def _unknown(
     rng: np.random.Generator,
 ) -> tuple[list[Finding], int]:
     """What the gradients of a network say of which only the loss is known."""
+    if _in_steps(subject, batches[0], rng):
+        return [Finding("network-unknown", "warning", ())], 0
     evidence = []
     for of, one in zip(batches, found, strict=True):
         known = slopes(subject, of.x, of.y, rng)
@@ -239,13 +248,33 @@ def _unknown(
     evidence = [e.without(flat | blurred) for e in evidence]
     wrong = _wrong(evidence)
     gone = _never_updated(evidence, 0.0 if wrong else ROUNDING)  # a wrong error from above may add up to nearly 0
-    right = [{n: f for n, f in e.fits.items() if n not in {*_where(gone), *wrong}} for e in evidence]
+    alone = {name for name, value in evidence[0].true.items() if wrong and value.size == 1}  # a multiple of anything
+    right = [{n: f for n, f in e.fits.items() if n not in {*_where(gone), *wrong, *alone}} for e in evidence]
     averaged = _is_mean(subject, batches[0])
     findings = [*gone, *scales(right, [e.rows for e in evidence], averaged=averaged)]
     if wrong:
         residual = max(e.fits[name].residual for e in evidence for name in wrong)
         findings.append(Finding(UNNAMED, "error", wrong, {"residual": residual, "first": wrong[-1]}, {"residual": 0.0}))
     return findings, sum(one.size for e in evidence for one in e.true.values())
+
+
+def _only_step_draws(subject: Subject, one: Batch, *, known: bool) -> bool:
+    """Whether a step draws random numbers and the loss, one of a known network or not, does not depend on them."""
+    saved = subject.snapshot()
+    stepped = drawn(lambda: subject.gradient(one.x, one.y))
+    subject.restore(saved)
+    return stepped > 0 and (known or drawn(lambda: subject.loss(one.x, one.y)) == 0)
+
+
+def _in_steps(subject: Subject, one: Batch, rng: np.random.Generator) -> bool:
+    """Whether the loss stays the same to the last digit as all parameters move a little: it is rounded somewhere."""
+    saved = subject.snapshot()
+    here = float(subject.loss(one.x, one.y))
+    moved = {n: v * (1 + LITTLE * rng.standard_normal(v.shape)) + LITTLE * (v == 0) for n, v in saved.items()}
+    subject.restore(moved)
+    there = float(subject.loss(one.x, one.y))
+    subject.restore(saved)
+    return here == there
 
 
 def _is_mean(subject: Subject, one: Batch) -> bool:

@@ -46,11 +46,13 @@ class Steady:
             one that is never reset, in between for momentum.
         spread: how far the calls are from following one another in that way, relative: more than rounding where the
             gradient is drawn anew at each call, as behind dropout.
+        fading: each call is less of the same than the one before: the learning rate falls with the steps.
     """
 
     gradient: dict[str, Array]
     carry: dict[str, float]
     spread: float
+    fading: bool = False
 
 
 def tolerance(subject: Subject) -> float:
@@ -92,6 +94,8 @@ def steady(subject: Subject, x: Any, y: Any, lr: float) -> Steady:
     If each call gives v_n = c v_(n-1) + g, then v_3 - v_2 = c (v_2 - v_1), which yields the carry c; g = v_2 - c v_1.
     """
     v1, v2, v3 = (subject.gradient(x, y, lr) for _ in range(3))
+    if all(_fades(v1[name], v2[name]) and _fades(v2[name], v3[name]) for name in v1):
+        return Steady(v1, dict.fromkeys(v1, 0.0), 0.0, fading=True)
     carry, gradient, spread = {}, {}, 0.0
     for name in v1:
         first, second = v2[name] - v1[name], v3[name] - v2[name]
@@ -101,3 +105,9 @@ def steady(subject: Subject, x: Any, y: Any, lr: float) -> Steady:
         left, size = np.linalg.norm(second - carry[name] * first), np.linalg.norm(v3[name])
         spread = max(spread, float(left / size) if size else 0.0)
     return Steady(gradient, carry, spread)
+
+
+def _fades(first: Array, second: Array) -> bool:
+    """Whether the second is the first times a positive number below 1; nothing is as much of nothing."""
+    found = fit(second, first, 1e-9)
+    return not first.any() or (found.exact and 0 < found.factor < 1 - 1e-6)

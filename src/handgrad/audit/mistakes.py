@@ -68,7 +68,7 @@ def at_loss(w: Walk) -> Iterator[Guess]:
     yield Guess(("every-row-indexed",), "", p / w.divisor - every, plain)
     yield Guess(("error-of-another-class",), "up", (p - np.roll(t, 1, axis=1)) / w.divisor, plain)
     yield Guess(("error-of-another-class",), "down", (p - np.roll(t, -1, axis=1)) / w.divisor, plain)
-    yield Guess(("gradient-of-absolute-error",), "sign", np.sign(plain), plain)
+    yield Guess(("gradient-of-absolute-error",), "sign", np.sign(plain) / w.divisor, plain)
     yield Guess(("gradient-of-absolute-error",), "size", np.abs(plain), plain)
 
 
@@ -150,7 +150,7 @@ def of_weights(w: Walk, i: int, delta: Array, rows: Rows = ALL) -> Iterator[Gues
     if stage.x.shape == delta.shape:
         yield Guess(("gradient-transposed",), "", delta[:, rows].T @ stage.x)
     yield from _of_any(right)
-    yield Guess(("averaged-before-product",), "", np.outer(x.mean(axis=0), delta.mean(axis=0)))
+    yield Guess(("averaged-before-product",), "", np.outer(x.mean(axis=0), delta.sum(axis=0)))
     for row in (0, -1):
         yield Guess(("one-row-only",), str(row), np.outer(x[row], delta[row]))
 

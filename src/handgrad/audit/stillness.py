@@ -15,12 +15,37 @@ import numpy as np
 
 from handgrad.audit.subject import Subject
 
+_DRAWING = ("rand", "randn", "random", "random_sample", "binomial", "uniform", "normal", "standard_normal")
+
 
 def draws(call: Callable[[], Any], ours: np.random.Generator) -> bool:
     """Whether a call draws random numbers from any generator but `ours`."""
     before = _States(ours)
     call()
     return before.moved()
+
+
+def drawn(call: Callable[[], Any]) -> int:
+    """How often a call uses the functions of `numpy.random` that dropout is written with."""
+    count = 0
+
+    def counted(function: Any) -> Any:
+        def again(*values: Any, **named: Any) -> Any:
+            nonlocal count
+            count += 1
+            return function(*values, **named)
+
+        return again
+
+    real = {name: getattr(np.random, name) for name in _DRAWING}
+    try:
+        for name, function in real.items():
+            setattr(np.random, name, counted(function))
+        call()
+    finally:
+        for name, function in real.items():
+            setattr(np.random, name, function)
+    return count
 
 
 def held(subject: Subject, ours: np.random.Generator) -> Subject:
