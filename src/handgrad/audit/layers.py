@@ -48,14 +48,12 @@ _SAME = {
     "activation-derivative-missing": ("output-derivative-missing",),
     "layer-gradient-scaled": ("averaged-twice", "batch-dependent-factor"),
     "layer-gradient-sign": ("sign-flipped",),
-    "loss-gradient-sign": ("sign-flipped",),
     "layer-gradient-missing": ("never-updated",),
     "derivative-incomplete": ("derivative-of-another-activation",),
     "derivative-is-value": ("derivative-incomplete", "derivative-of-another-activation"),
     "leaky-slope-missing": ("derivative-of-another-activation",),
     "negative-side-wrong": ("derivative-of-another-activation",),
     "sigmoid-derivative-everywhere": ("derivative-of-another-activation",),
-    "bias-not-summed": ("one-row-only",),
     "layer-gradient-wrong": ("weights-not-transposed", "gradient-transposed", "one-row-only"),
 }
 _UNSURE = {"network-unknown", "unnamed", "random-step"}

@@ -35,7 +35,7 @@ class Verdict:
 def judge(unit: Unit, shapes: list[tuple[int, ...]]) -> Verdict | None:
     """The layer in the form in which least is wrong; None where it runs in none."""
     best = _best(trials(unit, shapes))
-    unsummed = best is not None and not shapes and any(c.code == "bias-not-summed" for c in best.complaints)
+    unsummed = best is not None and not shapes and any(c.code == "layer-gradient-misshapen" for c in best.complaints)
     if best is None or unsummed:  # it takes one sample a call
         best = _best(trials(unit, [], single=True)) or best
     return best

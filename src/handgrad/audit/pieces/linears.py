@@ -147,7 +147,7 @@ def _unsummed(gradient: Array, true: Array, dy: Array) -> str:
     one = gradient.shape == true.shape and any(factor(gradient, row) is not None for row in dy)
     if one:
         return "one-row-only"
-    return "bias-not-summed" if gradient.shape in (dy.shape, dy.T.shape) else ""
+    return "layer-gradient-misshapen" if gradient.shape in (dy.shape, dy.T.shape) else ""
 
 
 def _factors(how: Linear, factors: dict[str, float], rows: int) -> Iterator[Complaint]:

@@ -231,7 +231,7 @@ def _named(unit: LossUnit, form: Form, gradient: Array, true: Array, value: floa
     }
     where = unit.slope or unit.value
     if _positive(gradient, -true):
-        return Complaint("loss-gradient-sign", "dx", told | {"factor": -1.0}, convention="scale", function=where)
+        return Complaint("sign-flipped", "dx", told | {"factor": -1.0}, convention="scale", function=where)
     if not gradient.any():
         return Complaint("loss-gradient-missing", "dx", told, function=where)
     scores = bool(np.isclose(unit.run(p + 0.75, form.target)[0], value, rtol=1e-9))  # only differences count
