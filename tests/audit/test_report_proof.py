@@ -12,7 +12,8 @@ from handgrad.audit.report.page import page
 from handgrad.audit.report.proof import curves, picture, sentence
 
 PROOF: dict[str, Any] = {
-    "steps": [0, 150, 300], "lr": 0.3, "rows": 32, "test": 500, "written": [0.0, 0.125, 0.27], "mended": [0.1, 0.5, 1.0],
+    "steps": [0, 150, 300], "lr": 0.3, "rows": 32, "test": 500,
+    "written": [0.0, 0.125, 0.27], "mended": [0.1, 0.5, 1.0],
 }  # fmt: skip
 REPORT = Report(False, {"file": "net.py", "dialect": "modules"}, 8, (), 1.0, PROOF)
 
