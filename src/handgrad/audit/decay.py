@@ -1,6 +1,7 @@
 """Decay: whether the weights' own share in their gradients is the derivative of what the loss charges for them.
 
-A share without a charge is weight decay, a convention. A charge without its share, or with another one, is a mistake.
+A share without a charge is weight decay, a convention, unless the loss charges for other parameters. A charge without
+its share, or with another one, is a mistake.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def decayed(explanation: Explanation, penalty: Penalty | None, rows: Sequence[in
             found.setdefault(code, []).append(name)
             ratio = float(shares[-1] / due[-1]) if due[-1] else 0.0
             measured.setdefault(code, {"share": float(shares[-1]), "due": float(due[-1]), "ratio": ratio})
-    severity = {"weight-decay": "note", "penalty-scaled": "warning"}
+    charged = penalty is not None and bool(penalty.names)  # for others: then that these are left out is no convention
+    severity = {"weight-decay": "warning" if charged else "note", "penalty-scaled": "warning"}
     return [
         Finding(code, severity.get(code, "error"), tuple(names), measured[code], {"share": measured[code]["due"]})
         for code, names in found.items()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 
+_RATE = re.compile(r"lr|rate|alpha|eta|step")
 _LISTS = re.compile(r"^_?(get_|trainable_|all_|collect_)*(param|parameter|variable)s?(_list)?$")
 _WEIGHT, _BIAS = re.compile(r"^_?(w|theta|kernel)|weight"), re.compile(r"^_?b\d*$|bias|intercept")
 
@@ -24,11 +25,41 @@ def forgotten(inspection: Inspection, finding: Finding) -> int | None:
     """
     tree = inspection.program.tree
     if finding.code == "never-updated":
+        if (line := _rebound(tree)) is not None:
+            return line
         missing = _kinds(inspection, finding)
         lines = [line for body in _lists(tree) for line in _short(body, missing)]
-        return lines[0] if lines else None
+        return lines[0] if lines else _new_entry(tree)
     if finding.code == "never-reset" and inspection.reading.dialect == "scalars":
         return next(_backward_in_loops(tree), None)
+    return None
+
+
+def _rebound(tree: ast.Module) -> int | None:
+    """The update that binds a name of its own anew where it should change an array: p = p - lr * g, kept nowhere."""
+    for function in (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)):
+        assigned = [n for n in ast.walk(function) if isinstance(n, ast.Assign)]
+        for one in assigned:
+            match one:
+                case ast.Assign(
+                    targets=[ast.Name(id=name)], value=ast.BinOp(left=ast.Name(id=left), op=ast.Sub(), right=by)
+                ) if name == left and _RATE.search(ast.unparse(by).lower()):
+                    kept: list[ast.AST] = [
+                        n.value for n in assigned if n is not one and not isinstance(n.targets[0], ast.Name)
+                    ]
+                    kept += [n for n in ast.walk(function) if isinstance(n, ast.Return | ast.Call | ast.Global)]
+                    if not any(isinstance(n, ast.Name) and n.id == name for k in kept for n in ast.walk(k)):
+                        return one.lineno
+    return None
+
+
+def _new_entry(tree: ast.Module) -> int | None:
+    """The update that puts a new array into a dictionary or list, while layers hold the old one."""
+    for one in ast.walk(tree):
+        match one:
+            case ast.Assign(targets=[ast.Subscript() as entry], value=ast.BinOp(left=old, op=ast.Sub(), right=by)):
+                if ast.unparse(entry) == ast.unparse(old) and _RATE.search(ast.unparse(by).lower()):
+                    return one.lineno
     return None
 
 

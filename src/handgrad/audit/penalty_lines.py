@@ -11,7 +11,7 @@ import re
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 
-_CODES = {"penalty-missing", "penalty-scaled", "weight-decay-sign"}
+_CODES = {"penalty-missing", "penalty-scaled", "weight-decay-sign", "weight-decay"}
 _ROLES = ("backward", "gradients", "loss", "update", "step")
 
 
@@ -33,17 +33,17 @@ def penalty_line(inspection: Inspection, finding: Finding) -> int | None:
 
 
 def _makes(node: ast.FunctionDef, weight: str) -> int | None:
-    own = re.findall(r"\w+", weight)[-1].lower()
-    short = re.sub(r"^(weights?|w)_?", "", own)
+    own = re.findall(r"\w+", weight)[-1].lower().replace("_", "")
+    short = re.sub(r"^(weights?|w)", "", own)
     found: dict[str, int] = {}
     for one in (n for n in ast.walk(node) if isinstance(n, ast.Assign | ast.AugAssign)):
         line = one.lineno
         for target in one.targets if isinstance(one, ast.Assign) else [one.target]:
             for inner in target.elts if isinstance(target, ast.Tuple) else [target]:
-                name = _name(inner).lower()
+                name = _name(inner).lower().replace("_", "")
                 if own in name and (name != own or isinstance(inner, ast.Subscript)):
                     found["own"] = max(found.get("own", 0), line)
-                elif len(short) > 1 and re.match(r"(d|g|grad|delta|nabla)\w*_?w?_?" + re.escape(short) + "$", name):
+                elif len(short) > 1 and re.match(r"(d|g|grad|delta|nabla)\w*w?" + re.escape(short) + "$", name):
                     found.setdefault("short", line)
     return found.get("own", found.get("short"))
 
