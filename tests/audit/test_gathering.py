@@ -92,3 +92,12 @@ def test_a_property_points_at_its_line(net: str, old: str, new: str, code: str, 
     found = loud(audited(net, tmp_path, (old, new)))
     assert list(found) == [code]
     assert found[code].startswith(line)
+
+
+def test_values_that_lie_beside_their_gradients_are_weights(tmp_path: Path) -> None:
+    """Its parameters are called data, as batches are elsewhere."""
+    kept = "self.x = x\n        self.xhat = (x"
+    wrong = ("dout * self.xhat).sum(axis=0)", "dout * self.x).sum(axis=0)"), ("self.xhat = (x", kept)
+    right, report = audited("modules/regular_net.py", tmp_path), audited("modules/regular_net.py", tmp_path, *wrong)
+    assert right["subject"]["found"]["forward"] == "Sequential.forward"
+    assert loud(report) == {"norm-gain-by-input": "self.gamma.grad = (dout * self.x).sum(axis=0)"}

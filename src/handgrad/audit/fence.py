@@ -54,6 +54,7 @@ _OLD_NUMPY = {
 }  # fmt: skip
 _getcwd = os.getcwd  # the true one: `neighbours` lets code believe that it runs in its own folder
 _AGAIN = 0.25  # seconds after which the alarm rings again, for code that catches everything
+_BUSY = 4.0  # wall time to processor time, at most
 
 
 class BlockedError(FileNotFoundError):
@@ -222,6 +223,28 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, handler)
         if outer:
             signal.setitimer(signal.ITIMER_REAL, outer, _AGAIN)
+
+
+@contextmanager
+def work_limit(seconds: float) -> Iterator[None]:
+    """OutOfTime after so many seconds of processor time, or a few times as many on the clock: a busy machine is slow.
+
+    Limits nest, as those of `time_limit` do; elsewhere than in the main thread there is none.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    outer, _ = signal.setitimer(signal.ITIMER_PROF, 0)
+    handler = signal.signal(signal.SIGPROF, _ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN)
+    try:
+        with time_limit(_BUSY * seconds):
+            yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, handler)
+        if outer:
+            signal.setitimer(signal.ITIMER_PROF, outer, _AGAIN)
 
 
 @contextmanager

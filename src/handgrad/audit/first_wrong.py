@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from handgrad.audit.blame import Suspect, gradients_made, wrong_values
-from handgrad.audit.fence import OutOfTime, time_limit
+from handgrad.audit.fence import OutOfTime, work_limit
 from handgrad.audit.findings import Finding
 from handgrad.audit.identify import random_point
 from handgrad.audit.inspection import Inspection
@@ -42,7 +42,7 @@ def first_wrong(inspection: Inspection, findings: Iterable[Finding]) -> list[Sus
     if inspection.diagnosis.identity is None or inspection.reading.dialect == "scalars":
         return []
     try:
-        with time_limit(SECONDS), inspection.program.guarded():
+        with work_limit(SECONDS), inspection.program.guarded():
             return _suspects(inspection, list(findings))
     except (Exception, SystemExit, OutOfTime):  # the code is a stranger's, and this is an extra
         return []

@@ -19,7 +19,7 @@ import numpy as np
 from handgrad.audit.batch import batch
 from handgrad.audit.dialects.objects import parts
 from handgrad.audit.dialects.witness import quietly
-from handgrad.audit.fence import OutOfTime, time_limit
+from handgrad.audit.fence import OutOfTime, work_limit
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.pieces import gather, losses, slopes, softmaxes
@@ -105,7 +105,7 @@ class _Survey:
 
     def run(self) -> None:
         """Judge layers, then derivatives, then losses."""
-        self.until = time.perf_counter() + SECONDS
+        self.until = time.thread_time() + SECONDS
         self._each([self.inspection], self._traced)
         found = gather.spaces(self.inspection.namespace)
         things = gather.objects(found, list(self.inspection.reading.functions.values()))
@@ -122,9 +122,9 @@ class _Survey:
     def _each(self, pieces: Iterable[Any], judged: Callable[[Any], None]) -> None:
         """Judge piece after piece; one that fails in any way, or takes too long, is left out."""
         for piece in pieces:
-            if time.perf_counter() > self.until:
+            if time.thread_time() > self.until:
                 return
-            with suppress(*_ANYTHING), time_limit(EACH_SECONDS):
+            with suppress(*_ANYTHING), work_limit(EACH_SECONDS):
                 judged(piece)
 
     def _traced(self, inspection: Inspection) -> None:

@@ -37,9 +37,14 @@ def likely_weights(found: list[Slot]) -> list[Array]:
         and min(slot.get().shape) > 1
         and not (_stems(_last(slot)) & keys or _stems(_container(slot)) & {plain(_container(s)) for s in found})
         and not _STATE.search(_last(slot))
-        and not set(roles(_last(slot))) & {"x", "y", "pred"}
+        and (not set(roles(_last(slot))) & {"x", "y", "pred"} or _beside_its_gradient(slot))
         and plain(_last(slot)) not in _BARE
     ]
+
+
+def _beside_its_gradient(slot: Slot) -> bool:
+    """Whether it is the value of an object that holds a gradient as well: p.data beside p.grad."""
+    return plain(_last(slot)) in _VALUES and any(hasattr(slot.owner, name) for name in ("grad", "gradient", "g"))
 
 
 def _last(slot: Slot) -> str:
