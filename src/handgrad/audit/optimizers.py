@@ -25,6 +25,7 @@ from handgrad.audit.optimizing.claims import config_of, role_of, says
 from handgrad.audit.optimizing.driving import Plan, Run, runs
 from handgrad.audit.optimizing.inside import judge_optimizer_step
 from handgrad.audit.optimizing.judge import judge, unnamed
+from handgrad.audit.optimizing.looped import check_looped
 from handgrad.audit.optimizing.places import place
 from handgrad.audit.optimizing.stage import ALIKE, ROLES, SHAPES
 from handgrad.audit.optimizing.within import check_within
@@ -52,7 +53,7 @@ def within(inspection: Inspection) -> list[Finding]:
     """What the update of a network that is its own optimizer is not, though it says so."""
     try:
         with inspection.program.guarded(), time_limit(SECONDS):
-            return check_within(inspection)
+            return check_within(inspection) or check_looped(inspection)
     except (Exception, SystemExit, OutOfTime):  # what fails in a stranger's code says nothing of its numbers
         return []
 

@@ -210,10 +210,32 @@ def _proportional(loop: Loop, x: Array, y: Array) -> bool:
         moves.append(np.concatenate([(place.get(loop.state) - v).ravel() for place, v in before.items()]))
         loop.state = state
     still, once, twice = moves
-    loop.adapted = _same_size(once)
+    loop.adapted = _same_size(once) or _departs(loop, x, y, once)
     return (
         not still.any() and bool(once.any()) and bool(np.linalg.norm(twice - 2 * once) < 1e-2 * np.linalg.norm(twice))
     )
+
+
+def _departs(loop: Loop, x: Array, y: Array, move: Array) -> bool:
+    """Whether a loop that says it has such an optimizer moves no parameter along the gradient that has its name."""
+    if not loop.claim():
+        return False
+    state = loop.state
+    loop.state = copies(state)
+    try:
+        gradients = list(loop.gradients(x, y).values())
+    except Exception:  # none have names, or they are those of one sample
+        return False
+    finally:
+        loop.state = state
+    ends = np.cumsum([one.size for one in gradients])
+    both = zip(np.split(move, ends[:-1]), gradients, strict=True)
+    return not any(_along(step, gradient.ravel()) for step, gradient in both)
+
+
+def _along(step: Array, gradient: Array) -> bool:
+    size = float(np.linalg.norm(step) * np.linalg.norm(gradient))
+    return size == 0 or abs(float(np.vdot(step, gradient))) > (1 - 1e-6) * size
 
 
 def _moves_more(loop: Loop, every: list[Place], x: Array, y: Array) -> bool:

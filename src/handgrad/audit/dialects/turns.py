@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,12 @@ from handgrad.audit.pruning import MARK
 from handgrad.core.arrays import Array
 
 ROWS = 8
+# What names in a loop say that its optimizer is, the more special first.
+_SIGNS = {
+    "adam": r"adam(?!w)|beta_?2|\bb2 ?\*\*|[mv]_?hat|_corrected",
+    "rmsprop": r"rms_?prop|\brho\b|decay_?rate|mean_?sq",
+    "adagrad": r"adagrad",
+}
 
 
 class Loop:
@@ -213,6 +220,11 @@ class Loop:
         if found is None:
             raise TypeError("no gradients")
         return found
+
+    def claim(self) -> str:
+        """The optimizer that the names in the loop are of: adam, rmsprop, adagrad; "" for none."""
+        text = "\n".join(ast.unparse(one) for one in self.cut.body).lower()
+        return next((claim for claim, sign in _SIGNS.items() if re.search(sign, text)), "")
 
     def losses_at(self, x: Array, y: Array) -> dict[str, float]:
         """What each name that may be the loss holds after a turn that moves nothing; the mean over rows one by one."""

@@ -1,0 +1,65 @@
+"""Looped: an optimizer that stands in the training loop itself, among forward and backward, judged by its steps.
+
+The loop's own names say whose gradients are whose, and which optimizer it should be; each turn of it is one step.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from handgrad.audit.batch import batch
+from handgrad.audit.dialects.turns import Loop
+from handgrad.audit.dialects.world import copies
+from handgrad.audit.findings import Finding
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.optimizing.inside import judge_optimizer_step
+from handgrad.audit.optimizing.places import _line
+from handgrad.core.arrays import Array
+
+_ROWS, _RATE = 6, 2.0**-20  # small, for steps without a root are large
+_UNSURE = {"optimizer-unnamed", "optimizer-setting-ignored", "optimizer-some-not-updated", "optimizer-scaled"}
+
+
+def check_looped(inspection: Inspection) -> list[Finding]:
+    """What the optimizer of a training loop is not, though its names say so. The loop is put back as it was."""
+    subject = inspection.reading.subject
+    loop = getattr(subject.gradients, "__self__", None)
+    if not isinstance(loop, Loop) or not inspection.diagnosis.ok or not (claim := loop.claim()):
+        return []
+
+    def gradients(k: int) -> Mapping[str, Array]:
+        held = loop.state
+        loop.state = copies(held)
+        try:
+            one = batch(subject, _ROWS, k)
+            return loop.gradients(one.x, one.y)
+        finally:
+            loop.state = held
+
+    def step(k: int) -> None:
+        one = batch(subject, _ROWS, k)
+        loop.step(one.x, one.y, _RATE)
+
+    held, rng = loop.state, np.random.default_rng(7)
+    loop.state = copies(loop.fresh)
+    try:
+        for value in loop.parameters().values():
+            value[...] = rng.standard_normal(value.shape) / np.sqrt(max(value.shape))
+        found = judge_optimizer_step(loop.parameters, gradients, step, claim, lr=_RATE)
+    finally:
+        loop.state = held
+    first, program = loop.cut.lines[0], inspection.program
+    lines = [n for n in ast.walk(program.tree) if isinstance(n, ast.stmt) and n.lineno == first]
+    none = ast.arguments([], [], None, [], [], None, [])
+    node = ast.FunctionDef("loop", none, lines[:1], [], lineno=first)  # places are looked for in functions
+    placed = []
+    for one in found:
+        if one.code not in _UNSURE and one.severity != "note":
+            line = _line(program, node, one) or first
+            told = one.measured | {"optimizer": f"the loop in line {first}"}
+            placed.append(replace(one, measured=told, file=program.filename, line=line))
+    return placed
