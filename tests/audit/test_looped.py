@@ -1,0 +1,50 @@
+"""An optimizer that is written into the training loop: silent where it is right, named where it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from handgrad.audit.session import audit_file
+
+SCRIPT = """
+import numpy as np
+
+rng = np.random.default_rng(8)
+W1, b1 = 0.3 * rng.standard_normal((12, 7)), np.zeros(7)
+W2, b2 = 0.3 * rng.standard_normal((7, 4)), np.zeros(4)
+params = [W1, b1, W2, b2]
+m, v = [np.zeros_like(p) for p in params], [np.zeros_like(p) for p in params]
+beta1, beta2, lr, t = 0.9, 0.999, 0.01, 0
+X, T = np.load("x.npy"), np.load("t.npy")
+
+for epoch in range(100):
+    H = np.tanh(X @ W1 + b1)
+    P = H @ W2 + b2
+    loss = 0.5 * np.sum((P - T) ** 2) / len(X)
+    dP = (P - T) / len(X)
+    dW2, db2 = H.T @ dP, dP.sum(axis=0)
+    dH = (dP @ W2.T) * (1 - H**2)
+    dW1, db1 = X.T @ dH, dH.sum(axis=0)
+    t += 1
+    for i, g in enumerate([dW1, db1, dW2, db2]):
+        m[i] = beta1 * m[i] + (1 - beta1) * g
+        v[i] = beta2 * v[i] + (1 - beta2) * g**2
+        m_hat, v_hat = m[i] / (1 - beta1**t), v[i] / (1 - beta2**t)
+        params[i] -= lr * m_hat / (np.sqrt(v_hat) + 1e-8)
+"""
+
+CASES = [
+    ("", "", set()),
+    ("m[i] / (1 - beta1**t), v[i] / (1 - beta2**t)", "m[i], v[i]", {"optimizer-bias-uncorrected"}),
+    ("lr * m_hat", "lr * g", {"optimizer-is-another"}),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "codes"), CASES)
+def test_adam_in_a_loop(old: str, new: str, codes: set[str], tmp_path: Path) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT.replace(old, new) if old else SCRIPT, encoding="utf-8")
+    findings = audit_file({"path": str(path)})["findings"]
+    assert {one["code"] for one in findings if one["severity"] != "note"} == codes
