@@ -200,7 +200,9 @@ def one_hot(inspection: Inspection) -> list[Finding]:
 
 def _whole_columns(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """(line, name) of each `t[:, y] = 1` where t was made with a row for each of y: all rows get all labels."""
-    for scope in (tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))):
+    scopes: list[ast.Module | ast.FunctionDef] = [tree]
+    scopes += (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    for scope in scopes:
         made: dict[str, str] = {}
         for node in scope.body:
             match node:

@@ -125,7 +125,7 @@ def _makers(inspection: Inspection) -> set[str]:
 def loops(inspection: Inspection) -> bool:
     """Whether the way forward is a loop over layers, so that the network is what was put together elsewhere."""
     line = line_of(inspection, "forward")
-    scope = next((n for n in ast.walk(inspection.program.tree) if _is_function(n) and n.lineno == line), None)
+    scope = next((node for node in _functions(inspection.program.tree) if node.lineno == line), None)
     return scope is not None and any(isinstance(node, ast.For | ast.While) for node in ast.walk(scope))
 
 
@@ -185,12 +185,12 @@ def _idle(function: FunctionType) -> bool:
 
 
 def _last_line(inspection: Inspection, function: FunctionType) -> int | None:
-    for node in ast.walk(inspection.program.tree):
-        if _is_function(node) and node.lineno == function.__code__.co_firstlineno:
+    for node in _functions(inspection.program.tree):
+        if node.lineno == function.__code__.co_firstlineno:
             returns = [inner.lineno for inner in ast.walk(node) if isinstance(inner, ast.Return)]
             return returns[-1] if returns else node.lineno
     return None
 
 
-def _is_function(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.Lambda]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda))
