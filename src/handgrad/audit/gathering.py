@@ -134,7 +134,8 @@ def _somewhere(inspection: Inspection, finding: Finding) -> Finding:
     told = penalty_line(inspection, finding) or fixed_batch_line(inspection, finding)
     if finding.line is None and told is not None:
         finding = replace(finding, file=program.filename, line=told)
-    for role in _ROLES if finding.line is None else ():
+    roles = ("optimizer_step", "update", "step") if finding.code.startswith("optimizer-") else _ROLES
+    for role in roles if finding.line is None else ():
         code = getattr(inspection.reading.functions.get(role), "__code__", None)
         if code is not None and code.co_filename == program.filename:
             finding = replace(finding, file=program.filename, line=code.co_firstlineno)
