@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,9 @@ def steady(subject: Subject, x: Any, y: Any, lr: float) -> Steady:
     If each call gives v_n = c v_(n-1) + g, then v_3 - v_2 = c (v_2 - v_1), which yields the carry c; g = v_2 - c v_1.
     """
     v1, v2, v3 = (subject.gradient(x, y, lr) for _ in range(3))
-    if all(_fades(v1[name], v2[name]) and _fades(v2[name], v3[name]) for name in v1):
+    if all(_fades(v1[name], v2[name]) and _fades(v2[name], v3[name]) for name in v1) and _no_memory(
+        v1, v2, v3, subject.gradient(x, y, lr)
+    ):
         return Steady(v1, dict.fromkeys(v1, 0.0), 0.0, fading=True)
     carry, gradient, spread = {}, {}, 0.0
     for name in v1:
@@ -105,6 +108,19 @@ def steady(subject: Subject, x: Any, y: Any, lr: float) -> Steady:
         left, size = np.linalg.norm(second - carry[name] * first), np.linalg.norm(v3[name])
         spread = max(spread, float(left / size) if size else 0.0)
     return Steady(gradient, carry, spread)
+
+
+def _no_memory(*calls: Mapping[str, Array]) -> bool:
+    """Whether calls that grow smaller do so by a falling rate, and not as a velocity does that settles down.
+
+    A velocity comes nearer to its end by the same share at each call, and that end is not 0.
+    """
+    name = max(calls[0], key=lambda n: float(np.linalg.norm(calls[0][n])))
+    sizes = [float(np.linalg.norm(call[name])) for call in calls]
+    steps = [a - b for a, b in pairwise(sizes)]
+    first, second = steps[1] / steps[0], steps[2] / steps[1]
+    settles = abs(first - second) <= 1e-6 * first
+    return not settles or sizes[1] - first * sizes[0] <= 1e-6 * sizes[1]
 
 
 def _fades(first: Array, second: Array) -> bool:
