@@ -11,7 +11,7 @@ from handgrad.audit.inspection import Inspection
 from handgrad.audit.session import judged
 from handgrad.audit.source import read_program
 
-NET = '''
+NET = """
 import numpy as np
 
 
@@ -47,7 +47,7 @@ class Net:
     def update(self, lr):
         for name in ("W1", "b1", "W2", "b2"):
             getattr(self, name)[...] -= lr * getattr(self, "d" + name)
-'''
+"""
 MASKED = "d = d * self.mask\n"
 
 

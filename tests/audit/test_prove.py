@@ -39,7 +39,7 @@ def test_a_patch_is_applied() -> None:
 def test_a_patch_of_another_text_is_refused() -> None:
     program = read_program(EXAMPLE)
     other = program.text.replace("return dout @ self.W.T", "return np.dot(dout, self.W.T)")
-    with pytest.raises(ValueError, match="np.dot"):
+    with pytest.raises(ValueError, match=r"np\.dot"):
         patched(program, diff(other, mended(other)))
 
 

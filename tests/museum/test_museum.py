@@ -87,13 +87,17 @@ def test_a_sample_is_named_and_clean_nets_are_left_alone() -> None:
 
 
 @pytest.mark.slow
-def test_the_audit_is_as_good_as_the_page_says() -> None:
-    scores = list(score_all([*PLANTED, *CLEAN]))
-    for aside, published in zip((False, True), published_rates(), strict=True):
-        here = [s for s in scores if s.aside == aside]
-        for what, rate in published.items():
-            assert _rate(here, what) >= rate - 0.05, f"{what}, set aside: {aside}"  # the page has one decimal
-    assert [s.name for s in scores if s.family == "clean" and s.detected] == []
+def test_the_audit_is_about_as_good_as_the_page_says() -> None:
+    """On every tenth planted mistake; `bench/museum.py` scores them all, which takes many minutes."""
+    scores = list(score_all(PLANTED[::10]))
+    published = published_rates()[0]
+    for what, rate in published.items():
+        assert _rate(scores, what) >= rate - 12, what  # half a hundred of them: two standard deviations
+
+
+@pytest.mark.slow
+def test_no_clean_net_is_called_wrong() -> None:
+    assert [s.name for s in score_all(CLEAN) if s.detected] == []
 
 
 def _rate(scores: list[Score], what: str) -> float:
