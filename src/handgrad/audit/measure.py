@@ -95,9 +95,9 @@ def steady(subject: Subject, x: Any, y: Any, lr: float) -> Steady:
     If each call gives v_n = c v_(n-1) + g, then v_3 - v_2 = c (v_2 - v_1), which yields the carry c; g = v_2 - c v_1.
     """
     v1, v2, v3 = (subject.gradient(x, y, lr) for _ in range(3))
-    if all(_fades(v1[name], v2[name]) and _fades(v2[name], v3[name]) for name in v1) and _no_memory(
-        v1, v2, v3, subject.gradient(x, y, lr)
-    ):
+    moving = [name for name in v1 if v1[name].any()]
+    fades = bool(moving) and all(_fades(v1[name], v2[name]) and _fades(v2[name], v3[name]) for name in moving)
+    if fades and _no_memory(v1, v2, v3, subject.gradient(x, y, lr)):
         return Steady(v1, dict.fromkeys(v1, 0.0), 0.0, fading=True)
     carry, gradient, spread = {}, {}, 0.0
     for name in v1:
@@ -124,6 +124,6 @@ def _no_memory(*calls: Mapping[str, Array]) -> bool:
 
 
 def _fades(first: Array, second: Array) -> bool:
-    """Whether the second is the first times a positive number below 1; nothing is as much of nothing."""
+    """Whether the second is the first times a positive number below 1."""
     found = fit(second, first, 1e-9)
-    return not first.any() or (found.exact and 0 < found.factor < 1 - 1e-6)
+    return found.exact and 0 < found.factor < 1 - 1e-6
