@@ -17,7 +17,9 @@ from handgrad.audit.properties import check
 from handgrad.audit.source import Program, read_program
 
 DIALECTS = Path(__file__).parents[1] / "dialects"
-SAMPLES = {path.stem: path for path in sorted(DIALECTS.glob("samples*/**/*.py"))}
+SAMPLES = {  # the modules of a package are no networks by themselves
+    path.stem: path for path in sorted(DIALECTS.glob("samples*/**/*.py")) if not {"packed"} & set(path.parts)
+}
 
 MOST = 4  # readings that are tried
 
