@@ -20,7 +20,6 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.first_wrong import first_wrong
 from handgrad.audit.gathering import with_layers
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.lines import divisions_by_batch
 from handgrad.audit.live import Live, file_of
 from handgrad.audit.report.excerpt import source_lines
 from handgrad.audit.source import Program
@@ -44,11 +43,10 @@ def findings_of(live: Live, reading: Reading, diagnosis: Diagnosis) -> list[Find
     inspection = Inspection(program, namespace, reading, diagnosis)
     alone = [finding for finding in layers.check(inspection) if finding.file == live.home]
     suspects = first_wrong(inspection, found) if any(finding.severity == "error" for finding in found) else []
-    lines = [suspect.line for suspect in suspects] or divisions_by_batch(program.tree)
     placed = []
     for finding in with_layers(found, alone):
-        if finding.severity == "error" and finding.line is None and lines and (suspects or "averaged" in finding.code):
-            finding = replace(finding, file=live.home, line=lines[0])
+        if finding.severity == "error" and finding.line is None and suspects:
+            finding = replace(finding, file=live.home, line=suspects[0].line)
         placed.append(_placed(reading, finding, live.home))
     return placed
 

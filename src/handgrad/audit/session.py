@@ -55,6 +55,8 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
     for reading in _readings(program, namespace):
         if unknown and (time.perf_counter() > until or (reading.dialect != "glue" == unknown[0][0].dialect)):
             break  # where there is glue, nobody need guess
+        if reading.invented and any(not other.invented for other, _ in unknown):
+            continue  # it cannot stand for the file's own, which ran
         try:
             with time_limit(READING_SECONDS):
                 worthwhile = (len(unknown) < MOST_UNKNOWN and not right) or recognise(reading.subject) is not None

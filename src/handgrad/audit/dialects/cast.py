@@ -78,6 +78,7 @@ class Play:
         model: the network, or a `Chain` of its layers.
         fresh: whether it was made by us, so that nothing else in the file knows it.
         facts: what is known already.
+        invented: put together by the audit from layers of the file.
     """
 
     dialect: str
@@ -85,6 +86,7 @@ class Play:
     model: Any
     fresh: bool
     facts: dict[str, str] = field(default_factory=dict)
+    invented: bool = False
 
     @property
     def roots(self) -> list[Any]:

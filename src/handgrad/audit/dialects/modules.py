@@ -33,4 +33,4 @@ def _all(namespace: Props) -> Iterator[Way]:
         yield from ways(Play("modules", namespace, Chain(layers), fresh=False))
     for layers, kind in new_layers(namespace):
         facts = {"forward": f"a net of two {kind.__name__} made for the audit"}
-        yield from ways(Play("modules", namespace, Chain(layers), fresh=True, facts=facts))
+        yield from ways(Play("modules", namespace, Chain(layers), fresh=True, facts=facts, invented=True))

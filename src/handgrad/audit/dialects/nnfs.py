@@ -47,7 +47,7 @@ def _all(namespace: Props) -> Iterator[Way]:
             yield from ways(Play("nnfs", namespace, model, fresh=id(model) not in known))
     for made, kind in new_layers(namespace):
         facts = {"forward": f"a net of two {kind.__name__} made for the audit"}
-        yield from ways(Play("nnfs", namespace, Chain(made), fresh=True, facts=facts))
+        yield from ways(Play("nnfs", namespace, Chain(made), fresh=True, facts=facts, invented=True))
 
 
 def _speaks(kind: type) -> bool:

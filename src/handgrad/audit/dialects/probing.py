@@ -169,7 +169,7 @@ def _settled(
         subject = settled(candidate, *batch, facts)
     except Exception:  # what ran at one point does not at another
         return None
-    return Reading(subject, net.way.dialect, facts, net.way.functions)
+    return Reading(subject, net.way.dialect, facts, net.way.functions, net.way.invented)
 
 
 def _given_none(function: Any) -> list[str]:

@@ -20,12 +20,14 @@ class Reading:
         facts: what was taken for what, for people: {"parameters": "W1, b1", "forward": "Net.forward", ...}; keys are
             parameters, forward, loss, backward, update, labels.
         functions: the functions and classes that take part, for finding lines: {"backward": Net.backward, ...}.
+        invented: whether the network was put together by the audit from layers of the file.
     """
 
     subject: Subject
     dialect: str
     facts: dict[str, str]
     functions: dict[str, Any] = field(default_factory=dict)
+    invented: bool = False
 
 
 # A reader looks through a file's names, and its syntax tree where names do not say enough, and yields each reading that

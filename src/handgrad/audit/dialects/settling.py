@@ -37,6 +37,7 @@ class Way:
         facts: what was taken for what.
         functions: functions and classes by role.
         plain_descent: nothing updates; theta -= lr * gradient has to do.
+        invented: the network is one of the file's layers that the audit put together, not one of the file's own.
     """
 
     dialect: str
@@ -45,6 +46,7 @@ class Way:
     facts: dict[str, str] = field(default_factory=dict)
     functions: dict[str, Any] = field(default_factory=dict)
     plain_descent: bool = False
+    invented: bool = False
 
 
 @dataclass

@@ -117,6 +117,3 @@ def _slopes_agree(subject: Subject, one: Batch, gradient: dict[str, Array], rng:
 def _squashed(found: list[Reading]) -> bool:
     """Whether the squared error is the usual loss: of outputs that are not shares of 1."""
     return all("that of cross-entropy" not in reading.facts["loss"] for reading in found)
-
-
-__each_ = ["LOSSES", "Subject", "readings", "reported"]

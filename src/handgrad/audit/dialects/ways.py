@@ -158,4 +158,4 @@ def _way(
     for role in ("update", "backward"):
         found.setdefault(role, found.get("train"))
     found = {role: getattr(f, "__func__", f) for role, f in found.items() if f is not None}
-    return Way(play.dialect, stage, action, facts | told | play.facts, found, plain_descent)
+    return Way(play.dialect, stage, action, facts | told | play.facts, found, plain_descent, play.invented)

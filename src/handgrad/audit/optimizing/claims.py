@@ -58,7 +58,6 @@ _OTHERS = (
 )
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _EXACTLY = {"nag": "nesterov", "rms": "rmsprop", "gd": "sgd"}
-CLAIMS = ("sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw")
 TITLES = {
     "sgd": "SGD", "momentum": "momentum", "nesterov": "Nesterov momentum", "rmsprop": "RMSprop", "adagrad": "Adagrad",
     "adam": "Adam", "adamw": "AdamW",

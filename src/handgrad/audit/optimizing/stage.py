@@ -42,7 +42,6 @@ ZEROS = "zeros"  # stands for arrays of zeros, as large as the parameter
 ROLES = {role: set(names.split()) for role, names in _ROLES.items()}
 SHAPES: dict[str, tuple[int, ...]] = {"W1": (5, 4), "b1": (1, 4), "W2": (4, 6), "b2": (1, 6)}
 ALIKE: dict[str, tuple[int, ...]] = {"W1": (4, 4), "b1": (4, 4), "W2": (4, 4), "b2": (4, 4)}
-SINGLE: dict[str, tuple[int, ...]] = {"W1": (5, 6)}
 
 
 class Stage:

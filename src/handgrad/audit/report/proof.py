@@ -9,7 +9,7 @@ from typing import Any
 from handgrad.words import say
 
 _BARS = "▁▂▃▄▅▆▇█"
-_WIDTH, _HEIGHT, _LEFT, _BELOW = 560, 200, 44, 28  # of the picture, in pixels
+_WIDTH, _HEIGHT, _LEFT, _BELOW = 400, 190, 48, 28  # of the picture, in pixels
 
 
 def sentence(proof: Mapping[str, Any], lang: str | None = None) -> str:
