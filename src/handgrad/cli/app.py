@@ -10,7 +10,7 @@ import click
 import handgrad
 from handgrad.words import LANGUAGES, say
 
-COMMANDS = ("train", "evaluate", "predict", "rerun", "plot", "audit", "data", "recipes", "info")
+COMMANDS = ("train", "evaluate", "predict", "rerun", "plot", "audit", "explain", "data", "recipes", "info")
 
 
 class _Formatter(click.HelpFormatter):

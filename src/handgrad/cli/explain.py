@@ -1,0 +1,38 @@
+"""`handgrad explain`: every number of one training step, worked out longhand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from handgrad.cli.app import Command
+from handgrad.cli.output import console
+from handgrad.explain import moment_of, story_lines, story_of
+from handgrad.explain.board import DIGITS, TERMS
+from handgrad.train import Run
+from handgrad.words import say
+
+
+@click.command(cls=Command, help=say("explain_cli.help"))
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--image", metavar="IMAGE", help=say("explain_cli.help_image"))
+@click.option("--label", type=int, metavar="N", help=say("explain_cli.help_label"))
+@click.option("--at-step", type=int, metavar="N", help=say("explain_cli.help_at_step"))
+@click.option("--batch", type=click.IntRange(1), metavar="N", help=say("explain_cli.help_batch"))
+@click.option("--layer", metavar="NAME", help=say("explain_cli.help_layer"))
+@click.option("--unit", type=int, metavar="N", help=say("explain_cli.help_unit"))
+@click.option("--terms", type=click.IntRange(1, 100), default=TERMS, show_default=True,
+              help=say("explain_cli.help_terms"))  # fmt: skip
+@click.option("--digits", type=click.IntRange(1, 12), default=DIGITS, show_default=True,
+              help=say("explain_cli.help_digits"))  # fmt: skip
+def explain(
+    run: Path, image: str | None, label: int | None, at_step: int | None, batch: int | None, layer: str | None,
+    unit: int | None, terms: int, digits: int,
+) -> None:  # fmt: skip
+    """Trace a step and tell it."""
+    moment = moment_of(Run.open(run), image=image, label=label, at_step=at_step, batch=batch)
+    story = story_of(moment, layer=layer, unit=unit, terms=terms, digits=digits)
+    out = console()
+    for line in story_lines(story, width=min(out.width, 120)):
+        out.print(line)

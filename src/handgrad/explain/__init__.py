@@ -1,0 +1,28 @@
+"""Explain: every number of a training step, worked out longhand.
+
+`trace_step` notes what a net, its loss and its optimizer do; `story_of` tells it; a renderer shows the story.
+"""
+
+from __future__ import annotations
+
+from handgrad.explain.equation import Equation
+from handgrad.explain.moment import Moment, moment_of
+from handgrad.explain.story import Chapter, Formula, Picture, Sentence, Story
+from handgrad.explain.tell.whole import story_of
+from handgrad.explain.terminal import story_lines
+from handgrad.explain.trace import Trace, trace_step
+
+__all__ = [
+    "Chapter",
+    "Equation",
+    "Formula",
+    "Moment",
+    "Picture",
+    "Sentence",
+    "Story",
+    "Trace",
+    "moment_of",
+    "story_lines",
+    "story_of",
+    "trace_step",
+]

@@ -1,0 +1,156 @@
+"""The board that the longhand is written on: the traced step, the unit followed in each layer, how much is shown.
+
+One thread runs through the story: from the right class back through the largest term of each sum, down to one pixel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from handgrad.core.arrays import Array
+from handgrad.errors import InputError
+from handgrad.explain.equation import Equation, settle
+from handgrad.explain.expression import Apply, Node, Ref, Rest, Value, add, mul, worked
+from handgrad.explain.moment import Moment
+from handgrad.explain.story import Shape
+from handgrad.explain.trace import LayerNote, Trace
+
+TERMS, DIGITS = 5, 4
+
+
+@dataclass(eq=False)
+class Board:
+    """What every chapter is written from.
+
+    Attributes:
+        moment: the traced step and its images.
+        terms: how many terms of a sum are written out.
+        digits: how many digits of a result say something.
+        inputs, outputs: for each layer, the number of the cell that is followed where it goes in, and where it comes
+            out, counted along the row.
+    """
+
+    moment: Moment
+    terms: int = TERMS
+    digits: int = DIGITS
+    inputs: dict[str, int] = field(default_factory=dict)
+    outputs: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def trace(self) -> Trace:
+        """The traced step."""
+        return self.moment.trace
+
+    @property
+    def row(self) -> int:
+        """The image that is followed."""
+        return self.moment.row
+
+    def value(self, note: LayerNote, which: str, cell: int, row: int | None = None) -> Value:
+        """One number of what a layer took in or gave out, x, y, dy or dx, by its place along the row."""
+        array: Array = getattr(note, which)
+        at = self.row if row is None else row
+        index = (at, *(int(i) for i in np.unravel_index(cell, array.shape[1:])))
+        several = row is not None
+        shown = ",".join(map(str, index if several else index[1:]))
+        return Value(array[index], f"{which}[{shown}]", Ref(f"{note.name}.{which}", index))
+
+    def learned(self, note: LayerNote, name: str, letter: str, *index: int) -> Value:
+        """One weight of a layer: its short name, and the letter that the formula has for it."""
+        shown = ",".join(map(str, index))
+        return Value(note.parameters[name][index], f"{letter}[{shown}]", Ref(f"{note.name}.{name}", index))
+
+    def gradient(self, note: LayerNote, name: str, letter: str, *index: int) -> Value:
+        """The gradient of one weight."""
+        shown = ",".join(map(str, index))
+        return Value(note.gradients[name][index], f"d{letter}[{shown}]", Ref(f"{note.name}.d{name}", index))
+
+    def equation(self, result: Value, expression: Node) -> Equation:
+        """result = expression, printed."""
+        return settle(result.name, expression, result.value, digits=self.digits, ref=result.ref)
+
+    def largest_terms(self, terms: Array) -> tuple[list[int], Rest | None]:
+        """(which of the terms are written out, largest first; the rest of them, summed)."""
+        sizes = np.abs(np.nan_to_num(terms.astype(np.float64)))
+        order = np.argsort(-sizes, kind="stable")
+        count = min(self.terms, max(1, int(np.count_nonzero(sizes))))
+        if len(order) == count + 1:  # "1 more term" takes as much room as the term
+            count += 1
+        rest = order[count:]
+        return [int(i) for i in order[:count]], Rest(len(rest), Value(_total(terms[rest]))) if len(rest) else None
+
+    def sum_of(self, result: Value, parts: list[Apply], rest: Rest | None, *more: Node) -> Equation:
+        """result = part + part + ... + n more terms + what else there is, each part with what it comes to."""
+        written: list[Node] = [worked(part) for part in parts]
+        if rest is not None:
+            written.append(rest)
+        return self.equation(result, add(*written, *more))
+
+    def products(
+        self, result: Value, first: Array, second: Array, name_first: Any, name_second: Any, *more: Node
+    ) -> Equation:
+        """result = sum over i of first_i * second_i + what else there is; the names give the Value of an index."""
+        terms = first.astype(np.float64) * second.astype(np.float64)
+        chosen, rest = self.largest_terms(terms)
+        return self.sum_of(result, [mul(name_first(i), name_second(i)) for i in chosen], rest, *more)
+
+
+def _total(terms: Array) -> float:
+    return float(np.sum(terms.astype(np.float64)))
+
+
+def shape(symbol: str, array: str, of: Array) -> Shape:
+    """The shape of an array, for the line under a formula."""
+    return Shape(symbol, tuple(int(n) for n in of.shape), array)
+
+
+def follow(board: Board, layer: str | None, unit: int | None) -> None:
+    """Choose the cell of each layer: the right class at the end, and before it the largest term of each sum.
+
+    InputError where there is no such layer or unit.
+    """
+    notes = board.trace.layers
+    names = [note.name for note in notes]
+    if layer is not None and layer not in names:
+        raise InputError("explain.no_layer", got=layer, names=", ".join(names))
+    cell = _first_cell(board)
+    for note in reversed(notes):
+        size = _row_size(note.y)
+        if unit is not None and note.name == (layer or _linear_names(notes)[0]):
+            if not 0 <= unit < size:
+                raise InputError("explain.no_unit", got=unit, layer=note.name, last=size - 1)
+            cell = unit
+        board.outputs[note.name] = cell = min(cell, size - 1)
+        board.inputs[note.name] = cell = _before(board, note, cell)
+
+
+def _first_cell(board: Board) -> int:
+    target = board.trace.loss.target
+    if target.ndim == 1 and target.dtype.kind in "iu":
+        return int(target[board.row])
+    row = target[board.row].reshape(-1)
+    return int(np.argmax(np.abs(row))) if row.size else 0
+
+
+def _before(board: Board, note: LayerNote, cell: int) -> int:
+    """The cell of a layer's input that matters most for a cell of its output."""
+    assert note.x is not None
+    size = _row_size(note.x)
+    if "Linear" in note.kinds:
+        terms = note.x[board.row].astype(np.float64) * note.parameters["weight"][:, cell]
+        return int(np.argmax(np.abs(np.nan_to_num(terms))))
+    if size == _row_size(note.y):
+        return cell
+    return int(np.argmax(np.abs(np.nan_to_num(note.x[board.row].reshape(-1)))))
+
+
+def _row_size(array: Array | None) -> int:
+    return int(np.prod(array.shape[1:])) if array is not None else 0
+
+
+def _linear_names(notes: tuple[LayerNote, ...]) -> list[str]:
+    """Where --unit counts when no layer is named: the layers with weights, the first one first."""
+    return [note.name for note in notes if "Linear" in note.kinds] or [notes[0].name]

@@ -1,0 +1,141 @@
+"""An equation with the real numbers in it, printed with so many digits that a reader with a calculator gets the result.
+
+`settle` chooses the digits: it prints, works out again from what is printed, and takes more digits for what goes in, or
+fewer for what comes out, until the result rounds to the very digits that are printed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from handgrad.explain.decimals import at_place, half_unit, in_full, magnitude, shared_power, to_digits
+from handgrad.explain.expression import Apply, Node, Number, Ref, Rest, Value, work_out
+
+_GUARD = 13  # more digits for what goes in than for what comes out; float64 has no more than 17
+_SLACK = 1 + 1e-6  # a result that lies half-way between two printed numbers may be rounded either way
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """symbol = expression = result, all of it printed.
+
+    Attributes:
+        symbol: what is worked out, as plain text: "fc1.y[17]".
+        expression: the arithmetic, of printed numbers.
+        result: what the net had, printed.
+    """
+
+    symbol: str
+    expression: Node
+    result: Number
+
+    def closes(self) -> bool:
+        """Whether the printed numbers, multiplied and added again, round to the printed result, and so each term."""
+        return _rounds_to(work_out(_without_value(self.expression)), self.result.text) and _inner_close(
+            self.expression, top=True
+        )
+
+
+def settle(symbol: str, expression: Node, result: Any, *, digits: int = 4, ref: Ref | None = None) -> Equation:
+    """The equation of an unprinted tree and of the number that the net had for it, printed so that it closes.
+
+    Args:
+        symbol: what is worked out.
+        expression: of exact numbers.
+        result: the net's own number.
+        digits: how many digits of the result say something, if they can.
+        ref: where the result lies in the trace.
+
+    Raises:
+        ArithmeticError: where the net's number is not what the expression comes to.
+    """
+    for fewer in range(digits + 1):
+        for guard in range(_GUARD):
+            equation = _printed(symbol, expression, Value(result, symbol, ref), digits - fewer, guard)
+            if equation is not None and equation.closes():
+                return equation
+    raise ArithmeticError(f"{symbol}: {work_out(_without_value(expression))} is not {result}")
+
+
+def _printed(symbol: str, node: Node, result: Value, digits: int, guard: int) -> Equation | None:
+    """The equation with so many digits in its result, and `guard` more in what goes in; None where that cannot be."""
+    if isinstance(node, Apply) and node.op in ("add", "sub"):
+        parts = [float(result.value), *map(work_out, node.args)]
+        largest = max((m for m in map(magnitude, parts) if m is not None), default=0)
+        own = magnitude(float(result.value))
+        # As many places as the largest number needs for its digits; more, where the result would hardly be seen.
+        place = largest - digits + 1 if own is None else min(largest - digits + 1, own - max(digits - 2, 0))
+        power = shared_power(largest)
+        guard += len(node.args) > 2  # many roundings add up
+        terms = [_term(argument, place - guard, power, digits + guard) for argument in node.args]
+        if any(term is None for term in terms):
+            return None
+        shown = Number(at_place(result.value, place, power), result.name, result.ref)
+        return Equation(symbol, Apply(node.op, tuple(t for t in terms if t is not None)), shown)
+    expression = _leaves(node, digits + guard)
+    shown = Number(to_digits(result.value, max(digits, 1)), result.name, result.ref)
+    return None if expression is None else Equation(symbol, expression, shown)
+
+
+def _term(node: Node, place: int, power: int, digits: int) -> Node | None:
+    """One term of a sum, what it comes to printed to the column's place."""
+    match node:
+        case Value(exact=True) | Number():
+            return _leaves(node, digits)
+        case Value():
+            return Number(at_place(node.value, place, power), node.name, node.ref)
+        case Rest():
+            return Rest(node.count, Number(at_place(work_out(node.total), place, power)))
+        case Apply(value=Value() as value):
+            shown = Number(at_place(value.value, place, power), value.name, value.ref)
+            return _worked(node, shown, 3)
+        case Apply():
+            return _leaves(node, digits)
+    return node
+
+
+def _worked(node: Apply, shown: Number, digits: int) -> Node | None:
+    """A part with its printed value, its numbers printed with as many digits as that needs; None where none do."""
+    for more in range(digits, 18):
+        args = [_leaves(argument, more) for argument in node.args]
+        if all(argument is not None for argument in args):
+            part = Apply(node.op, tuple(a for a in args if a is not None))
+            if _rounds_to(work_out(part), shown.text):
+                return Apply(part.op, part.args, shown)
+    return None
+
+
+def _leaves(node: Node, digits: int) -> Node | None:
+    """The tree with each of its numbers printed to so many digits."""
+    match node:
+        case Value():
+            return Number(in_full(node.value) if node.exact else to_digits(node.value, digits), node.name, node.ref)
+        case Rest():
+            return Rest(node.count, Number(to_digits(work_out(node.total), digits)))
+        case Apply(value=Value() as value):
+            return _worked(node, Number(to_digits(value.value, digits), value.name, value.ref), digits)
+        case Apply():
+            args = [_leaves(argument, digits) for argument in node.args]
+            return None if any(a is None for a in args) else Apply(node.op, tuple(a for a in args if a is not None))
+    return node
+
+
+def _without_value(node: Node) -> Node:
+    return Apply(node.op, node.args) if isinstance(node, Apply) else node
+
+
+def _inner_close(node: Node, *, top: bool = False) -> bool:
+    """Whether every part whose value is written down comes to it."""
+    if not isinstance(node, Apply):
+        return True
+    own = top or node.value is None or _rounds_to(work_out(_without_value(node)), str(getattr(node.value, "text", "")))
+    return own and all(map(_inner_close, node.args))
+
+
+def _rounds_to(number: float, text: str) -> bool:
+    printed = float(text)
+    if not (math.isfinite(number) and math.isfinite(printed)):
+        return number == printed or (math.isnan(number) and math.isnan(printed))
+    return abs(number - printed) <= half_unit(text) * _SLACK

@@ -1,0 +1,164 @@
+"""Which step of a run is explained: the run's net at some point of its training, and the images that it is shown.
+
+Without a step, that is the trained net, and the step that would come next; with one, the run is trained again up to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from handgrad.core.arrays import Array
+from handgrad.data import Dataset, to_mnist
+from handgrad.data.batches import next_order, to_input
+from handgrad.errors import DataError, InputError
+from handgrad.explain.trace import Trace, trace_step
+from handgrad.train import Run, checkpoint, threads
+from handgrad.train.loop import Training
+from handgrad.train.run import CHECKPOINT
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A traced step, and what a reader has to know of it.
+
+    Attributes:
+        trace: what the net did.
+        images: the batch as pictures or rows, floats from 0 to 1, (B, ...).
+        labels: of each, whole numbers (B,).
+        names: what each is called: "test:7", "train:4711", "mine.png".
+        classes: the name of each class.
+        picture_shape: (height, width); None where the data are no pictures.
+        row: the image that is followed.
+        step: the number of the step; None: the one after the training.
+        own_label: whether the label of the image was given, and not taken from the net's own answer.
+    """
+
+    trace: Trace
+    images: Array
+    labels: Array
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+    picture_shape: tuple[int, int] | None
+    row: int
+    step: int | None
+    own_label: bool = True
+
+
+def moment_of(
+    run: Run,
+    *,
+    image: str | None = None,
+    label: int | None = None,
+    at_step: int | None = None,
+    batch: int | None = None,
+) -> Moment:
+    """Bring the run to the step, show it the images, and trace what it does.
+
+    Args:
+        run: with a checkpoint, or with `at_step` any run.
+        image: "test:7", "train:5" or a picture's path; None: the batch that training would take, its first image.
+        label: the class that a picture of one's own is meant to be; None: what the net takes it for.
+        at_step: from 1; None: the step after the last.
+        batch: how many images: the image and what training would take next. None: the image alone, or the batch.
+
+    Raises:
+        InputError, DataError: no such image, label or step; nothing to go on from.
+    """
+    data = run.data()
+    shown = None if image is None else one_image(image, data)
+    training = run.training()
+    with threads.limited_to(run.manifest.get("threads", 1)):
+        rows = _bring_to(run, training, at_step)
+        names = [f"train:{_original(training, row)}" for row in rows]
+        images, labels = training.images[rows], training.labels[rows]
+        own = True
+        if shown is not None:
+            picture, known, name = shown
+            size = batch or (2 if _needs_a_batch(training) else 1)
+            own = known is not None or label is not None
+            target = known if label is None else _need_label(label, data)
+            if target is None:
+                target = int(np.argmax(_evaluated(training.net, picture[None])))
+            images = np.concatenate([picture[None].reshape(1, *images.shape[1:]), images[: size - 1]])
+            labels = np.concatenate([np.array([target], labels.dtype), labels[: size - 1]])
+            names = [name, *names[: size - 1]]
+        elif batch is not None:
+            images, labels, names = images[:batch], labels[:batch], names[:batch]
+        if training.schedule is not None and at_step is not None and training.base_lr is not None:
+            training.optimizer.lr = training.base_lr * training.schedule(at_step - 1)
+        training.net.train()
+        x = to_input(images, training.net.dtype)
+        trace = trace_step(
+            training.net, training.criterion, training.optimizer, x, labels, clip_norm=run.recipe.clip_norm
+        )
+    return Moment(
+        trace, x.reshape(len(x), *(data.picture_shape or (-1,))), labels, tuple(names), data.classes,
+        data.picture_shape, 0, at_step, own,
+    )  # fmt: skip
+
+
+def one_image(name: str, data: Dataset) -> tuple[Array, int | None, str]:
+    """(the image, its label or None, its name), of "test:7", "train:5" or a picture's path."""
+    found = re.fullmatch(r"(test|train):(\d+)", name)
+    if found:
+        split = data.test if found[1] == "test" else data.train
+        index = int(found[2])
+        if index >= len(split):
+            raise InputError("explain.no_image", image=name, part=found[1], last=len(split) - 1)
+        return split.images[index], int(split.labels[index]), name
+    if re.fullmatch(r"(test|train|validation)?:.*", name) or not Path(name).exists():
+        raise InputError("explain.bad_image", image=name)
+    if data.picture_shape != (28, 28):
+        raise InputError("explain.not_mnist", image=name)
+    return to_mnist(Path(name)), None, Path(name).name
+
+
+def _bring_to(run: Run, training: Training, at_step: int | None) -> Array:
+    """Train up to the step, or go to where the checkpoint stands; returns the rows of the batch that comes next."""
+    if at_step is None:
+        arrays, values = checkpoint.load(run.path / CHECKPOINT)
+        try:
+            training.load_state(arrays, values["loop"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise checkpoint.corrupt(run.path / CHECKPOINT, error) from error
+    else:
+        total = training.steps_per_epoch * training.epochs
+        if not 1 <= at_step <= total:
+            raise InputError("explain.no_step", got=at_step, last=f"{total:,}")
+        if run.manifest["data"]["sums"] != run.data().sums():
+            raise DataError("train.other_data", data=run.data().name)
+        records = cast(Generator[Any], training.records())
+        while training.step < at_step - 1:
+            if next(records, None) is None:
+                raise InputError("explain.stopped_before", got=at_step, last=training.step)
+        records.close()
+    start = training.step % training.steps_per_epoch * training.batch_size
+    order = training.order if start else next_order(training.order, training.shuffle, training.rng)
+    return order[start : start + training.batch_size]
+
+
+def _original(training: Training, row: int) -> int:
+    """The number of a row in the data set's training part; rows kept apart to validate are left out of training."""
+    return int(row)
+
+
+def _needs_a_batch(training: Training) -> bool:
+    return any(type(layer).__name__ == "BatchNorm" for _, layer in training.net.named_layers())
+
+
+def _evaluated(net: Any, images: Array) -> Array:
+    net.eval()
+    result: Array = net(to_input(images, net.dtype))
+    return result
+
+
+def _need_label(label: int, data: Dataset) -> int:
+    if not 0 <= label < len(data.classes):
+        raise InputError("explain.no_label", got=label, last=len(data.classes) - 1)
+    return label
