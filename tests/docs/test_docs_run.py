@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
 ENGLISH = [page for page in PAGES if not page.name.endswith(".ko.md")]
 ENGLISH_ONLY: set[Path] = set()
+LESSONS = [page for page in PAGES if page.parent.name == "lessons" and page.name[0].isdigit()]  # see test_lessons.py
 
 FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -78,7 +79,7 @@ def run(page: Path) -> list[tuple[Block, str, Block | None]]:
     return result
 
 
-@every_page
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in LESSONS], ids=name)
 def test_examples_run_and_print_what_the_page_says(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # an example may write files
     for block, printed, says in run(page):
