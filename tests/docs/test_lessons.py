@@ -69,7 +69,7 @@ def test_a_figure_in_the_text_stands_in_the_code_or_in_what_it_prints(page: Path
     if f"{RECORDS.name})" in page.read_text(encoding="utf-8"):  # measured once, with the date and how
         known += RECORDS.read_text(encoding="utf-8")
     there = {stripped_zeros(figure) for figure in re.findall(r"\d[\d,]*\.?\d*", known)}
-    for figure, percent in re.findall(r"(?<![\w.])(\d[\d,]*\.\d+|\d+(?= ?%))( ?%)?", text):
+    for figure, percent in re.findall(r"(?<![\w.])(\d[\d,]*\.\d+|\d+(?= ?%)|\d[\d,]*\d)( ?%)?", text):
         shares = {stripped_zeros(figure)} | ({f"{float(figure) / 100:.6g}"} if percent else set())
         assert shares & there, f"{name(page)} speaks of {figure}{percent}, and nothing prints it"
 
