@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 
 from handgrad.cli.app import Command
-from handgrad.cli.output import console
-from handgrad.explain import moment_of, story_lines, story_of
+from handgrad.cli.output import console, put_json
+from handgrad.explain import moment_of, story_lines, story_of, story_values
 from handgrad.explain.board import DIGITS, TERMS
 from handgrad.train import Run
 from handgrad.words import say
+
+WIDEST = 120  # columns; longer lines are hard to read
 
 
 @click.command(cls=Command, help=say("explain_cli.help"))
@@ -22,17 +24,22 @@ from handgrad.words import say
 @click.option("--batch", type=click.IntRange(1), metavar="N", help=say("explain_cli.help_batch"))
 @click.option("--layer", metavar="NAME", help=say("explain_cli.help_layer"))
 @click.option("--unit", type=int, metavar="N", help=say("explain_cli.help_unit"))
+@click.option("--why", metavar="WEIGHT", help=say("explain_cli.help_why"))
 @click.option("--terms", type=click.IntRange(1, 100), default=TERMS, show_default=True,
               help=say("explain_cli.help_terms"))  # fmt: skip
 @click.option("--digits", type=click.IntRange(1, 12), default=DIGITS, show_default=True,
               help=say("explain_cli.help_digits"))  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help=say("cli.help_json"))
 def explain(
     run: Path, image: str | None, label: int | None, at_step: int | None, batch: int | None, layer: str | None,
-    unit: int | None, terms: int, digits: int,
+    unit: int | None, why: str | None, terms: int, digits: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Trace a step and tell it."""
     moment = moment_of(Run.open(run), image=image, label=label, at_step=at_step, batch=batch)
-    story = story_of(moment, layer=layer, unit=unit, terms=terms, digits=digits)
+    story = story_of(moment, layer=layer, unit=unit, why=why, terms=terms, digits=digits)
+    if as_json:
+        put_json({"run": str(run)} | story_values(story))
+        return
     out = console()
-    for line in story_lines(story, width=min(out.width, 120)):
+    for line in story_lines(story, width=min(out.width, WIDEST)):
         out.print(line)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from handgrad.explain.as_json import story_values
 from handgrad.explain.equation import Equation
 from handgrad.explain.moment import Moment, moment_of
 from handgrad.explain.story import Chapter, Formula, Picture, Sentence, Story
@@ -24,5 +25,6 @@ __all__ = [
     "moment_of",
     "story_lines",
     "story_of",
+    "story_values",
     "trace_step",
 ]

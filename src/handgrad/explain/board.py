@@ -76,7 +76,8 @@ class Board:
         """(which of the terms are written out, largest first; the rest of them, summed)."""
         sizes = np.abs(np.nan_to_num(terms.astype(np.float64)))
         order = np.argsort(-sizes, kind="stable")
-        count = min(self.terms, max(1, int(np.count_nonzero(sizes))))
+        seen = sizes > (sizes.max(initial=0) * 10.0 ** -(self.digits + 1))  # smaller ones would be printed as 0
+        count = min(self.terms, max(1, int(np.count_nonzero(seen))))
         if len(order) == count + 1:  # "1 more term" takes as much room as the term
             count += 1
         rest = order[count:]

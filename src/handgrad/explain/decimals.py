@@ -59,6 +59,12 @@ def to_digits(value: Any, digits: int) -> str:
     return text
 
 
+def signed(value: Any, digits: int = 3) -> str:
+    """A change: +0.00137, -3.21e-5."""
+    text = to_digits(value, digits)
+    return text if text.startswith("-") else f"+{text}"
+
+
 def shared_power(largest: int | None) -> int:
     """The power of ten that a column is written with whose largest number has this magnitude; 0 for plain decimals."""
     return 0 if largest is None or _SMALL <= largest < _LARGE else largest

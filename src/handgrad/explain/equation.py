@@ -38,7 +38,9 @@ class Equation:
         )
 
 
-def settle(symbol: str, expression: Node, result: Any, *, digits: int = 4, ref: Ref | None = None) -> Equation:
+def settle(
+    symbol: str, expression: Node, result: Any, *, digits: int = 4, ref: Ref | None = None, fine: bool = False
+) -> Equation:
     """The equation of an unprinted tree and of the number that the net had for it, printed so that it closes.
 
     Args:
@@ -47,64 +49,69 @@ def settle(symbol: str, expression: Node, result: Any, *, digits: int = 4, ref: 
         result: the net's own number.
         digits: how many digits of the result say something, if they can.
         ref: where the result lies in the trace.
+        fine: so many places that the smallest term of the sum is seen: a small step off a large weight.
 
     Raises:
         ArithmeticError: where the net's number is not what the expression comes to.
     """
     for fewer in range(digits + 1):
         for guard in range(_GUARD):
-            equation = _printed(symbol, expression, Value(result, symbol, ref), digits - fewer, guard)
+            equation = _printed(symbol, expression, Value(result, symbol, ref), digits - fewer, guard, fine=fine)
             if equation is not None and equation.closes():
                 return equation
     raise ArithmeticError(f"{symbol}: {work_out(_without_value(expression))} is not {result}")
 
 
-def _printed(symbol: str, node: Node, result: Value, digits: int, guard: int) -> Equation | None:
+def _printed(symbol: str, node: Node, result: Value, digits: int, guard: int, *, fine: bool) -> Equation | None:
     """The equation with so many digits in its result, and `guard` more in what goes in; None where that cannot be."""
     if isinstance(node, Apply) and node.op in ("add", "sub"):
         parts = [float(result.value), *map(work_out, node.args)]
         largest = max((m for m in map(magnitude, parts) if m is not None), default=0)
-        own = magnitude(float(result.value))
+        seen = [float(result.value), *(parts if fine else ())]
+        own = min((m for m in map(magnitude, seen) if m is not None), default=None)
         # As many places as the largest number needs for its digits; more, where the result would hardly be seen.
         place = largest - digits + 1 if own is None else min(largest - digits + 1, own - max(digits - 2, 0))
         power = shared_power(largest)
         guard += len(node.args) > 2  # many roundings add up
-        terms = [_term(argument, place - guard, power, digits + guard) for argument in node.args]
-        if any(term is None for term in terms):
+        terms = _terms(node.args, place - guard, power, digits + guard)
+        if terms is None:
             return None
-        shown = Number(at_place(result.value, place, power), result.name, result.ref)
-        return Equation(symbol, Apply(node.op, tuple(t for t in terms if t is not None)), shown)
+        text = at_place(result.value, place, power) if any(parts) else "0"
+        shown = Number(text, result.name, result.ref)
+        return Equation(symbol, Apply(node.op, tuple(terms)), shown)
     expression = _leaves(node, digits + guard)
     shown = Number(to_digits(result.value, max(digits, 1)), result.name, result.ref)
     return None if expression is None else Equation(symbol, expression, shown)
 
 
-def _term(node: Node, place: int, power: int, digits: int) -> Node | None:
-    """One term of a sum, what it comes to printed to the column's place."""
+def _terms(nodes: tuple[Node, ...], place: int, power: int, digits: int) -> list[Node] | None:
+    """The terms of a sum, what each comes to printed to the column's place; their factors with equally many digits."""
+    for factors in range(3, 18):
+        terms = [_term(node, place, power, digits, factors) for node in nodes]
+        if all(term is not None for term in terms):
+            return [term for term in terms if term is not None]
+    return None
+
+
+def _term(node: Node, place: int, power: int, digits: int, factors: int) -> Node | None:
     match node:
-        case Value(exact=True) | Number():
-            return _leaves(node, digits)
-        case Value():
-            return Number(at_place(node.value, place, power), node.name, node.ref)
+        case Value(exact=False):
+            text = "0" if node.value == 0 else at_place(node.value, place, power)
+            return Number(text, node.name, node.ref)
         case Rest():
             return Rest(node.count, Number(at_place(work_out(node.total), place, power)))
         case Apply(value=Value() as value):
-            shown = Number(at_place(value.value, place, power), value.name, value.ref)
-            return _worked(node, shown, 3)
-        case Apply():
-            return _leaves(node, digits)
-    return node
+            return _worked(node, Number(at_place(value.value, place, power), value.name, value.ref), factors)
+    return _leaves(node, digits)
 
 
 def _worked(node: Apply, shown: Number, digits: int) -> Node | None:
-    """A part with its printed value, its numbers printed with as many digits as that needs; None where none do."""
-    for more in range(digits, 18):
-        args = [_leaves(argument, more) for argument in node.args]
-        if all(argument is not None for argument in args):
-            part = Apply(node.op, tuple(a for a in args if a is not None))
-            if _rounds_to(work_out(part), shown.text):
-                return Apply(part.op, part.args, shown)
-    return None
+    """A part with its printed value, its numbers printed to so many digits; None where they do not come to it."""
+    args = [_leaves(argument, digits) for argument in node.args]
+    if any(argument is None for argument in args):
+        return None
+    part = Apply(node.op, tuple(a for a in args if a is not None))
+    return Apply(part.op, part.args, shown) if _rounds_to(work_out(part), shown.text) else None
 
 
 def _leaves(node: Node, digits: int) -> Node | None:
@@ -115,7 +122,9 @@ def _leaves(node: Node, digits: int) -> Node | None:
         case Rest():
             return Rest(node.count, Number(to_digits(work_out(node.total), digits)))
         case Apply(value=Value() as value):
-            return _worked(node, Number(to_digits(value.value, digits), value.name, value.ref), digits)
+            shown = Number(to_digits(value.value, digits), value.name, value.ref)
+            found = (_worked(node, shown, more) for more in range(digits, 18))
+            return next((part for part in found if part is not None), None)
         case Apply():
             args = [_leaves(argument, digits) for argument in node.args]
             return None if any(a is None for a in args) else Apply(node.op, tuple(a for a in args if a is not None))

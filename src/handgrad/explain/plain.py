@@ -13,26 +13,30 @@ _TEX_NAMES = {"exp": r"\exp", "log": r"\log", "tanh": r"\tanh", "max": r"\max", 
               "phi": r"\varphi"}  # fmt: skip
 
 
-def plain(node: Node, lang: str | None = None) -> str:
-    """1 / (1 + exp(-0.42)): what a reader types into a calculator, × for the product."""
-    return _plain(node, lang)
+def plain(node: Node, lang: str | None = None, *, named: bool = False) -> str:
+    """1 / (1 + exp(-0.42)): what a reader types into a calculator, × for the product.
+
+    With `named`, by the names of the numbers where they have one: 1 / (1 + exp(-x[17])).
+    """
+    return _plain(node, lang, named=named)
 
 
-def _plain(node: Node, lang: str | None, outer: str = "", place: int = 0) -> str:
+def _plain(node: Node, lang: str | None, outer: str = "", place: int = 0, *, named: bool = False) -> str:
     match node:
         case Number():
-            text = node.text
+            text = (named and node.name) or node.text
             return f"({text})" if text.startswith("-") and outer and (place or outer in ("pow", "neg")) else text
         case Rest():
             return f"{_plain(node.total, lang, outer, place)} ({rest_name(node, lang)})"
         case Value():
-            return f"<{node.name}>"
+            return node.name
         case Apply(op="neg"):
-            return f"-{_plain(node.args[0], lang, 'neg')}"
+            return f"-{_plain(node.args[0], lang, 'neg', named=named)}"
         case Apply(op=op) if op in _SIGNS:
-            text = _SIGNS[op].join(_plain(argument, lang, op, i) for i, argument in enumerate(node.args))
+            parts = [_plain(argument, lang, op, i, named=named) for i, argument in enumerate(node.args)]
+            text = _SIGNS[op].join(parts)
             return f"({text})" if _bracketed(op, outer, place) else text
-    inner = ", ".join(_plain(argument, lang) for argument in node.args)
+    inner = ", ".join(_plain(argument, lang, named=named) for argument in node.args)
     return f"{node.op}({inner})"
 
 

@@ -52,12 +52,20 @@ def equation_lines(equation: Equation, *, lang: str | None = None, width: int = 
     if isinstance(node, Apply) and node.op == "add" and any(_needs_line(term) for term in node.args):
         yield from _column(equation, node, lang)
         return
-    line = f"    {equation.symbol} = {plain(node, lang)} = {equation.result.text}"
-    if cells(line) <= width:
-        yield line
-    else:
-        yield f"    {equation.symbol} = {plain(node, lang)}"
-        yield f"    {' ' * cells(equation.symbol)} = {equation.result.text}"
+    names, numbers = plain(node, lang, named=True), plain(node, lang)
+    parts = [names] if isinstance(node, Number) else [names, numbers] if names != numbers else [numbers]
+    yield from _joined(equation.symbol, [*parts, equation.result.text], width)
+
+
+def _joined(symbol: str, parts: list[str], width: int) -> Iterator[str]:
+    """symbol = part = part, on as few lines as it takes, each after the first led by its sign of equality."""
+    line = f"    {symbol}"
+    for part in parts:
+        if cells(line) + cells(part) + 3 > width and line.strip() != symbol:
+            yield line
+            line = " " * (4 + cells(symbol))
+        line += f" = {part}"
+    yield line
 
 
 def _needs_line(term: Node) -> bool:

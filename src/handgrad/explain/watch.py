@@ -20,8 +20,8 @@ Inside = dict[str, list[Any]]
 def watched(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Inside]:
     """(what the call returned, what its own variables and those of its file's functions held, first to last).
 
-    Arrays are copied; a variable of another function is found under both names: "softmax.e". What the call does is
-    not touched: Python's trace hook looks at each line that has run.
+    Arrays are copied; a variable of a function that the call calls in turn is found under both names: "_adam.step".
+    What the call does is not touched: Python's trace hook looks at each line that has run.
     """
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if not isinstance(code, CodeType):

@@ -16,10 +16,12 @@ from handgrad.explain.trace import LayerNote
 
 @dataclass(frozen=True)
 class Curve:
-    """One activation: its formula, and its arithmetic for one number x."""
+    """One activation: its two formulas, and the arithmetic of each for one number, from x, or from dy, x and y."""
 
     formula: Formula
+    slope: Formula
     forward: Callable[[LayerNote, Value], Node]
+    backward: Callable[[LayerNote, Value, Value, Value], Node]
 
 
 def _sigmoid(note: LayerNote, x: Value) -> Node:
@@ -42,28 +44,82 @@ def _gelu(note: LayerNote, x: Value) -> Node:
     return mul(exact(0.5), x, add(exact(1), call("tanh", inner)))
 
 
+def _slope_elu(note: LayerNote, dy: Value, x: Value, y: Value) -> Node:
+    return mul(dy, add(y, exact(note.layer.alpha))) if _left(x) else mul(dy, exact(1))
+
+
+def _slope_gelu(note: LayerNote, dy: Value, x: Value, y: Value) -> Node:
+    phi, density = (_held(note, name, x) for name in ("phi", "slope"))
+    return mul(dy, add(phi, mul(x, density)))
+
+
+def _slope_silu(note: LayerNote, dy: Value, x: Value, y: Value) -> Node:
+    s = _held(note, "s", x)
+    return mul(dy, add(s, mul(y, sub(exact(1), s))))
+
+
+def _held(note: LayerNote, variable: str, at: Value) -> Value:
+    """What a variable of backward held for the number that `at` is."""
+    assert at.ref is not None
+    return Value(note.inside_backward[variable][-1][at.ref.index], variable)
+
+
 CURVES: dict[str, Curve] = {
-    "Sigmoid": Curve(Formula("y = 1 / (1 + exp(-x))", r"y = \frac{1}{1 + e^{-x}}"), _sigmoid),
-    "Tanh": Curve(Formula("y = tanh(x)", r"y = \tanh x"), lambda note, x: call("tanh", x)),
-    "ReLU": Curve(Formula("y = max(0, x)", r"y = \max(0, x)"), lambda note, x: call("max", exact(0), x)),
+    "Sigmoid": Curve(
+        Formula("y = 1 / (1 + exp(-x))", r"y = \frac{1}{1 + e^{-x}}"),
+        Formula("dx = dy y (1 - y)", r"dx = dy \cdot y\,(1 - y)"),
+        _sigmoid,
+        lambda note, dy, x, y: mul(dy, y, sub(exact(1), y)),
+    ),
+    "Tanh": Curve(
+        Formula("y = tanh(x)", r"y = \tanh x"),
+        Formula("dx = dy (1 - y²)", r"dx = dy\,(1 - y^2)"),
+        lambda note, x: call("tanh", x),
+        lambda note, dy, x, y: mul(dy, sub(exact(1), call("pow", y, exact(2)))),
+    ),
+    "ReLU": Curve(
+        Formula("y = max(0, x)", r"y = \max(0, x)"),
+        Formula("dx = dy where x > 0, else 0", r"dx = \begin{cases} dy & x > 0 \\ 0 & x \le 0 \end{cases}"),
+        lambda note, x: call("max", exact(0), x),
+        lambda note, dy, x, y: mul(dy, exact(0 if _left(x) else 1)),
+    ),
     "LeakyReLU": Curve(
-        Formula("y = max(x, slope · x)", r"y = \max(x, s\,x)"),
+        Formula("y = max(x, slope x)", r"y = \max(x, s\,x)"),
+        Formula("dx = dy where x > 0, else slope dy", r"dx = \begin{cases} dy & x > 0 \\ s\,dy & x \le 0 \end{cases}"),
         lambda note, x: call("max", x, mul(exact(note.layer.slope), x)),
+        lambda note, dy, x, y: mul(dy, exact(note.layer.slope if _left(x) else 1)),
     ),
     "ELU": Curve(
-        Formula("y = x for x > 0, else α (exp(x) - 1)", r"y = \begin{cases} x & x > 0 \\ \alpha (e^x - 1) & x \le 0"
-                r"\end{cases}"), _elu,
+        Formula(
+            "y = x where x > 0, else α (exp(x) - 1)",
+            r"y = \begin{cases} x & x > 0 \\ \alpha (e^x - 1) & x \le 0 \end{cases}",
+        ),
+        Formula(
+            "dx = dy where x > 0, else dy (y + α)",
+            r"dx = \begin{cases} dy & x > 0 \\ dy\,(y + \alpha) & x \le 0 \end{cases}",
+        ),
+        _elu,
+        _slope_elu,
     ),
-    "GELU": Curve(Formula("y = x Φ(x)", r"y = x\,\Phi(x)"), _gelu),
+    "GELU": Curve(
+        Formula("y = x Φ(x)", r"y = x\,\Phi(x)"),
+        Formula("dx = dy (Φ(x) + x Φ'(x))", r"dx = dy\,(\Phi(x) + x\,\Phi'(x))"),
+        _gelu,
+        _slope_gelu,
+    ),
     "SiLU": Curve(
-        Formula("y = x / (1 + exp(-x))", r"y = \frac{x}{1 + e^{-x}}"),
+        Formula("y = x s  with  s = 1 / (1 + exp(-x))", r"y = x\,s, \quad s = \frac{1}{1 + e^{-x}}"),
+        Formula("dx = dy (s + y (1 - s))", r"dx = dy\,(s + y\,(1 - s))"),
         lambda note, x: div(x, add(exact(1), call("exp", call("neg", x)))),
+        _slope_silu,
     ),
     "Softplus": Curve(
         Formula("y = log(1 + exp(x))", r"y = \log(1 + e^x)"),
+        Formula("dx = dy / (1 + exp(-x))", r"dx = \frac{dy}{1 + e^{-x}}"),
         lambda note, x: call("log", add(exact(1), call("exp", x))),
+        lambda note, dy, x, y: div(dy, add(exact(1), call("exp", call("neg", x)))),
     ),
-}  # fmt: skip
+}
 
 
 def curve_of(note: LayerNote) -> tuple[str, Curve]:
@@ -93,4 +149,26 @@ def forward(board: Board, note: LayerNote) -> Chapter:
         f"forward-{note.name}", "forward", Sentence("explain.title_forward", {"name": note.name, "kind": name}),
         note.name, name, (about,), (curve.formula,),
         (shape("x", f"{note.name}.x", note.x), shape("y", f"{note.name}.y", note.y)), tuple(blocks),
+    )  # fmt: skip
+
+
+def backward(board: Board, note: LayerNote) -> Chapter:
+    """dx = dy f'(x) at the unit that is followed, and how much of the gradient gets through the layer."""
+    assert note.dy is not None
+    assert note.dx is not None
+    name, curve = curve_of(note)
+    cell = board.outputs[note.name]
+    dy, x, y = (board.value(note, which, cell) for which in ("dy", "x", "y"))
+    blocks: list[Block] = [board.equation(board.value(note, "dx", cell), curve.backward(note, dy, x, y))]
+    came, left = (float(np.abs(array[board.row]).max()) for array in (note.dy, note.dx))
+    if name == "ReLU":
+        stopped = int(np.count_nonzero((note.dx[board.row] == 0) & (note.dy[board.row] != 0)))
+        blocks.append(Sentence("explain_activations.stopped", {"stopped": stopped, "units": note.dy[board.row].size}))
+    else:
+        said = {"came": f"{came:.3g}", "left": f"{left:.3g}"}
+        blocks.append(Sentence("explain_activations.through", said))
+    return Chapter(
+        f"backward-{note.name}", "backward", Sentence("explain.title_backward", {"name": note.name, "kind": name}),
+        note.name, name, (Sentence("explain_activations.about_backward"),), (curve.slope,),
+        (shape("dy", f"{note.name}.dy", note.dy), shape("dx", f"{note.name}.dx", note.dx)), tuple(blocks),
     )  # fmt: skip

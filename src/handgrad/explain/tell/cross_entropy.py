@@ -78,3 +78,32 @@ def _surprise(board: Board, z: Array, total: float, right: int, name: str) -> li
     mean = mul(div(exact(1), exact(b, "B")), worked(add(*terms, *([rest] if rest else []))))
     blocks += [Sentence("explain_loss.mean", {"batch": b}), settle("L", mean, loss.value, digits=board.digits)]
     return blocks
+
+
+BACKWARD = Formula("dx[i] = (p[i] - t[i]) / B", r"dx_i = \frac{p_i - t_i}{B}")
+
+
+def backward(board: Board) -> Chapter:
+    """(p - t) / B for the classes that matter most."""
+    loss, row = board.trace.loss, board.row
+    assert loss.dprediction is not None
+    dx, p = loss.dprediction[row], loss.inside["dz"][0][:, row]
+    right, b = board.outputs[board.trace.layers[-1].name], len(loss.dprediction)
+    names = board.moment.classes or tuple(map(str, range(len(dx))))
+    targets = loss.inside["t"][-1][:, row] if "t" in loss.inside else (np.arange(len(dx)) == right).astype(dx.dtype)
+    shown = [right, *(int(k) for k in np.argsort(-np.abs(dx)) if k != right)][:3]
+    blocks: list[Block] = [Sentence("explain_loss.back_batch" if b > 1 else "explain_loss.back_one", {"batch": b})]
+    for k in shown:
+        t = Value(targets[k], f"t[{k}]", exact=float(targets[k]).is_integer())
+        difference = sub(Value(p[k], f"p[{k}]"), t)
+        ref = Ref("loss.dprediction", (row, k))
+        expression = div(difference, exact(b, "B")) if b > 1 else difference
+        blocks.append(settle(f"dx[{k}]", expression, dx[k], digits=board.digits, ref=ref))
+    blocks.append(Sentence("explain_loss.back_signs", {"right": names[right]}))
+    title = Sentence("explain_loss.back_picture")
+    blocks.append(Picture("bars", title, dx, "loss.dprediction", (row, -1), (right,), tuple(names)))
+    return Chapter(
+        "backward-loss", "backward", Sentence("explain.title_back_loss", {"kind": type(loss.loss).__name__}), "",
+        type(loss.loss).__name__, (Sentence("explain_loss.about_back_softmax_cross_entropy"),), (BACKWARD,),
+        (shape("dx", "loss.dprediction", loss.dprediction),), tuple(blocks),
+    )  # fmt: skip
