@@ -18,17 +18,37 @@ from handgrad.errors import InputError, StateError
 
 
 class Loss:
-    """Base of the losses that ship: a subclass writes `forward`, which sets `self._dy`, the gradient to hand out."""
+    """Base of the losses that ship: a subclass writes `forward`, which sets `self._dy`, the gradient to hand out.
+
+    A third argument of the call, `weights` (B,), makes the mean over the batch a weighted one: sum w_b l_b / sum w_b.
+    """
 
     _dy: Array | None = None
 
-    def __call__(self, prediction: Any, target: Any) -> float:
+    def __call__(self, prediction: Any, target: Any, weights: Any = None) -> float:
         """Forward, for anything that NumPy can make arrays of."""
-        return self.forward(as_float(prediction), np.asarray(target))
+        prediction, target = as_float(prediction), np.asarray(target)
+        if weights is None:
+            return self.forward(prediction, target)
+        return self.forward(prediction, target, check_weights(self, prediction, weights))
 
-    def forward(self, prediction: Array, target: Array) -> float:
+    def forward(self, prediction: Array, target: Array, weights: Array | None = None) -> float:
         """The loss, a mean over the batch."""
         raise NotImplementedError
+
+    def mean(self, values: Array, slopes: Array, weights: Array | None) -> float:
+        """The mean of `values` (B, ...), each row counting by its weight; keeps `slopes`, changed to its gradient.
+
+        slopes (B, ...) hold the derivative of each value by its own prediction. This is the one 1/B.
+        """
+        if weights is None:
+            slopes /= values.size
+            self._dy = slopes
+            return float(values.sum()) / values.size
+        share = weights * (len(values) / (weights.sum() * values.size))  # (B,), with the sum 1 over all values
+        slopes *= share.reshape(-1, *[1] * (slopes.ndim - 1))
+        self._dy = slopes
+        return float((values * share.reshape(-1, *[1] * (values.ndim - 1))).sum())
 
     def backward(self) -> Array:
         """The gradient of the last value by its prediction, of the prediction's shape."""
@@ -58,7 +78,7 @@ class SoftmaxCrossEntropy(Loss):
     def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = in_range(label_smoothing, "label_smoothing", 0, 1, open_top=True)
 
-    def forward(self, prediction: Array, target: Array) -> float:
+    def forward(self, prediction: Array, target: Array, weights: Array | None = None) -> float:
         """logits (B, classes), labels (B,) or (B, classes) -> mean over the batch of -sum_i t_i log p_i.
 
         The gradient of one row: d/dz_j of -sum_i t_i (z_i - log sum_k exp z_k) is -t_j + p_j sum_i t_i, and a target
@@ -74,19 +94,17 @@ class SoftmaxCrossEntropy(Loss):
         s, classes = self.label_smoothing, len(z)
         if target.ndim == 1 and not s:
             right = (target, np.arange(b))
-            loss = float(np.add.reduce(np.log(total) - z[right])) / b
+            values = np.log(total) - z[right]  # (B,)
             dz[right] -= 1
         else:
             t = one_hot(target, classes, z.dtype) if target.ndim == 1 else target.astype(z.dtype, copy=False)
             t = (1 - s) * t.T + s / classes  # (classes, B)
             surprise = np.log(total) - z
             surprise[t == 0] = 0  # a logit of -inf where nothing is expected costs nothing, and 0 * inf is no number
-            loss = float((t * surprise).sum()) / b
+            values = (t * surprise).sum(axis=0)  # (B,)
             dz *= t.sum(axis=0)
             dz -= t
-        dz /= b
-        self._dy = dz.T  # (B, classes)
-        return loss
+        return self.mean(values, dz.T, weights)  # (classes, B) -> (B, classes)
 
     def config(self) -> dict[str, Any]:
         """The arguments that build this loss again."""
@@ -100,15 +118,14 @@ class CrossEntropy(Loss):
     its dtype counts as that number, in value and gradient, so that a saturated net meets no log of 0.
     """
 
-    def forward(self, prediction: Array, target: Array) -> float:
+    def forward(self, prediction: Array, target: Array, weights: Array | None = None) -> float:
         """p (B, classes), labels (B,) or (B, classes) -> mean of -sum_i t_i log p_i; the gradient is -t / p / B."""
-        b = check_rows(self, prediction, target)
+        check_rows(self, prediction, target)
         if prediction.min() < -0.1 or prediction.max() > 1.1:  # logits, by mistake
             raise InputError("core.not_probabilities", low=prediction.min(), high=prediction.max())
         p = np.maximum(prediction, np.finfo(prediction.dtype).tiny)
         t = one_hot(target, p.shape[1], p.dtype) if target.ndim == 1 else target.astype(p.dtype, copy=False)
-        self._dy = -t / p / b
-        return -float((t * np.log(p)).sum()) / b
+        return self.mean(-(t * np.log(p)).sum(axis=1), -t / p, weights)
 
 
 class BinaryCrossEntropy(Loss):
@@ -117,25 +134,23 @@ class BinaryCrossEntropy(Loss):
     Stable as max(z, 0) - z t + log(1 + exp(-|z|)). The target t, in [0, 1], has the logits' shape.
     """
 
-    def forward(self, prediction: Array, target: Array) -> float:
+    def forward(self, prediction: Array, target: Array, weights: Array | None = None) -> float:
         """logits z (B, ...), t of the same shape -> mean. The gradient: d/dz of log(1 + exp(z)) - z t is s - t."""
         z, t = same_shape(self, prediction, target)
         if not (t.min() >= 0 and t.max() <= 1):
             raise InputError("core.binary_target", low=t.min(), high=t.max())
         value = np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
-        self._dy = (sigmoid(z) - t) / z.size
-        return float(value.sum()) / z.size
+        return self.mean(value, sigmoid(z) - t, weights)
 
 
 class MSE(Loss):
     """Mean squared error: (y - t)^2 averaged over all numbers, batch and outputs, as in PyTorch; without a half."""
 
-    def forward(self, prediction: Array, target: Array) -> float:
+    def forward(self, prediction: Array, target: Array, weights: Array | None = None) -> float:
         """y (B, ...), t of the same shape -> mean. The gradient is 2 (y - t) / number of numbers."""
         y, t = same_shape(self, prediction, target)
         d = y - t
-        self._dy = 2 * d / d.size
-        return float((d * d).sum()) / d.size
+        return self.mean(d * d, 2 * d, weights)
 
 
 class Huber(Loss):
@@ -148,14 +163,13 @@ class Huber(Loss):
     def __init__(self, delta: float = 1.0) -> None:
         self.delta = in_range(delta, "Huber delta", 1e-12, 1e12)
 
-    def forward(self, prediction: Array, target: Array) -> float:
+    def forward(self, prediction: Array, target: Array, weights: Array | None = None) -> float:
         """y (B, ...), t of the same shape -> mean. The gradient is d, held within +-delta, / number of numbers."""
         y, t = same_shape(self, prediction, target)
         d = y - t
         inside = np.clip(d, -self.delta, self.delta)
-        self._dy = inside / d.size
         # 1/2 c^2 + c (d - c), c = clip(d): the parabola inside, the tangent line outside.
-        return float((inside * (d - 0.5 * inside)).sum()) / d.size
+        return self.mean(inside * (d - 0.5 * inside), inside, weights)
 
     def config(self) -> dict[str, Any]:
         """The arguments that build this loss again."""
@@ -191,6 +205,14 @@ def same_shape(loss: Loss, prediction: Array, target: Array) -> tuple[Array, Arr
     if prediction.shape != target.shape or not prediction.size:
         raise InputError("core.same_shape", loss=type(loss).__name__, got=target.shape, shape=prediction.shape)
     return prediction, as_float(target).astype(prediction.dtype, copy=False)
+
+
+def check_weights(loss: Loss, prediction: Array, weights: Any) -> Array:
+    """weights (B,) in the prediction's dtype, if there is one a row, none is below 0, and not all are 0."""
+    array = as_float(weights)
+    if array.shape != prediction.shape[:1] or not (array.min() >= 0 and 0 < array.sum() < np.inf):
+        raise InputError("core.weights", loss=type(loss).__name__, got=array.shape, b=len(prediction))
+    return array.astype(prediction.dtype, copy=False)
 
 
 LOSSES: dict[str, type[Loss]] = {

@@ -36,7 +36,7 @@ def in_parts(images: Array, size: int = 1000, dtype: Any = np.float32) -> Iterat
     They are copies: what somebody's net writes into its input must not reach the images.
     """
     for start in range(0, len(images), size):
-        yield to_input(images[start : start + size].copy(), dtype)
+        yield to_input(np.array(images[start : start + size]), dtype)
 
 
 def next_order(order: Array, shuffle: str, rng: RandomSource) -> Array:

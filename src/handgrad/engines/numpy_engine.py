@@ -34,16 +34,25 @@ class NumpyEngine:
         optimizer: one of ours, or any object with `step()`.
         accumulate: work through each batch in so many parts and add their gradients; the result is the batch's.
         clip_norm: the largest norm that the whole gradient may have; None: any.
+        weights: (n,), how much each row of the training set counts; None: all alike. The criterion then gets those of
+            the batch as a third argument.
     """
 
     name = "numpy"
 
     def __init__(
-        self, net: Any, criterion: Any, optimizer: Any, *, accumulate: int = 1, clip_norm: float | None = None
+        self,
+        net: Any,
+        criterion: Any,
+        optimizer: Any,
+        *,
+        accumulate: int = 1,
+        clip_norm: float | None = None,
+        weights: Array | None = None,
     ) -> None:
         self.net, self.criterion, self.optimizer = net, criterion, optimizer
         self.predict = net if callable(net) else net.forward
-        self.accumulate, self.clip_norm = accumulate, clip_norm
+        self.accumulate, self.clip_norm, self.weights = accumulate, clip_norm, weights
         self.dtype = getattr(net, "dtype", np.float64)
 
     def epoch(
@@ -80,7 +89,8 @@ class NumpyEngine:
         """(loss, number right) of some rows; sets the gradients, times the share that the rows are of their batch."""
         y = labels.take(rows, axis=0)
         prediction = self.predict(to_input(images.take(rows, axis=0), self.dtype))
-        loss = float(self.criterion(prediction, y))  # somebody else's loss may give a NumPy number
+        weights = () if self.weights is None else (self.weights.take(rows),)
+        loss = float(self.criterion(prediction, y, *weights))  # somebody else's loss may give a NumPy number
         if not math.isfinite(loss):  # the gradients of the step before stay, for the loop to look at
             return loss, None
         dy = self.criterion.backward()
@@ -92,11 +102,14 @@ class NumpyEngine:
         right: int | None = 0
         parts = [part for part in np.array_split(rows, self.accumulate) if len(part)]
         for i, part in enumerate(parts):
-            share = len(part) / len(rows)
+            share = self._weight(part) / self._weight(rows)
             part_loss, part_right = self._gradient(images, labels, part, share, accumulate=i > 0)
             loss += part_loss * share
             right = None if part_right is None or right is None else right + part_right
         return loss, right
+
+    def _weight(self, rows: Array) -> float:
+        return float(self.weights.take(rows).sum()) if self.weights is not None else float(len(rows))
 
     def _backward(self, dy: Array, *, accumulate: bool) -> None:
         if isinstance(self.net, Sequential):

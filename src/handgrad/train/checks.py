@@ -5,6 +5,7 @@ Each is one plain function that raises InputError, so that the loop itself need 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +49,16 @@ def need_criterion(criterion: Any, *, backward: bool = False) -> None:
     need_objects(criterion=criterion)
     if not callable(criterion) or (backward and not has(criterion, "backward")):
         raise InputError("train.criterion", got=_told(criterion))
+
+
+def need_weighing(criterion: Any) -> None:
+    """A criterion that is to weigh its rows must take their weights as a third argument."""
+    try:
+        inspect.signature(criterion).bind(None, None, None)
+    except TypeError:
+        raise InputError("train.weights_criterion", criterion=_told(criterion)) from None
+    except ValueError:  # something built in, which does not say what it takes
+        return
 
 
 def need_objects(**things: Any) -> None:

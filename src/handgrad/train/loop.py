@@ -32,7 +32,7 @@ from handgrad.train.guests import (
     put_arrays,
     set_mode,
 )
-from handgrad.train.samples import Samples, gather_samples
+from handgrad.train.samples import Samples, as_numbers, gather_samples, weights_of
 from handgrad.words import say
 
 
@@ -61,6 +61,7 @@ class Training:
     Args:
         net: a net of ours, or any object with forward, backward and parameters.
         images: (n, ...), uint8 from 0 to 255 or floats; flattened, and uint8 divided by 255, a batch at a time.
+            Sparse matrices of SciPy's are made dense a batch at a time.
         labels: whole numbers (n,), or what the criterion takes otherwise, one row a sample.
         criterion: a loss of ours, or any object called with (prediction, target) that has `backward()`.
         optimizer: one of ours, or any object with `step()`.
@@ -76,6 +77,8 @@ class Training:
             are those with the best one.
         accumulate: work through each batch in so many parts, for batches that do not fit.
         clip_norm: the largest norm that the whole gradient may have.
+        weights: (n,), above 0: how much each sample counts. The loss of a batch is then the weighted mean, and so is
+            that of samples set apart by `validation`; accuracies count each sample once.
 
     Raises:
         InputError: for settings that do not fit together; from `records`, for samples that are not finite numbers.
@@ -100,18 +103,22 @@ class Training:
         patience: int | None = None,
         accumulate: int = 1,
         clip_norm: float | None = None,
+        weights: Any = None,
     ) -> None:
         checks.need_parts(net, criterion, optimizer)
         self.net, self.criterion, self.optimizer = net, criterion, optimizer
         self.samples, self.validation = gather_samples(images, labels, validation, rng)
         self.images, self.labels = self.samples.images, self.samples.labels
+        self.weights, self.val_weights = weights_of(weights, self.samples, self.validation, len(as_numbers(labels)))
         self.epochs = positive_int(epochs, "epochs", 1_000_000)
         self.batch_size = checks.batch_size_of(batch_size, len(self.images))
         self.schedule, self.shuffle, self.drop_last, self.patience = schedule, shuffle, drop_last, patience
         self.rng = random_source(rng)
         self.base_lr: float | None = getattr(optimizer, "lr", None)
         self._check(accumulate, clip_norm)
-        self.engine = NumpyEngine(net, criterion, optimizer, accumulate=accumulate, clip_norm=clip_norm)
+        self.engine = NumpyEngine(
+            net, criterion, optimizer, accumulate=accumulate, clip_norm=clip_norm, weights=self.weights
+        )
         self.steps_per_epoch = steps_in(len(self.images), self.batch_size, drop_last)
         # Where the training stands; `state` and `load_state` know all of it.
         self.step = 0
@@ -233,7 +240,7 @@ class Training:
             return None, None
         images, labels = self.validation.images, self.validation.labels
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            loss, accuracy = measure(self.net, images, labels, self.criterion)
+            loss, accuracy = measure(self.net, images, labels, self.criterion, self.val_weights)
         if not math.isfinite(loss):
             self._diverged(self.step, self.validation, np.arange(len(images)))
         if loss < self.best_loss:
@@ -265,6 +272,8 @@ class Training:
         positive_int(accumulate, "accumulate", self.batch_size)
         if clip_norm is not None:
             in_range(clip_norm, "clip_norm", 1e-30, 1e30)
+        if self.weights is not None:
+            checks.need_weighing(self.criterion)
         if self.patience is not None:
             positive_int(self.patience, "patience", 1_000_000)
             if self.validation is None:
@@ -304,21 +313,26 @@ class _Sums:
         return dict(vars(self))
 
 
-def measure(net: Any, images: Array, labels: Array, criterion: Any) -> tuple[float, float | None]:
+def measure(
+    net: Any, images: Array, labels: Array, criterion: Any, weights: Array | None = None
+) -> tuple[float, float | None]:
     """(mean loss, accuracy or None) of a net in evaluation mode, a thousand rows at a time; its mode is restored."""
     predict = net if callable(net) else net.forward
-    loss, correct, start = 0.0, 0, 0
+    loss, total, correct, start = 0.0, 0.0, 0, 0
     has_classes = True
     with evaluating(net):
         for x in in_parts(images, dtype=getattr(net, "dtype", np.float64)):
             y = labels[start : start + len(x)]
             prediction = predict(x)
-            loss += float(criterion(prediction, y)) * len(x)
+            w = () if weights is None else (weights[start : start + len(x)],)
+            size = float(w[0].sum()) if w else len(x)
+            loss += float(criterion(prediction, y, *w)) * size
+            total += size
             right = count_right(prediction, y)
             has_classes = has_classes and right is not None
             correct += right or 0
             start += len(x)
-    return loss / start, correct / start if has_classes else None
+    return loss / total, correct / start if has_classes else None
 
 
 def _part(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:

@@ -61,7 +61,7 @@ class PublishedCrossEntropy(Loss):
     def __init__(self, average: bool) -> None:
         self.average = average
 
-    def forward(self, prediction: Array, target: Array) -> float:
+    def forward(self, prediction: Array, target: Array) -> float:  # type: ignore[override]  # it knows no weights
         """p (B, classes), labels (B,) or one-hot -> the reported loss."""
         b = check_rows(self, prediction, target)
         t = one_hot(target, prediction.shape[1], prediction.dtype) if target.ndim == 1 else target

@@ -12,6 +12,7 @@ import numpy as np
 
 from handgrad.core.arrays import Array
 from handgrad.data import Split
+from handgrad.data.sparse import SparseRows, is_sparse
 from handgrad.errors import InputError
 
 AT_ONCE = 1000  # rows that are looked through at a time, which bounds the memory
@@ -67,6 +68,20 @@ def gather_samples(images: Any, labels: Any, validation: Any, rng: Any) -> tuple
     return samples, _all(val_images, val_labels, ("validation[0]", "validation[1]"))
 
 
+def weights_of(values: Any, samples: Samples, watched: Samples | None, total: int) -> tuple[Array | None, Array | None]:
+    """(of the samples to learn from, of those to watch), of weights for all `total` samples that were given.
+
+    A validation split of its own has none. InputError unless there is a number above 0 for each sample.
+    """
+    if values is None:
+        return None, None
+    weights = as_numbers(values).astype(np.float64)
+    if weights.shape != (total,) or not (weights.min() > 0 and np.isfinite(weights).all()):
+        raise InputError("train.weights", got=weights.shape, samples=total)
+    apart = watched is not None and watched.names == samples.names
+    return weights[samples.rows], weights[watched.rows] if watched is not None and apart else None
+
+
 def split_off(split: Split, share: float, seed: int) -> tuple[Split, Split | None]:
     """(training, validation): a share below 1, or a number of rows, drawn at random and taken out of a split."""
     kept, apart = rows_apart(len(split.labels), share, seed)
@@ -90,7 +105,12 @@ def rows_apart(total: int, share: float, seed: int) -> tuple[Array, Array]:
 
 
 def as_numbers(values: Any) -> Array:
-    """values as an array of numbers with one row a sample; whole numbers stay whole. InputError for anything else."""
+    """values as an array of numbers with one row a sample; whole numbers stay whole. InputError for anything else.
+
+    A sparse matrix of SciPy's becomes rows that are made dense a batch at a time.
+    """
+    if is_sparse(values):
+        return SparseRows(values)  # type: ignore[return-value]  # it has what the loop asks of an array
     try:
         array = np.asarray(values)
         if array.ndim == 0 or array.dtype.kind not in "biuf":
