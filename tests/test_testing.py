@@ -11,7 +11,7 @@ import pytest
 import handgrad
 from handgrad.testing import assert_backward
 
-NETWORKS = Path(__file__).with_name("audit") / "live_networks.py"
+NETWORKS = Path(__file__).with_name("audit") / "memory/live_networks.py"
 
 
 @pytest.fixture(autouse=True)

@@ -43,7 +43,7 @@ from handgrad.core.schedules import constant, cosine, one_cycle, step_decay, war
 from handgrad.errors import DataError, DivergedError, HandgradError, InputError, StateError
 
 if TYPE_CHECKING:
-    from handgrad.audit.memory import audit  # the package itself can be called: see its `__init__.py`
+    from handgrad.audit.memory.call import audit  # the package itself can be called: see its `__init__.py`
     from handgrad.audit.report import Report
     from handgrad.audit.subject import Subject
     from handgrad.data import load_data, to_mnist

@@ -52,12 +52,12 @@ def assert_backward(
 
 def _report(thing: Any, x: Any, beside: dict[str, Any]) -> Report:
     if isinstance(thing, (str, os.PathLike)):
-        from handgrad.audit.sandbox import run_in_child
+        from handgrad.audit.reading.sandbox import run_in_child
 
         request = {"path": os.path.abspath(thing)}
         return Report.from_json(run_in_child("handgrad.audit.session:audit_file", request))
-    from handgrad.audit.alone import audit_layer, is_layer
-    from handgrad.audit.memory import audit
+    from handgrad.audit.memory.call import audit
+    from handgrad.audit.promises.alone import audit_layer, is_layer
 
     alone = all(value is None for value in beside.values()) and is_layer(thing)
     return audit_layer(thing, x) if alone else audit(thing, x=x, **beside)

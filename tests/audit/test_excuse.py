@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from handgrad.audit.sandbox import run_in_child
+from handgrad.audit.reading.sandbox import run_in_child
 from handgrad.errors import DataError
 
 NARROW = """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handgrad.audit.sandbox import run_in_child
+from handgrad.audit.reading.sandbox import run_in_child
 
 NETS = Path(__file__).parents[1] / "museum/nets"
 

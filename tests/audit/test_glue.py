@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handgrad.audit.sandbox import run_in_child
+from handgrad.audit.reading.sandbox import run_in_child
 
 HERE = Path(__file__).parent / "glue_files"
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from handgrad.audit.prove import Digits, patched, prove_file
-from handgrad.audit.sandbox import run_in_child
-from handgrad.audit.source import read_program
+from handgrad.audit.reading.sandbox import run_in_child
+from handgrad.audit.reading.source import read_program
 from handgrad.data import load_data
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "averaged_twice.py"

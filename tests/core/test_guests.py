@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from handgrad import MLP, SGD, Adam, BatchNorm, Layer, Linear, ReLU, Sequential, SoftmaxCrossEntropy, Tanh, clip_by_norm
-from handgrad.audit.promises import (
+from handgrad.audit.promises.layers import (
     Trial,
     alive,
     derivative_by_input,
@@ -20,7 +20,7 @@ from handgrad.audit.promises import (
     rows_alone,
     sums_over_batch,
 )
-from handgrad.audit.verdict import examine
+from handgrad.audit.promises.verdict import examine
 from handgrad.errors import InputError
 
 X = np.random.default_rng(0).standard_normal((6, 5))

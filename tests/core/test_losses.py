@@ -10,8 +10,8 @@ import pytest
 from core_cases import LOSS_CASES, LossCase
 
 from handgrad import MLP, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Sequential, Softmax, SoftmaxCrossEntropy
-from handgrad.audit.loss_promises import LOSS_PROMISES, LossTrial
-from handgrad.audit.verdict import Promise, examine
+from handgrad.audit.promises.losses import LOSS_PROMISES, LossTrial
+from handgrad.audit.promises.verdict import Promise, examine
 from handgrad.core.losses import one_hot
 from handgrad.errors import InputError, StateError
 

@@ -12,8 +12,8 @@ import pytest
 from core_cases import OPTIMIZER_CASES
 
 from handgrad import MLP, MSE, SGD, Adam, AdamW, Linear, RMSprop, Sequential, clip_by_norm
-from handgrad.audit.optimizer_promises import OPTIMIZER_PROMISES, OptimizerTrial
-from handgrad.audit.verdict import Promise, examine
+from handgrad.audit.promises.optimizers import OPTIMIZER_PROMISES, OptimizerTrial
+from handgrad.audit.promises.verdict import Promise, examine
 from handgrad.core import optim
 from handgrad.core.params import Parameter
 from handgrad.errors import InputError

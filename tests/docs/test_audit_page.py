@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from test_docs_run import ROOT, blocks
 
-from handgrad.audit.sandbox import run_in_child
+from handgrad.audit.reading.sandbox import run_in_child
 
 PICTURES = ROOT / "examples" / "glue_pictures.py"
 both = pytest.mark.parametrize(("name", "language"), [("audit.md", "en"), ("audit.ko.md", "ko")])

@@ -9,7 +9,7 @@ import pytest
 from test_docs_run import ROOT, blocks
 
 from handgrad.audit.findings import codes
-from handgrad.audit.sandbox import run_in_child
+from handgrad.audit.reading.sandbox import run_in_child
 
 FOLDER = ROOT / "docs" / "findings"
 PAGES = sorted(page for page in FOLDER.glob("*.md") if not page.name.endswith(".ko.md") and page.stem != "README")

@@ -21,7 +21,7 @@ class _Room(ModuleType):
     """
 
     def __call__(self, model: Any, **given: Any) -> Any:
-        from handgrad.audit.memory import audit
+        from handgrad.audit.memory.call import audit
 
         return audit(model, **given)
 

@@ -14,11 +14,11 @@ import numpy as np
 from handgrad.audit.dialects.calling import FORWARD, method
 from handgrad.audit.dialects.cast import models
 from handgrad.audit.dialects.gradients import likely_weights
-from handgrad.audit.dialects.objects import slots
 from handgrad.audit.dialects.witness import quietly
-from handgrad.audit.execution import Execution
-from handgrad.audit.fence import OutOfTime, time_limit
-from handgrad.audit.source import Program
+from handgrad.audit.objects import slots
+from handgrad.audit.reading.execution import Execution
+from handgrad.audit.reading.fence import OutOfTime, time_limit
+from handgrad.audit.reading.source import Program
 from handgrad.errors import DataError
 
 SECONDS = 1.0

@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from handgrad.audit import dropped, layers, optimizers, properties
-from handgrad.audit.blame import Suspect
-from handgrad.audit.diagnose import diagnose
-from handgrad.audit.fence import OutOfTime, time_limit
+from handgrad.audit import properties
 from handgrad.audit.findings import Finding, worst_first
-from handgrad.audit.first_wrong import first_wrong
-from handgrad.audit.fixed_batch import fixed_batch_line
-from handgrad.audit.forgotten import forgotten
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.optimizer_step import of_glue
-from handgrad.audit.penalty_lines import penalty_line
+from handgrad.audit.judging.diagnose import diagnose
+from handgrad.audit.optimizing import optimizers
+from handgrad.audit.optimizing.optimizer_step import of_glue
+from handgrad.audit.pieces import layers
+from handgrad.audit.place import dropped
+from handgrad.audit.place.blame import Suspect
+from handgrad.audit.place.first_wrong import first_wrong
+from handgrad.audit.place.fixed_batch import fixed_batch_line
+from handgrad.audit.place.forgotten import forgotten
+from handgrad.audit.place.penalty_lines import penalty_line
+from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.repair import repair
 
 _NAMELESS = {"unnamed", "network-unknown"}

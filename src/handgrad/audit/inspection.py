@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from handgrad.audit.diagnose import Diagnosis
 from handgrad.audit.dialects import Reading
-from handgrad.audit.source import Program
+from handgrad.audit.judging.diagnose import Diagnosis
+from handgrad.audit.reading.source import Program
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.batch import batch
-from handgrad.audit.identify import Identity
+from handgrad.audit.judging.batch import batch
+from handgrad.audit.judging.identify import Identity
+from handgrad.audit.judging.walk import Case, true_gradient
+from handgrad.audit.reading.source import Program, read_program
 from handgrad.audit.session import judged
-from handgrad.audit.source import Program, read_program
 from handgrad.audit.subject import Subject
-from handgrad.audit.walk import Case, true_gradient
 from handgrad.core.arrays import Array
 from handgrad.data import load_data
 from handgrad.errors import DataError

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from handgrad.audit.diagnose import Diagnosis, diagnose, recognise
 from handgrad.audit.dialects import READERS, Reading
 from handgrad.audit.excuse import excuse
-from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.findings import Finding
 from handgrad.audit.gathering import gather
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.source import Program, read_program
+from handgrad.audit.judging.diagnose import Diagnosis, diagnose, recognise
+from handgrad.audit.reading.fence import OutOfTime, time_limit
+from handgrad.audit.reading.source import Program, read_program
 from handgrad.errors import DataError, HandgradError
 
 READING_SECONDS = 6.0  # for one way to understand the file

@@ -12,9 +12,9 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from handgrad.audit.reading.sandbox import run_in_child
 from handgrad.audit.report import Report, Unaudited
 from handgrad.audit.report.terminal import WIDTH, Line, lines
-from handgrad.audit.sandbox import run_in_child
 from handgrad.cli.app import Command
 from handgrad.cli.output import console, put_json
 from handgrad.errors import HandgradError, InputError

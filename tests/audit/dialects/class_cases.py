@@ -6,9 +6,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from handgrad.audit.diagnose import Diagnosis, diagnose
 from handgrad.audit.dialects import Reading, closures, modules, nnfs, unrolled
-from handgrad.audit.source import read_program
+from handgrad.audit.judging.diagnose import Diagnosis, diagnose
+from handgrad.audit.reading.source import read_program
 
 SAMPLES = Path(__file__).parent / "samples"
 DIALECTS = ("modules", "unrolled", "nnfs", "closures")

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from handgrad.audit.diagnose import Diagnosis, diagnose
 from handgrad.audit.dialects import columns, dictionaries, pairs, scalars, script
 from handgrad.audit.dialects.reading import Reading
-from handgrad.audit.source import read_program
+from handgrad.audit.judging.diagnose import Diagnosis, diagnose
+from handgrad.audit.reading.source import read_program
 
 HERE = Path(__file__).parent / "samples_functions"
 READERS = (scalars.read, columns.read, script.read, pairs.read, dictionaries.read)

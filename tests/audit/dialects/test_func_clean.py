@@ -48,7 +48,7 @@ def test_a_clean_network_is_recognised_and_not_called_wrong(name: str, tmp_path:
 def test_reading_leaves_the_namespace_as_it_was(name: str, tmp_path: Path) -> None:
     from function_samples import READERS
 
-    from handgrad.audit.source import read_program
+    from handgrad.audit.reading.source import read_program
 
     program = read_program(edited(name, (), tmp_path))
     namespace = program.execute().namespace

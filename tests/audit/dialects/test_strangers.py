@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handgrad.audit.diagnose import Diagnosis, diagnose
 from handgrad.audit.dialects import READERS, Reading
-from handgrad.audit.source import read_program
+from handgrad.audit.judging.diagnose import Diagnosis, diagnose
+from handgrad.audit.reading.source import read_program
 
 HERE = Path(__file__).parent / "samples_strangers"
 PACKED = "packed/run/train"

@@ -9,12 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from handgrad.audit.diagnose import diagnose, recognise
 from handgrad.audit.dialects import READERS, Reading
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.diagnose import diagnose, recognise
 from handgrad.audit.properties import check
-from handgrad.audit.source import Program, read_program
+from handgrad.audit.reading.source import Program, read_program
 
 DIALECTS = Path(__file__).parents[1] / "dialects"
 SAMPLES = {  # the modules of a package are no networks by themselves

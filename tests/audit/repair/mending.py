@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from handgrad.audit.diagnose import Diagnosis, diagnose
 from handgrad.audit.dialects import READERS, Reading
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.diagnose import Diagnosis, diagnose
+from handgrad.audit.reading.source import Program, read_program
 from handgrad.audit.repair import repair
-from handgrad.audit.source import Program, read_program
 
 SAMPLES = Path(__file__).parents[1] / "dialects"
 PLENTY = 20.0  # seconds: what is tested here is what is found, not how fast a busy machine finds it

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from handgrad import GELU, SGD, BatchNorm, Dropout, Flatten, Layer, Linear, ReLU, Sequential, Sigmoid, learned
-from handgrad.audit.promises import PROMISES, Trial
-from handgrad.audit.verdict import examine
+from handgrad.audit.promises.layers import PROMISES, Trial
+from handgrad.audit.promises.verdict import examine
 from handgrad.core.layers import LAYERS
 from handgrad.core.params import Parameter
 from handgrad.errors import InputError, StateError

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from core_cases import LAYER_CASES, NET_CASES, LayerCase
 
-from handgrad.audit.promises import PROMISES, Trial, alive, parameters_of, shape_and_dtype
-from handgrad.audit.verdict import Promise, broken, examine
+from handgrad.audit.promises.layers import PROMISES, Trial, alive, parameters_of, shape_and_dtype
+from handgrad.audit.promises.verdict import Promise, broken, examine
 
 CASES = LAYER_CASES | NET_CASES
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handgrad import MLP, BatchNorm, CrossEntropy, Flatten, LayerNorm, Linear, SoftmaxCrossEntropy
-from handgrad.audit.promises import run
+from handgrad.audit.promises.layers import run
 from handgrad.core.layers import ACTIVATIONS
 
 CASES = LAYER_CASES | NET_CASES

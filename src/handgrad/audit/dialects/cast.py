@@ -25,8 +25,8 @@ from handgrad.audit.dialects.calling import (
 from handgrad.audit.dialects.chain import Chain
 from handgrad.audit.dialects.gradients import likely_weights
 from handgrad.audit.dialects.making import CLASSES, FEATURES, HIDDEN, made, made_layer, plain_made
-from handgrad.audit.dialects.objects import is_own, matrices, own_classes, own_functions, own_instances, parts, slots
 from handgrad.audit.dialects.witness import quietly, says_loss
+from handgrad.audit.objects import is_own, matrices, own_classes, own_functions, own_instances, parts, slots
 
 _SLOPES = ("prime", "grad", "deriv", "backward", "delta", "dloss", "dmse", "dce", "d_")
 _LOSS_WORDS = ("loss", "cost", "entropy", "mse", "criterion", "nll", "squarederror", "crossent", "objective", "xent")

@@ -16,13 +16,13 @@ from handgrad.audit.dialects.calling import FORWARD, call, fill, fill_by_place, 
 from handgrad.audit.dialects.cast import Play, layer_lists, new_layers, new_models
 from handgrad.audit.dialects.chain import Chain
 from handgrad.audit.dialects.gradients import likely_weights
-from handgrad.audit.dialects.objects import is_own, own_functions, own_instances, slots
 from handgrad.audit.dialects.probing import readings
 from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.settling import Way
 from handgrad.audit.dialects.ways import ways
 from handgrad.audit.dialects.witness import quietly
+from handgrad.audit.objects import is_own, own_functions, own_instances, slots
 from handgrad.core.arrays import Array
 
 

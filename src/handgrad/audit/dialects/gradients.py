@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from handgrad.audit.dialects.calling import BACKWARD, plain, roles
-from handgrad.audit.dialects.objects import Slot, slots
+from handgrad.audit.objects import Slot, slots
 from handgrad.core.arrays import Array
 
 Captured: TypeAlias = "list[Array] | None"  # one for each parameter, in order

@@ -14,8 +14,8 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from handgrad.audit.dialects.edits import resolver, with_rate
-from handgrad.audit.dialects.objects import own_classes, own_functions
-from handgrad.audit.pruning import MARK
+from handgrad.audit.objects import own_classes, own_functions
+from handgrad.audit.reading.pruning import MARK
 
 _LONG = 20  # rounds: more is no number of layers
 

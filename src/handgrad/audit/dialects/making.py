@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from handgrad.audit.dialects.calling import roles
-from handgrad.audit.dialects.objects import matrices, slots
 from handgrad.audit.dialects.witness import quietly
+from handgrad.audit.objects import matrices, slots
 
 FEATURES, HIDDEN, CLASSES = 12, 9, 6
 

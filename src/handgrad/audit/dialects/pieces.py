@@ -27,7 +27,7 @@ from handgrad.audit.dialects.calling import (
 )
 from handgrad.audit.dialects.cast import Beside, Loss, Play
 from handgrad.audit.dialects.chain import DOWN, Chain, attribute
-from handgrad.audit.dialects.objects import parts
+from handgrad.audit.objects import parts
 
 PLAIN = "theta -= lr * gradient"
 _NO_UPDATES = {"train", "learn", "call", "__call__"}

@@ -19,9 +19,9 @@ from handgrad.audit.dialects import silent, sizes
 from handgrad.audit.dialects.glue import ends
 from handgrad.audit.dialects.gradients import likely_weights
 from handgrad.audit.dialects.layouts import LAYOUTS
-from handgrad.audit.dialects.objects import Slot, matrices, parts
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.settling import Candidate, Net, Way, moves, restore, settled, snapshot
+from handgrad.audit.objects import Slot, matrices, parts
 from handgrad.core.arrays import Array
 
 _ROWS = (5, 8)

@@ -16,12 +16,12 @@ import numpy as np
 
 from handgrad.audit.dialects.calling import roles
 from handgrad.audit.dialects.making import CLASSES, FEATURES
-from handgrad.audit.dialects.objects import is_foreign, is_own
 from handgrad.audit.dialects.slices import Scope, scopes
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.dialects.world import copies
-from handgrad.audit.fence import OutOfTime, time_limit
-from handgrad.audit.pruning import Judge
+from handgrad.audit.objects import is_foreign, is_own
+from handgrad.audit.reading.fence import OutOfTime, time_limit
+from handgrad.audit.reading.pruning import Judge
 
 _ROWS = 8
 _SECONDS = 0.5  # for one statement

@@ -14,11 +14,11 @@ import numpy as np
 
 from handgrad.audit.dialects.gradients import Captured, capture, returned_gradients
 from handgrad.audit.dialects.layouts import Layout
-from handgrad.audit.dialects.objects import Slot
 from handgrad.audit.dialects.stage import Action, Stage
 from handgrad.audit.dialects.witness import Report
-from handgrad.audit.identify import random_point
-from handgrad.audit.measure import fits, steady
+from handgrad.audit.judging.identify import random_point
+from handgrad.audit.judging.measure import fits, steady
+from handgrad.audit.objects import Slot
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 

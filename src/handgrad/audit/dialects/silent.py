@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from handgrad.audit.batch import Batch, batch
-from handgrad.audit.diagnose import recognise
 from handgrad.audit.dialects.reading import Reading
-from handgrad.audit.identify import Identity, random_point, sums
-from handgrad.audit.measure import fits
+from handgrad.audit.judging.batch import Batch, batch
+from handgrad.audit.judging.diagnose import recognise
+from handgrad.audit.judging.identify import Identity, random_point, sums
+from handgrad.audit.judging.measure import fits
+from handgrad.audit.judging.walk import Case, true_gradient
 from handgrad.audit.subject import Subject
-from handgrad.audit.walk import Case, true_gradient
 from handgrad.core.arrays import Array
 
 _ROWS, _GENTLE, _NEAR = 5, 2.0**-10, 1e-5

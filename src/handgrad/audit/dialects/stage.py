@@ -15,11 +15,11 @@ import numpy as np
 
 from handgrad.audit.dialects.calling import needed, plain, roles
 from handgrad.audit.dialects.edits import RATE
-from handgrad.audit.dialects.objects import Slot, is_own, parts, slots
 from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.sizes import kept
 from handgrad.audit.dialects.witness import Report, says_loss, watch
-from handgrad.audit.fence import OutOfTime, time_limit
+from handgrad.audit.objects import Slot, is_own, parts, slots
+from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.core.arrays import Array
 
 # (known by role, namespace) -> what the code returns

@@ -23,7 +23,7 @@ from handgrad.audit.dialects.roles import is_one_hot, own, role
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside, deep, setting
 from handgrad.audit.dialects.slices import Scope, Slice
 from handgrad.audit.dialects.world import World, copies, holdings, unset
-from handgrad.audit.pruning import MARK
+from handgrad.audit.reading.pruning import MARK
 from handgrad.core.arrays import Array
 
 ROWS = 8

@@ -11,12 +11,12 @@ from typing import Any
 
 from handgrad.audit.dialects.calling import BACKWARD, TRAIN, UPDATE, method, needed, roles
 from handgrad.audit.dialects.cast import Play, models
-from handgrad.audit.dialects.objects import own_instances
 from handgrad.audit.dialects.probing import readings
 from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.settling import Way
 from handgrad.audit.dialects.ways import ways
+from handgrad.audit.objects import own_instances
 
 
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:

@@ -27,10 +27,10 @@ from handgrad.audit.dialects.calling import (
 from handgrad.audit.dialects.cast import Beside, Play, besides
 from handgrad.audit.dialects.chain import Chain
 from handgrad.audit.dialects.loops import loops, once
-from handgrad.audit.dialects.objects import own_classes, own_functions, own_instances, to_float64
 from handgrad.audit.dialects.pieces import PLAIN, assembled, is_update, label
 from handgrad.audit.dialects.settling import Way
 from handgrad.audit.dialects.stage import Action, Stage
+from handgrad.audit.objects import own_classes, own_functions, own_instances, to_float64
 
 _TRAINS = {plain(name) for name in TRAIN}
 _NO_TRAINING = re.compile(r"split|load|data|prepro|prepare|plot|show|get_|read|save|label|image|accuracy|config|args")

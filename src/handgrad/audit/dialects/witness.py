@@ -20,7 +20,7 @@ import numpy as np
 
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, LOSS, TRAIN, UPDATE, plain, roles
 from handgrad.audit.dialects.chain import left_behind
-from handgrad.audit.dialects.objects import is_foreign
+from handgrad.audit.objects import is_foreign
 from handgrad.core.arrays import Array
 
 _LOSS_NAMES = {plain(name) for name in LOSS} - {"forward", "__call__", "call", "compute", "value", "calc", "calculate"}

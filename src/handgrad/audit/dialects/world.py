@@ -15,7 +15,7 @@ import numpy as np
 
 from handgrad.audit.dialects.roles import own, role
 from handgrad.audit.dialects.sizes import seed_of_draws
-from handgrad.audit.fence import OutOfTime, time_limit
+from handgrad.audit.reading.fence import OutOfTime, time_limit
 
 SECONDS = 0.5
 _LARGE, _DEEP, _MANY = 5_000_000, 6, 100

@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from handgrad.audit.batch import batch
 from handgrad.audit.dialects.turns import Loop
 from handgrad.audit.dialects.world import copies
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.batch import batch
 from handgrad.audit.optimizing.inside import judge_optimizer_step
 from handgrad.audit.optimizing.places import _line
 from handgrad.core.arrays import Array

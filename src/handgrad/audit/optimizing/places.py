@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from handgrad.audit.findings import Finding
-from handgrad.audit.source import Program
+from handgrad.audit.reading.source import Program
 
 _MOMENT = r"(?:self\.|layer\.|l\.)?\w*(?:v|m|s|h|c|r|cache|veloc|mom|acc|buf|sq|avg|sum|G|E)\w*(?:\[[^=]*?\])?"
 _SHARE = r"(?:rho|beta|mom|\bmu\b|gamma|decay|alpha|\.b[12]\b|\bb[12]\b|0?\.9|1-)"

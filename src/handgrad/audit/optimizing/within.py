@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.batch import batch
 from handgrad.audit.dialects.calling import UPDATE, methods, roles
 from handgrad.audit.dialects.making import made
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.batch import batch
 from handgrad.audit.optimizing.claims import role_of, settings_of
 from handgrad.audit.optimizing.inside import sampled
 from handgrad.audit.optimizing.judge import judge

@@ -16,10 +16,10 @@ import numpy as np
 
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, method, needed, plain, roles
 from handgrad.audit.dialects.making import made_layer, plain_made
-from handgrad.audit.dialects.objects import is_foreign, is_own, own_classes, own_functions, parts
 from handgrad.audit.dialects.witness import quietly
+from handgrad.audit.objects import is_foreign, is_own, own_classes, own_functions, parts
 from handgrad.audit.pieces.unit import ObjectWorker, PairWorker, Unit
-from handgrad.audit.pruning import MARK
+from handgrad.audit.reading.pruning import MARK
 
 _BACK = re.compile(r"^(.*?)_?(backward|bwd|bprop|backprop|back)((?:_\w+)?)$", re.IGNORECASE)
 _FRONT = ("{0}_forward{1}", "{0}_fwd{1}", "{0}_fprop{1}", "{0}_forward", "{0}forward", "{0}")

@@ -15,7 +15,7 @@ from handgrad.audit.dialects.calling import needed, roles
 from handgrad.audit.dialects.cast import losses
 from handgrad.audit.dialects.chain import DOWN, attribute
 from handgrad.audit.dialects.making import plain_made
-from handgrad.audit.dialects.objects import own_classes, to_float64
+from handgrad.audit.objects import own_classes, to_float64
 from handgrad.audit.pieces.complaint import Complaint
 from handgrad.audit.pieces.softmaxes import softmax
 from handgrad.audit.pieces.trial import like

@@ -12,7 +12,7 @@ from typing import Any
 
 from handgrad.audit.dialects.calling import plain
 from handgrad.audit.dialects.chain import DOWN
-from handgrad.audit.source import Program
+from handgrad.audit.reading.source import Program
 
 _MODE = re.compile(r"(not\b.*)?(train|learn|test|eval|infer)")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.numeric import worst
+from handgrad.audit.judging.numeric import worst
 from handgrad.audit.pieces.unit import Ran, Unit
 from handgrad.core.arrays import Array
 

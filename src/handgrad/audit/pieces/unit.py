@@ -18,7 +18,7 @@ import numpy as np
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, method, plain, roles
 from handgrad.audit.dialects.chain import DOWN, attribute
 from handgrad.audit.dialects.gradients import capture
-from handgrad.audit.dialects.objects import Slot, is_own, members, to_float64
+from handgrad.audit.objects import Slot, is_own, members, to_float64
 from handgrad.core.arrays import Array
 
 LR = 2.0**-6

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import thread_time
 
-from handgrad.audit.fence import OutOfTime, work_limit
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.axes import argmax_axis
@@ -21,6 +20,7 @@ from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, s
 from handgrad.audit.properties.pairing import labels_apart
 from handgrad.audit.properties.preparation import scaled_differently
 from handgrad.audit.properties.start import start
+from handgrad.audit.reading.fence import OutOfTime, work_limit
 
 PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     labels_apart,

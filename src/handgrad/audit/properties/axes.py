@@ -13,7 +13,7 @@ import numpy as np
 
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.observe import RETURNED, observe
+from handgrad.audit.place.observe import RETURNED, observe
 from handgrad.audit.properties.forward import batch, flat
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found

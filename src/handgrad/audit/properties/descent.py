@@ -9,8 +9,8 @@ from time import perf_counter
 import numpy as np
 
 from handgrad.audit.findings import Finding
-from handgrad.audit.identify import random_point
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.identify import random_point
 from handgrad.audit.properties.forward import batch, flat
 from handgrad.audit.properties.places import found, line_of
 from handgrad.audit.subject import Subject

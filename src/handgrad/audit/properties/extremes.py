@@ -13,10 +13,10 @@ import numpy as np
 
 from handgrad.audit.dialects.calling import FORWARD
 from handgrad.audit.dialects.cast import models
-from handgrad.audit.dialects.objects import matrices, slots
 from handgrad.audit.findings import Finding
-from handgrad.audit.identify import random_point
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.identify import random_point
+from handgrad.audit.objects import matrices, slots
 from handgrad.audit.properties.forward import batch, flat, scores
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found, line_in, line_of

@@ -13,8 +13,8 @@ from handgrad.audit.dialects import READERS, Reading
 from handgrad.audit.dialects.making import CLASSES as MADE_CLASSES
 from handgrad.audit.dialects.making import FEATURES as MADE_FEATURES
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES
-from handgrad.audit.identify import CLOSE, HIDDEN, Identity, chains, random_point, sums, targets
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.identify import CLOSE, HIDDEN, Identity, chains, random_point, sums, targets
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 from handgrad.core.layers import Softmax

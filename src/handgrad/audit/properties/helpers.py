@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.objects import own_classes, own_functions
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.objects import own_classes, own_functions
 from handgrad.audit.properties.places import found, line_in
 from handgrad.core.arrays import Array
 

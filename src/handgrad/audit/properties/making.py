@@ -13,8 +13,8 @@ from types import FunctionType
 import numpy as np
 
 from handgrad.audit.dialects.calling import FORWARD
-from handgrad.audit.dialects.objects import own_classes, own_functions
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.objects import own_classes, own_functions
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import line_of
 

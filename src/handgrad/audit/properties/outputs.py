@@ -10,8 +10,8 @@ from math import exp, log
 import numpy as np
 
 from handgrad.audit.findings import Finding
-from handgrad.audit.identify import Identity, targets
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.identify import Identity, targets
 from handgrad.audit.properties.descent import descend
 from handgrad.audit.properties.forward import batch, flat, made_small, squashed
 from handgrad.audit.properties.making import loops, pieces_at, unbent_at

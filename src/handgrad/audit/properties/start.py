@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects.cast import models
-from handgrad.audit.dialects.objects import slots
 from handgrad.audit.findings import Finding
-from handgrad.audit.identify import Identity, Matrix, targets
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.identify import Identity, Matrix, targets
+from handgrad.audit.objects import slots
 from handgrad.audit.properties.forward import below, flat, scores
 from handgrad.audit.properties.making import made_at
 from handgrad.audit.properties.places import found

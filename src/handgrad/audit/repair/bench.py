@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.batch import batch
-from handgrad.audit.fence import OutOfTime, time_limit
-from handgrad.audit.identify import random_point
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.measure import Fit, fit, steady, tolerance
+from handgrad.audit.judging.batch import batch
+from handgrad.audit.judging.identify import random_point
+from handgrad.audit.judging.measure import Fit, fit, steady, tolerance
+from handgrad.audit.judging.stillness import held
+from handgrad.audit.judging.truth import slopes
+from handgrad.audit.judging.walk import Case, true_gradient
+from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.repair.edits import Replacements
 from handgrad.audit.repair.keeping import Kept
 from handgrad.audit.repair.swap import Live
-from handgrad.audit.stillness import held
 from handgrad.audit.subject import Subject
-from handgrad.audit.truth import slopes
-from handgrad.audit.walk import Case, true_gradient
 from handgrad.core.arrays import Array
 
 ROWS = (5, 8)

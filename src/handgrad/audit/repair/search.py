@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import FunctionType
 
-from handgrad.audit.diagnose import diagnose
-from handgrad.audit.fence import OutOfTime, time_limit
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.diagnose import diagnose
+from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.repair import expressions, slopes, statements
 from handgrad.audit.repair.bench import RATE, Bench, Score
 from handgrad.audit.repair.edits import Change, Edit, diff, edited, replacements

@@ -23,7 +23,7 @@ from handgrad.audit.dialects.loops import loops, once
 from handgrad.audit.dialects.scalars import ScalarLoop
 from handgrad.audit.dialects.turns import Loop as Turn
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.pruning import MARK
+from handgrad.audit.reading.pruning import MARK
 from handgrad.audit.repair.edits import Replacements
 from handgrad.audit.repair.source_text import SourceText, blocks
 from handgrad.audit.subject import Subject

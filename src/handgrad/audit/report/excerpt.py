@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from handgrad.audit.findings import Finding
-from handgrad.audit.notebook import code_cells
+from handgrad.audit.reading.notebook import code_cells
 from handgrad.errors import HandgradError
 from handgrad.words import say
 

@@ -1,0 +1,1 @@
+"""Judging: from a network that can be called to named mistakes, by its numbers alone."""

@@ -1,0 +1,63 @@
+"""Decay: whether the weights' own share in their gradients is the derivative of what the loss charges for them.
+
+A share without a charge is weight decay, a convention, unless the loss charges for other parameters. A charge without
+its share, or with another one, is a mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from handgrad.audit.findings import Finding
+from handgrad.audit.judging.descent import Explanation
+from handgrad.audit.judging.penalty import Penalty
+from handgrad.core.arrays import Array
+
+_LIKE = 1e-3  # relative: shares that are one and the same
+
+
+def decayed(explanation: Explanation, penalty: Penalty | None, rows: Sequence[int]) -> list[Finding]:
+    """Findings about the weights' own share in their gradients.
+
+    Args:
+        explanation: of the gradients of several batches.
+        penalty: what the loss charges; None for nothing.
+        rows: of each batch.
+    """
+    found: dict[str, list[str]] = {}
+    measured: dict[str, dict[str, float]] = {}
+    for name, fits in ((name, both) for link in explanation.links for name, both in link.fits.items()):
+        if not all(one.exact and one.factor for one in fits):
+            continue
+        shares = np.array([one.decay / one.factor for one in fits])
+        due = np.array([_due(penalty, name, count) for count in rows])
+        code = _code(shares, due)
+        if code:
+            found.setdefault(code, []).append(name)
+            ratio = float(shares[-1] / due[-1]) if due[-1] else 0.0
+            measured.setdefault(code, {"share": float(shares[-1]), "due": float(due[-1]), "ratio": ratio})
+    charged = penalty is not None and bool(penalty.names)  # for others: then that these are left out is no convention
+    severity = {"weight-decay": "warning" if charged else "note", "penalty-scaled": "warning"}
+    return [
+        Finding(code, severity.get(code, "error"), tuple(names), measured[code], {"share": measured[code]["due"]})
+        for code, names in found.items()
+    ]
+
+
+def _due(penalty: Penalty | None, name: str, rows: int) -> float:
+    """The share of a parameter that the derivative of the penalty has."""
+    if penalty is None or name not in penalty.names:
+        return 0.0
+    return penalty.factor * (2 if penalty.kind == "squares" else 1) / (rows if penalty.by_rows else 1)
+
+
+def _code(shares: Array, due: Array) -> str:
+    if np.allclose(shares, due, rtol=_LIKE, atol=1e-12):
+        return ""
+    if (shares < 0).all():
+        return "weight-decay-sign"
+    if not due.any():
+        return "weight-decay"
+    return "penalty-scaled" if shares.any() else "penalty-missing"

@@ -1,0 +1,222 @@
+"""Descent: from the loss down, layer by layer, which link of the chain somebody computed, rightly or by which mistake.
+
+Each link is judged given what the code has for the link above, so that two mistakes in one network are both named, and
+the first wrong number is found where it is made and not where it ends up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from handgrad.audit.judging.measure import Fit, fit, fit_beside
+from handgrad.audit.judging.mistakes import ALL, Guess, Rows, at_loss, handed_down, of_bias, of_weights
+from handgrad.audit.judging.walk import Case
+from handgrad.core.arrays import Array
+
+Key = tuple[tuple[str, ...], str]
+UNNAMED = "unnamed"
+_MOST_ROWS = 48
+_DECAYED, _NAMED, _UNNAMED_PARAMETER, _UNNAMED_LAYER = (
+    0.1,
+    1.0,
+    3.0,
+    10.0,
+)  # what an explanation costs; the cheapest one is believed
+
+
+@dataclass(frozen=True)
+class Link:
+    """How a layer's numbers came about.
+
+    Attributes:
+        layer: its index, from the input up.
+        error: codes of the mistakes in its error dL/dz; () where that is made rightly from what is above.
+        mistakes: parameter -> codes of the mistakes in its own gradient.
+        fits: parameter -> its gradient as a multiple of what it is explained by, one fit a batch.
+    """
+
+    layer: int
+    error: tuple[str, ...]
+    mistakes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    fits: dict[str, list[Fit]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The links from the loss down to the first that could not be explained.
+
+    Attributes:
+        links: the top layer first.
+        cost: how much had to be assumed.
+        lost: parameters below a link that could not be explained; nothing is known about them.
+        tried: how many guesses were held against the gradients.
+    """
+
+    links: tuple[Link, ...] = ()
+    cost: float = 0.0
+    lost: tuple[str, ...] = ()
+    tried: int = 0
+
+
+def descend(
+    cases: Sequence[Case], gradients: Sequence[dict[str, Array]], exact: float, gone: Collection[str] = ()
+) -> Explanation:
+    """The cheapest explanation of the gradients of several batches, the same for all of them.
+
+    Args:
+        cases: the batches.
+        gradients: for each, by the names of the subject's parameters, in their layout.
+        exact: what rounding may leave over.
+        gone: parameters whose gradient is 0, which say nothing about the errors above them.
+    """
+    return _Descent(cases, gradients, exact, gone).best()
+
+
+class _Descent:
+    def __init__(
+        self, cases: Sequence[Case], gradients: Sequence[dict[str, Array]], exact: float, gone: Collection[str]
+    ) -> None:
+        self.cases, self.exact, self.gone = cases, exact, gone
+        self.top = len(cases[0].walk.stages) - 1
+        self.whole = [_canonical(case, found) for case, found in zip(cases, gradients, strict=True)]
+        stages = cases[0].walk.stages
+        self.rows = [_some(stage.x.shape[1]) for stage in stages]
+        some = {stage.matrix.weight: rows for stage, rows in zip(stages, self.rows, strict=True)}
+        self.gradients = [{name: value[some.get(name, ALL)] for name, value in one.items()} for one in self.whole]
+        beside = [_canonical(case, charged(case)) for case in cases]
+        self.beside = [{name: value[some.get(name, ALL)] for name, value in one.items()} for one in beside]
+        self.found: Explanation | None = None
+        self.tried = 0
+
+    def best(self) -> Explanation:
+        self._down(self.top, [], [], 0.0)
+        assert self.found is not None
+        return replace(self.found, tried=self.tried)
+
+    def _down(self, i: int, deltas: list[list[Array]], links: list[Link], cost: float) -> None:
+        """Explain layer i and all below it. `deltas`: for each batch, those of the layers above, the top first."""
+        if self.found is not None and cost >= self.found.cost:
+            return
+        if i < 0:
+            self.found = Explanation(tuple(links), cost)
+            return
+        guesses = sorted(self._guesses(i, deltas), key=lambda together: len(together[0].codes))
+        explained = False
+        for together in guesses:
+            judged = self._parameters(i, together)
+            if judged is None:
+                continue
+            explained = True
+            link, extra = judged
+            more = extra + _NAMED * len(together[0].codes)
+            below = [
+                [*known, one.value] for known, one in zip(deltas or [[] for _ in self.cases], together, strict=True)
+            ]
+            self._down(i - 1, below, [*links, link], cost + more)
+        if not explained:
+            self._give_up(i, deltas, links, cost + _UNNAMED_LAYER)
+
+    def _with(self, deltas: list[list[Array]], more: list[Array]) -> list[list[Array]]:
+        """The errors so far and those of one more layer, for each batch."""
+        return [[*known, one] for known, one in zip(deltas or [[] for _ in self.cases], more, strict=True)]
+
+    def _guesses(self, i: int, deltas: list[list[Array]]) -> Iterator[tuple[Guess, ...]]:
+        """The same guess on every batch."""
+        each: list[dict[Key, Guess]] = []
+        for k, case in enumerate(self.cases):
+            walk = case.walk
+            made = at_loss(walk) if i == self.top else handed_down(walk, i, deltas[k][-1], deltas[k])
+            each.append({guess.key: guess for guess in made})
+        for key in each[0]:
+            if all(key in one for one in each):
+                yield tuple(one[key] for one in each)
+
+    def _parameters(self, i: int, together: tuple[Guess, ...]) -> tuple[Link, float] | None:
+        """The layer's link under a guess at its error, and what that costs; None where its gradients contradict it."""
+        matrix = self.cases[0].walk.stages[i].matrix
+        link, cost, alive, proved = Link(i, together[0].codes), 0.0, 0, 0
+        for name in filter(None, (matrix.weight, matrix.bias)):
+            if name in self.gone:
+                continue
+            alive += 1
+            made = [
+                list(
+                    of_weights(case.walk, i, one.value, self.rows[i])
+                    if name == matrix.weight
+                    else of_bias(case.walk, i, one.value, one.above)
+                )
+                for case, one in zip(self.cases, together, strict=True)
+            ]
+            for guesses in zip(*made, strict=True):
+                self.tried += 1
+                found = [self._fit(k, name, one.value) for k, one in enumerate(guesses)]
+                nothing = [
+                    not g[name].any() and not one.value.any() for g, one in zip(self.gradients, guesses, strict=True)
+                ]
+                if all(zero or (one.exact and one.factor) for zero, one in zip(nothing, found, strict=True)):
+                    link.mistakes[name] = guesses[0].codes
+                    if not any(nothing):  # 0 is a multiple of 0 by any factor
+                        link.fits[name] = found
+                    cost += _NAMED * len(guesses[0].codes) + _DECAYED * any(one.decay for one in found)
+                    proved += 1
+                    break
+            else:
+                found = [fit(g[name], m[0].value, self.exact) for g, m in zip(self.gradients, made, strict=True)]
+                link.mistakes[name], link.fits[name] = (UNNAMED,), found
+                cost += _UNNAMED_PARAMETER
+        return None if alive and not proved else (link, cost)
+
+    def _fit(self, k: int, name: str, guess: Array) -> Fit:
+        """A parameter's gradient of batch k as a multiple of a guess, with a share of the parameter itself in it."""
+        return fit_beside(self.gradients[k][name], guess, self.beside[k][name], self.exact)
+
+    def _give_up(self, i: int, deltas: list[list[Array]], links: list[Link], cost: float) -> None:
+        """A layer whose error is none that is known: go on below with the one that its weights' gradient implies."""
+        stages = self.cases[0].walk.stages
+        matrix = stages[i].matrix
+        implied = []
+        for case, gradient in zip(self.cases, self.whole, strict=True):
+            x, dW = case.walk.stages[i].x, gradient[matrix.weight]
+            delta = np.linalg.lstsq(x.T, dW, rcond=None)[0]
+            known = np.linalg.matrix_rank(x) == len(x) and fit(dW, x.T @ delta, self.exact).exact
+            implied.append(delta if known else None)
+        names = tuple(name for name in (matrix.weight, matrix.bias) if name)
+        truth = [case.walk.deltas()[i] for case in self.cases]
+        link = Link(i, (UNNAMED,))
+        for name in names:
+            right = [case.walk.stages[i].x.T @ d if name == matrix.weight else d.sum(axis=0)
+                     for case, d in zip(self.cases, truth, strict=True)]  # fmt: skip
+            link.fits[name] = [fit(g[name], r, self.exact) for g, r in zip(self.whole, right, strict=True)]
+        kept = [one for one in implied if one is not None]
+        if len(kept) == len(implied):
+            self._down(i - 1, self._with(deltas, kept), [*links, link], cost)
+            return
+        lost = tuple(name for s in stages[:i] for name in (s.matrix.weight, s.matrix.bias) if name)
+        if self.found is None or cost < self.found.cost:
+            self.found = Explanation((*links, link), cost, lost)
+
+
+def _some(inputs: int) -> Rows:
+    """Which rows of a large matrix are looked at: some say as much as all."""
+    return ALL if inputs <= _MOST_ROWS else np.random.default_rng(inputs).permutation(inputs)[:_MOST_ROWS]
+
+
+def charged(case: Case) -> dict[str, Array]:
+    """What a penalty on the weights would add to each gradient, but for its factor: the weights, or their signs."""
+    penalty = case.identity.penalty
+    signs = penalty is not None and penalty.kind == "sizes"
+    return {name: np.sign(value) if signs else value for name, value in case.parameters.items()}
+
+
+def _canonical(case: Case, gradient: dict[str, Array]) -> dict[str, Array]:
+    """Weights as (inputs, outputs), biases as (outputs,)."""
+    found = {}
+    for matrix in case.identity.matrices:
+        dW = np.asarray(gradient[matrix.weight], np.float64)
+        found[matrix.weight] = dW.T if matrix.transposed else dW
+        if matrix.bias is not None:
+            found[matrix.bias] = np.asarray(gradient[matrix.bias], np.float64).reshape(-1)
+    return found

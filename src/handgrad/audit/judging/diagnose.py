@@ -1,0 +1,306 @@
+"""Diagnosis: from figures to a named mistake, one finding for one mistake, and no name where none fits.
+
+The subject is moved to a random point where its gradients say something, and they are held, at two batch sizes, against
+the true ones. Where the network is known, each link of the chain is then looked at by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from handgrad.audit.findings import Finding, worst_first
+from handgrad.audit.judging.batch import Batch, batch
+from handgrad.audit.judging.decay import decayed
+from handgrad.audit.judging.descent import UNNAMED, Explanation, descend
+from handgrad.audit.judging.identify import Identity, identify, random_point
+from handgrad.audit.judging.measure import Fit, Steady, fit, fits, steady, tolerance
+from handgrad.audit.judging.scales import scales
+from handgrad.audit.judging.stillness import drawn, draws, held
+from handgrad.audit.judging.truth import slopes
+from handgrad.audit.judging.walk import Case, true_gradient
+from handgrad.audit.subject import Subject
+from handgrad.core.arrays import Array
+
+ROWS = (5, 8)  # two batch sizes, coprime, so that no factor means two things
+MISSING = "activation-derivative-missing"  # in every layer it is one mistake, the output's included
+ROUNDING = 1e-9  # relative: a gradient that is no larger is 0
+OF_BATCHES = {"averaged-twice", "summed", "averaged", "constant-factor", "batch-dependent-factor"}
+LITTLE = 1e-5  # relative: a loss that does not feel this is none that has a derivative
+BLURRED = 1e-3  # relative: slopes that are known no better judge nothing
+DRAWN = 1e-3  # relative: calls that differ by more are drawn anew each time
+USUAL, BOLD, GENTLE = 2.0**-6, 2.0**-1, 2.0**-24  # learning rates; a gradient does not depend on them
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All that an audit of a subject found.
+
+    Attributes:
+        identity: which network it is; None where no known network gives its loss.
+        checks: how many comparisons were made.
+        findings: the worst first.
+        seconds: how long it took.
+        judged: the parameters whose gradients were held against something.
+    """
+
+    identity: Identity | None
+    checks: int
+    findings: tuple[Finding, ...]
+    seconds: float
+    judged: frozenset[str] = frozenset()
+
+    @property
+    def ok(self) -> bool:
+        """Whether no error was found."""
+        return not any(finding.severity == "error" for finding in self.findings)
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """The subject's gradients of one batch beside the true ones; of an unknown network, both along some directions."""
+
+    rows: int
+    gradient: dict[str, Array]
+    true: dict[str, Array]
+    exact: float
+    noise: dict[str, float] = field(default_factory=dict)  # of the true ones, where they were measured
+
+    @property
+    def fits(self) -> dict[str, Fit]:
+        beside = {name: max(self.exact, 10 * self.noise.get(name, 0.0)) for name in self.true}
+        return {name: fit(self.gradient[name], self.true[name], exact) for name, exact in beside.items()}
+
+    def flat(self, name: str) -> bool:
+        """Whether the loss does not depend on a parameter, as a bias ahead of BatchNorm, and the gradient says so."""
+        largest = max(float(np.linalg.norm(value)) for value in self.true.values())
+        both = max(np.linalg.norm(self.true[name]), np.linalg.norm(self.gradient[name]))
+        return bool(both <= 1e-6 * largest)
+
+    def without(self, names: set[str]) -> _Evidence:
+        """The evidence on all other parameters."""
+        rest = [name for name in self.true if name not in names]
+        return replace(self, gradient={n: self.gradient[n] for n in rest}, true={n: self.true[n] for n in rest})
+
+
+def recognise(subject: Subject, seed: int = 0) -> Identity | None:
+    """Which of the usual networks the subject is, quickly; None where none gives its loss. Parameters are restored."""
+    rng = np.random.default_rng(seed)
+    return identify(subject, [batch(subject, rows, seed + rows) for rows in ROWS], rng, mixed=False)
+
+
+def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
+    """Hold the subject's gradients against the derivative of the loss that it reports. Its parameters are restored."""
+    began = time.perf_counter()
+    rng = np.random.default_rng(seed)
+    batches = [batch(subject, rows, seed + rows) for rows in ROWS]
+    if len({float(subject.loss(batches[0].x, batches[0].y)) for _ in range(2)}) > 1:
+        subject = held(subject, rng)
+    identity = identify(subject, batches, rng)
+    if subject.step is None and subject.gradients is None:  # only its optimizer is in question
+        return Diagnosis(identity, 0, (), time.perf_counter() - began)
+    saved, exact = subject.snapshot(), tolerance(subject)
+    try:
+        subject.restore(_point(subject, batches[0], rng))
+        early = _updated_too_early(subject, batches[0])
+        found = [steady(subject, one.x, one.y, GENTLE if early else USUAL) for one in batches]
+        exact = max(exact, 1e-4 if early else 0.0)
+        if max(one.spread for one in found) > DRAWN and draws(
+            lambda: subject.gradient(batches[0].x, batches[0].y), rng
+        ):
+            return Diagnosis(identity, 0, (Finding("random-step", "note", ()),), time.perf_counter() - began)
+        if identity is None:
+            named, checks = _unknown(subject, batches, found, exact, rng)
+        else:
+            named, checks = _known(subject, identity, batches, found, exact)
+    finally:
+        subject.restore(saved)
+    if any(one.fading for one in found):  # then it is the steps, and not the batches, that change the factors
+        named = [finding for finding in named if finding.code not in OF_BATCHES]
+    order = list(saved)
+    unnamed = [finding for finding in named if finding.code == UNNAMED]
+    if unnamed and _only_step_draws(subject, batches[0], known=identity is not None):
+        return Diagnosis(identity, 0, (Finding("random-step", "note", ()),), time.perf_counter() - began)
+    findings = [
+        replace(finding, where=tuple(sorted(finding.where, key=order.index)))
+        for finding in (*early, *_carry(found), *named)
+    ]
+    judged = frozenset(name for name, value in found[0].gradient.items() if value.size > 1)
+    return Diagnosis(identity, checks, worst_first(findings), time.perf_counter() - began, judged)
+
+
+def _point(subject: Subject, one: Batch, rng: np.random.Generator) -> dict[str, Array]:
+    """Where the gradients are looked at: a random point, or near the present one where the loss has no value there."""
+    saved = subject.snapshot()
+    point = random_point(subject, rng)
+    subject.restore(point)
+    with np.errstate(all="ignore"):
+        fine = np.isfinite(subject.loss(one.x, one.y))
+    subject.restore(saved)
+    near = {n: v + 0.1 * (float(np.std(v)) or 0.1) * rng.standard_normal(v.shape) for n, v in saved.items()}
+    return point if fine else near
+
+
+def _updated_too_early(subject: Subject, one: Batch) -> list[Finding]:
+    """A step whose gradient depends on the learning rate changes weights before the error has passed them."""
+    if subject.step is None:
+        return []
+    gentle, bold = (steady(subject, one.x, one.y, lr).gradient for lr in (USUAL, BOLD))
+    beside = fits(bold, gentle, 1e-4)
+    largest = max(float(np.linalg.norm(value)) for value in bold.values())
+    noise = {name for name, value in bold.items() if np.linalg.norm(value) <= ROUNDING * largest}
+    early = tuple(name for name, found in beside.items() if not found.exact and name not in noise)
+    residual = max((beside[name].residual for name in early), default=0.0)
+    return [Finding("updated-too-early", "error", early, {"residual": residual}, {"residual": 0.0})] if early else []
+
+
+def _carry(found: list[Steady]) -> list[Finding]:
+    """A gradient that brings the one before along was never reset; a share of it is momentum."""
+    carries = {name: float(np.mean([one.carry[name] for one in found])) for name in found[0].carry}
+    findings = []
+    for code, severity, low, high in (("never-reset", "error", 1 - 1e-6, np.inf), ("momentum", "note", 1e-6, 1 - 1e-6)):
+        names = tuple(name for name, carry in carries.items() if low <= carry < high)
+        if names:
+            findings.append(Finding(code, severity, names, {"carry": carries[names[0]]}, {"carry": 0.0}))
+    return findings
+
+
+def _known(
+    subject: Subject, identity: Identity, batches: list[Batch], found: list[Steady], exact: float
+) -> tuple[list[Finding], int]:
+    """What the gradients of a network say that is known to its last link, and how many comparisons that took."""
+    cases = [Case(identity, subject.snapshot(), *one.flat) for one in batches if one.flat is not None]
+    gradients = [one.gradient for one in found]
+    evidence = [
+        _Evidence(len(case.x), gradient, true_gradient(case), exact)
+        for case, gradient in zip(cases, gradients, strict=True)
+    ]
+    gone = _never_updated(evidence)
+    findings = [*gone]
+    wrong = set(_wrong(evidence)) - set(_where(gone))
+    checks = sum(len(e.true) for e in evidence)
+    if not wrong:
+        alive = [{n: f for n, f in e.fits.items() if n not in _where(gone)} for e in evidence]
+        averaged = "B" in identity.divisor
+        return [*findings, *scales(alive, [e.rows for e in evidence], averaged=averaged)], checks
+    explanation = descend(cases, gradients, exact, _where(gone))
+    residuals = {name: max(e.fits[name].residual for e in evidence) for name in evidence[0].true}
+    findings += _explained(explanation, identity, residuals, set(_where(gone)))
+    made = [
+        {name: both[k] for link in explanation.links for name, both in link.fits.items()
+         if UNNAMED not in link.error and UNNAMED not in link.mistakes[name]}
+        for k in range(len(cases))
+    ]  # fmt: skip
+    rows = [e.rows for e in evidence]
+    decays = decayed(explanation, identity.penalty, rows)
+    scaled = scales(made, rows, averaged="B" in identity.divisor)
+    return [*findings, *decays, *scaled], checks + explanation.tried
+
+
+def _explained(
+    explanation: Explanation, identity: Identity, residuals: dict[str, float], gone: set[str]
+) -> list[Finding]:
+    """One finding for each mistake: with all parameters that it spoils, and the one at which it is made."""
+    spoilt: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
+    everywhere = len(explanation.links) > 1 and all(MISSING in link.error for link in explanation.links[1:])
+    for link in explanation.links:
+        below = [name for m in identity.matrices[: link.layer + 1] for name in (m.weight, m.bias) if name]
+        own = identity.matrices[link.layer]
+        for code in link.error:
+            name = MISSING if everywhere and code == "output-derivative-missing" else code
+            lost = [own.weight, *([own.bias] if own.bias else []), *explanation.lost]
+            spoilt.setdefault(name, []).extend(lost if name == UNNAMED else below)
+            first.setdefault(name, own.weight)
+        for name, codes in link.mistakes.items():
+            for code in codes:
+                spoilt.setdefault(code, []).append(name)
+                first.setdefault(code, name)
+    findings = []
+    for code, names in spoilt.items():
+        where = tuple(name for name in residuals if name in names and name not in gone)
+        residual = max((residuals[name] for name in where), default=0.0)
+        measured = {"residual": residual, "first": first[code]}
+        findings.append(Finding(code, "error", where, measured, {"residual": 0.0}))
+    return findings
+
+
+def _unknown(
+    subject: Subject,
+    batches: list[Batch],
+    found: list[Steady],
+    exact: float,
+    rng: np.random.Generator,
+) -> tuple[list[Finding], int]:
+    """What the gradients of a network say of which only the loss is known."""
+    if _in_steps(subject, batches[0], rng):
+        return [Finding("network-unknown", "warning", ())], 0
+    evidence = []
+    for of, one in zip(batches, found, strict=True):
+        known = slopes(subject, of.x, of.y, rng)
+        if not known.values:
+            return [Finding("network-unknown", "warning", ())], 0
+        evidence.append(_Evidence(of.rows, known.along(one.gradient), known.values, max(exact, 1e-5), known.noise))
+    flat = {name for name in evidence[0].true if all(e.flat(name) for e in evidence)}  # truly 0, and given as 0
+    blurred = {name for e in evidence for name, noise in e.noise.items() if noise > BLURRED}
+    evidence = [e.without(flat | blurred) for e in evidence]
+    wrong = _wrong(evidence)
+    gone = _never_updated(evidence, 0.0 if wrong else ROUNDING)  # a wrong error from above may add up to nearly 0
+    alone = {name for name, value in evidence[0].true.items() if wrong and value.size == 1}  # a multiple of anything
+    right = [{n: f for n, f in e.fits.items() if n not in {*_where(gone), *wrong, *alone}} for e in evidence]
+    averaged = _is_mean(subject, batches[0])
+    findings = [*gone, *scales(right, [e.rows for e in evidence], averaged=averaged)]
+    if wrong:
+        residual = max(e.fits[name].residual for e in evidence for name in wrong)
+        findings.append(Finding(UNNAMED, "error", wrong, {"residual": residual, "first": wrong[-1]}, {"residual": 0.0}))
+    return findings, sum(one.size for e in evidence for one in e.true.values())
+
+
+def _only_step_draws(subject: Subject, one: Batch, *, known: bool) -> bool:
+    """Whether a step draws random numbers and the loss, one of a known network or not, does not depend on them."""
+    saved = subject.snapshot()
+    stepped = drawn(lambda: subject.gradient(one.x, one.y))
+    subject.restore(saved)
+    return stepped > 0 and (known or drawn(lambda: subject.loss(one.x, one.y)) == 0)
+
+
+def _in_steps(subject: Subject, one: Batch, rng: np.random.Generator) -> bool:
+    """Whether the loss stays the same to the last digit as all parameters move a little: it is rounded somewhere."""
+    saved = subject.snapshot()
+    here = float(subject.loss(one.x, one.y))
+    moved = {n: v * (1 + LITTLE * rng.standard_normal(v.shape)) + LITTLE * (v == 0) for n, v in saved.items()}
+    subject.restore(moved)
+    there = float(subject.loss(one.x, one.y))
+    subject.restore(saved)
+    return here == there
+
+
+def _is_mean(subject: Subject, one: Batch) -> bool:
+    """Whether the loss of a batch that is given twice over is the same; a sum is twice as large."""
+    try:
+        x, y = (np.concatenate([part, part]) for part in (one.x, one.y))
+        return not np.isclose(subject.loss(x, y), 2 * subject.loss(one.x, one.y), rtol=1e-6)
+    except Exception:  # columns, lists, a form of its own
+        return True
+
+
+def _never_updated(evidence: list[_Evidence], least: float = ROUNDING) -> list[Finding]:
+    """Parameters whose gradient is 0 in every batch, where it should not be."""
+    gone = tuple(
+        name
+        for name in evidence[0].true
+        if all(np.linalg.norm(e.gradient[name]) <= least * np.linalg.norm(e.true[name]) for e in evidence)
+        and any(e.true[name].any() for e in evidence)
+    )
+    return [Finding("never-updated", "error", gone, {"factor": 0.0}, {"factor": 1.0})] if gone else []
+
+
+def _wrong(evidence: list[_Evidence]) -> tuple[str, ...]:
+    """Parameters whose gradient is no multiple of the true one."""
+    return tuple(name for name in evidence[0].true if not all(e.fits[name].exact for e in evidence))
+
+
+def _where(findings: list[Finding]) -> tuple[str, ...]:
+    return tuple(name for finding in findings for name in finding.where)

@@ -1,0 +1,1 @@
+"""Place: in which line of somebody's code a mistake stands."""

@@ -1,0 +1,226 @@
+"""Blame: which line made a wrong number out of right ones, where a gradient is not even a multiple of the right one.
+
+The delta that a wrong weight gradient was made from is found among what was noted; what it was made from in turn, by
+undoing what should have been done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from handgrad.audit.place.observe import CHANGED, GIVEN, MADE, NAMED, RETURNED, Noted
+from handgrad.audit.place.right_numbers import Quantity, RightNumbers, Step, Trail, factor, factor_of, views
+from handgrad.core.arrays import Array
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A line that may hold the mistake.
+
+    Attributes:
+        line: of the program's text.
+        name: what the number is called there.
+        quantity: what it should have been: "dL/dz1", "dL/dW2", "f'(z1)", ...
+        factor: how many times too large it is made there, where it is only that; else None.
+        residual: the share of it that is none of the right number; 0 where only the factor is wrong.
+    """
+
+    line: int
+    name: str
+    quantity: str
+    factor: float | None = None
+    residual: float = 0.0
+
+
+def wrong_values(step: Step) -> Iterator[Suspect]:
+    """Suspects of the first layer, coming from the loss, whose gradient is another than the right one."""
+    for name, quantity in step.parameters():
+        if name not in step.wrong or not step.gradient[name].any() or step.factor(name, quantity) is not None:
+            continue
+        if quantity.kind == "dW":
+            flat = step.gradient[name]
+            turned = step.right.case.walk.stages[quantity.layer - 1].matrix.transposed
+            used = used_delta(step.right, step.trail, quantity.layer, flat.T if turned else flat)
+            if used is not None and factor_of(used, step.right.back[Quantity("dz", quantity.layer)], 1e-5) is None:
+                yield from _wrong_delta(step, quantity.layer, used)
+        made = step.trail.first(step.gradient[name])
+        if made is not None:
+            yield _suspect(step, made, quantity)
+        return
+
+
+def _suspect(step: Step, note: Noted, quantity: Quantity) -> Suspect:
+    right = step.right.back[quantity]
+    return Suspect(note.line, note.name, quantity.name, None, _residual(note.value, right))
+
+
+def _residual(value: Array, right: Array) -> float:
+    for view in views(value, right.shape):
+        size, norm = float(np.vdot(right, right)), float(np.linalg.norm(view))
+        if size and norm:
+            return float(np.linalg.norm(view - np.vdot(view, right) / size * right)) / norm
+    return 1.0
+
+
+def gradients_made(right: RightNumbers, trail: Trail, effective: dict[str, Array]) -> Iterator[tuple[str, Array]]:
+    """Gradients as the code made them, where what a step did with them is another thing: Adam, momentum, a penalty."""
+    for layer in range(1, right.last + 1):
+        matrix = right.case.walk.stages[layer - 1].matrix
+        gradient, weights = effective[matrix.weight], right.case.parameters[matrix.weight]
+        if not gradient.any():
+            continue
+        known = trail.first(gradient) is not None
+        for note, view in trail.shaped(gradient.shape):
+            if note.how not in (MADE, CHANGED, RETURNED) or note.value.dtype.kind != "f" or not view.any():
+                continue
+            if known and factor(gradient - view, weights, 1e-4) is None:
+                continue
+            used = used_delta(right, trail, layer, view.T if matrix.transposed else view)
+            if used is None:
+                continue
+            yield matrix.weight, view
+            bias = trail.first(used.sum(axis=0))
+            if matrix.bias is not None and bias is not None:
+                yield matrix.bias, bias.value.reshape(effective[matrix.bias].shape)
+            break
+
+
+def used_delta(right: RightNumbers, trail: Trail, layer: int, gradient: Array) -> Array | None:
+    """The noted array (B, outputs) whose product with a layer's inputs is a gradient (inputs, outputs)."""
+    stage = right.case.walk.stages[layer - 1]
+    mixed = np.random.default_rng(0).standard_normal((len(gradient), min(len(gradient), 8)))
+    wanted, inputs = mixed.T @ gradient, (stage.x @ mixed).T
+    for _, view in trail.shaped(stage.z.shape):
+        if factor(inputs @ view, wanted, trail.exact) is not None:
+            return view
+    return None
+
+
+def _wrong_delta(step: Step, layer: int, used: Array) -> Iterator[Suspect]:
+    """Who made a delta wrong: the error from above, the slope of the activation, or the two brought together."""
+    right, trail = step.right, step.trail
+    dz, da = Quantity("dz", layer), Quantity("da", layer)
+    above = Quantity("dz", layer + 1)
+    error = trail.first(right.back[da]) or (trail.first(right.back[above]) if layer < right.last else None)
+    made = trail.first(used, since=0 if error is None else error.order)
+    if made is None:
+        return
+    if factor_of(used, right.back[da], trail.exact) is not None:
+        yield _suspect(step, _handed(step, layer, used), dz)
+        yield _suspect(step, made, dz)
+        return
+    for note in _wrong_error(step, layer, used, made):
+        alone = note.how == RETURNED or "." in note.name or layer < right.last  # worked out in a place of its own
+        yield from (_suspect(step, note, da), _suspect(step, made, dz))[:: 1 if alone else -1]
+    for line, note in (*_wrong_slope(step, layer, used, made), *_wrong_place(step, layer, used, made)):
+        yield Suspect(line, note.name, f"f'(z{layer})", None, 1.0)
+    for note in _wrong_jacobian(step, layer, made):
+        yield Suspect(note.line, note.name, f"f'(z{layer})", None, 1.0)
+    yield _suspect(step, made, dz)
+    yield from (Suspect(line, made.name, dz.name, None, 1.0) for line in made.stack[:1])
+
+
+def _handed(step: Step, layer: int, used: Array) -> Noted:
+    """Where the error was handed on as a delta without a change: the last to get and return, copy or name it."""
+    trail = step.trail
+    gradient = step.gradient[step.right.case.walk.stages[layer - 1].matrix.weight]
+    ready = trail.first(gradient)
+    notes = [hit.note for hit in trail.hits(used, None if ready is None else ready.order)]
+    first = notes[0]
+    got = {note.call for note in notes if note.how == GIVEN}
+    through = [note for note in notes if note.how == RETURNED and note.call in got and note.call != first.call]
+    through.sort(key=lambda note: all((n.call, n.array) != (note.call, note.array) for n in notes if n.how == GIVEN))
+    copied = [note for note in notes[1:] if note.how in (MADE, CHANGED) and note.array != first.array]
+    named = [note for note in notes[1:] if note.how == NAMED and note.name.isidentifier()]
+    return (through[:1] or copied[-1:] or named[-1:] or [first])[0]
+
+
+def _wrong_error(step: Step, layer: int, used: Array, made: Noted) -> Iterator[Noted]:
+    """The first noted error which, brought through the activation as it should be, gives the wrong delta."""
+    right, trail = step.right, step.trail
+    true = right.back[Quantity("da", layer)]
+    for note, view in trail.shaped(used.shape, made.order):
+        if note.value.dtype.kind != "f" or factor(view, used, trail.exact) is not None:
+            continue
+        if (
+            factor(view, true, trail.exact) is None
+            and factor(right.through(layer, view), used, trail.exact) is not None
+        ):
+            yield note
+            return
+
+
+def _wrong_slope(step: Step, layer: int, used: Array, made: Noted) -> Iterator[tuple[int, Noted]]:
+    """The first noted slope which, times the right error, gives the wrong delta. Where the function that made it did
+    right by what it was given, the line that gave it comes first.
+    """
+    trail = step.trail
+    error = step.right.back[Quantity("da", layer)]
+    for note, view in trail.shaped(used.shape, made.order):
+        if not view.any() or (view == view.flat[0]).all() or factor(view * error, used, trail.exact) is None:
+            continue
+        given = [n for n in trail.notes[: note.order] if n.call == note.call and n.how == GIVEN]
+        legitimate = any(_slope_at(step, layer, n, view) for n in given)
+        lines = [note.line, *note.stack[:1]]
+        for line in lines[::-1] if legitimate else lines:
+            yield line, note
+        return
+
+
+def _slope_at(step: Step, layer: int, note: Noted, slope: Array) -> bool:
+    """Whether a slope is that of the layer's activation at some note's value, taken for an input or an output."""
+    at = next(views(note.value, slope.shape), None)
+    return at is not None and any(
+        form is not None and factor(form, slope, step.trail.exact) is not None
+        for form in (step.right.slope(layer, at), by_output(step, layer, at))
+    )
+
+
+def by_output(step: Step, layer: int, y: Array) -> Array | None:
+    """The slope of a layer's activation worked out from its output, as y * (1 - y)."""
+    bend = step.right.case.walk.stages[layer - 1].bend
+    kind = type(bend).__name__
+    return y * (1 - y) if kind == "Sigmoid" else 1 - y * y if kind == "Tanh" else None
+
+
+def _wrong_place(step: Step, layer: int, used: Array, made: Noted) -> Iterator[tuple[int, Noted]]:
+    """Where a function that brings the error through the slope was handed the input for the output, or the reverse,
+    in what an earlier one returned to be kept.
+    """
+    trail, error = step.trail, step.right.back[Quantity("da", layer)]
+    for note in trail.notes[: made.order]:
+        if note.call != made.call or note.how != GIVEN or note.array == made.array:
+            continue
+        at = next(views(note.value, used.shape), None)
+        if at is None or factor(at, error, trail.exact) is not None:
+            continue
+        for form in (step.right.slope(layer, at), by_output(step, layer, at)):
+            if form is not None and factor(form * error, used, trail.exact) is not None:
+                kept = [
+                    n for n in trail.notes[: note.order]
+                    if n.array == note.array and n.how == RETURNED and "[" in n.name and n.call != note.call
+                ]  # fmt: skip
+                beside = {
+                    hit.note.call for hit in trail.hits(step.right.forward[f"a{layer}"]) if hit.note.how == RETURNED
+                }
+                kept = [n for n in kept if n.call in beside] + kept
+                yield (kept[0].line, kept[0]) if kept else ((made.stack or (made.line,))[0], note)
+                return
+
+
+def _wrong_jacobian(step: Step, layer: int, made: Noted) -> Iterator[Noted]:
+    """The last square array, made in the same call, that should have been the softmax's derivative of one sample."""
+    stage = step.right.case.walk.stages[layer - 1]
+    if step.right.slope(layer) is not None:
+        return
+    classes = stage.y.shape[1]
+    square = [
+        note for note, _ in step.trail.shaped((classes, classes), made.order)
+        if note.call == made.call and note.how == MADE and note.value.dtype.kind == "f"
+    ]  # fmt: skip
+    true = [np.diag(p) - np.outer(p, p) for p in stage.y]
+    last = square[-1:]
+    yield from (n for n in last if all(factor_of(n.value, one, step.trail.exact) is None for one in true))

@@ -1,0 +1,181 @@
+"""Dropped: dropout that is written into a network, and that was put aside to look at its other gradients.
+
+It is switched on again, its draws are held, and one sample at a time shows which units were dropped in the loss and
+which in the gradients. The layer above must agree first: only then was it the same draw.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from handgrad.audit.dialects.sizes import dropping
+from handgrad.audit.findings import Finding
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.batch import Batch, batch
+from handgrad.audit.judging.identify import Identity, Matrix
+from handgrad.audit.judging.stillness import held
+from handgrad.audit.reading.fence import OutOfTime, time_limit
+from handgrad.audit.subject import Subject
+from handgrad.core.arrays import Array
+
+SECONDS = 1.5
+_KEEP = 0.75
+_FEWEST, _MOST, _UNITS = 3, 8, 12  # samples, and units of each
+_ENOUGH = 12  # units that were not dropped, to say that no other mask was drawn
+_LOOKING = 0.2  # seconds of processor time, after which the fewest samples have to do
+_STEP = 2.0**-14
+_CLOSE, _NOTHING = 1e-4, 1e-7  # relative to the largest
+_RANDOM = re.compile(r"rand$|random$|random_sample$|ranf$|binomial$|uniform$")
+
+
+def check(inspection: Inspection) -> list[Finding]:
+    """What is wrong with dropout on the way back; nothing where the network is unknown or otherwise wrong."""
+    diagnosis, facts = inspection.diagnosis, inspection.reading.facts
+    if diagnosis.identity is None or not diagnosis.ok or not re.search("keep|drop", facts.get("put_aside", "")):
+        return []
+    subject = inspection.reading.subject
+    saved = subject.snapshot()
+    try:
+        with inspection.program.guarded(), time_limit(SECONDS):
+            found = _judged(subject, diagnosis.identity)
+    except (Exception, SystemExit, OutOfTime):  # it cannot do with one sample, or not without all that it drops
+        return []
+    finally:
+        subject.restore(saved)
+    return [_placed(inspection, one) for one in found]
+
+
+def _judged(subject: Subject, identity: Identity) -> list[Finding]:
+    rng = np.random.default_rng(3)
+    for value in subject.parameters().values():
+        value[...] = rng.standard_normal(value.shape) / np.sqrt(max(value.shape))
+    matrices, until = identity.matrices, time.process_time() + _LOOKING
+    pairs: list[_Pair] = []
+    units: list[tuple[float, float]] = []
+    for seed in range(_MOST):
+        if seed >= _FEWEST and time.process_time() > until:
+            break
+        pairs.append(_Pair(held(subject, rng), batch(subject, 1, seed), seed))  # each with draws of its own
+        units += pairs[-1].units(matrices[-1], outputs=False)
+    largest = max(abs(true) for _, true in units)
+    if any(abs(given - true) > _CLOSE * largest for given, true in units):
+        return []
+    for matrix in reversed(matrices[:-1]):
+        code, scale = _named([one for pair in pairs for one in pair.units(matrix, outputs=True)])
+        if code:
+            return [Finding(code, "error", ("dropout",), {"scale": scale, "residual": 1.0}, {"residual": 0.0})]
+        if code is None:
+            return []
+    return []
+
+
+def _named(units: list[tuple[float, float]]) -> tuple[str | None, float]:
+    """(code, the scale that is missing) from what the gradient and the loss say of each unit; "" where they agree."""
+    given, true = (np.array(side) for side in zip(*units, strict=True))
+    largest = float(np.abs(true).max())
+    alive, lit = np.abs(true) > _NOTHING * largest, np.abs(given) > _NOTHING * largest
+    if alive.all() or alive.sum() < 4:
+        return None, 0.0  # nothing is dropped here
+    if np.allclose(given, true, rtol=0, atol=_CLOSE * largest):
+        return "", 0.0
+    if (alive & ~lit).any():
+        return ("dropout-new-mask" if (lit & ~alive).any() else None), 0.0
+    ratio = given[alive] / true[alive]
+    even = bool(np.ptp(ratio) <= _CLOSE * abs(ratio[0]))
+    if (lit & ~alive).any():
+        return ("dropout-mask-not-applied" if even and alive.sum() >= _ENOUGH else None), float(1 / ratio[0])
+    known = any(abs(ratio[0] - due) < _CLOSE for due in (_KEEP, 1 / _KEEP, _KEEP**2, _KEEP**-2, 1 - _KEEP))
+    return ("dropout-scale-differs" if even and known else None), float(1 / ratio[0])
+
+
+class _Pair:
+    """One sample: what the gradients and what the loss say of its units."""
+
+    def __init__(self, subject: Subject, one: Batch, seed: int) -> None:
+        self.subject, self.one, self.seed = subject, one, seed
+        with dropping(_KEEP, seed):
+            self.gradient = subject.gradient(one.x, one.y, 2.0**-20)
+
+    def units(self, matrix: Matrix, *, outputs: bool) -> list[tuple[float, float]]:
+        """(gradient, slope of the loss) along the weights of single units that a matrix leads to, or from."""
+        value = self.subject.parameters()[matrix.weight]
+        axis = int(outputs != matrix.transposed)
+        rng = np.random.default_rng(5)
+        found = []
+        for unit in range(min(value.shape[axis], _UNITS)):
+            v = np.zeros(value.shape)
+            line = v[:, unit] if axis else v[unit]
+            line[...] = rng.standard_normal(line.shape)
+            found.append((float(np.vdot(self.gradient[matrix.weight], v)), self._slope(matrix.weight, v)))
+        return found
+
+    def _slope(self, name: str, v: Array) -> float:
+        start = np.array(self.subject.parameters()[name])
+        losses = []
+        with dropping(_KEEP, self.seed):
+            for t in (_STEP, -_STEP):
+                self.subject.parameters()[name][...] = start + t * v
+                losses.append(float(self.subject.loss(self.one.x, self.one.y)))
+        self.subject.parameters()[name][...] = start
+        return (losses[0] - losses[1]) / (2 * _STEP)
+
+
+def _placed(inspection: Inspection, finding: Finding) -> Finding:
+    """At the line of the backward where the mask is applied, or drawn anew; else where backward begins."""
+    program = inspection.program
+    drawn, used = _masks(program.tree)
+    code = getattr(inspection.reading.functions.get("backward"), "__code__", None)
+    first = drawn[0] if drawn else 0
+    lines = [line for line in (drawn[1:] if finding.code == "dropout-new-mask" else used) if line > first]
+    if code is not None and code.co_filename == program.filename:
+        node = next(
+            (n for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef) and n.lineno == code.co_firstlineno),
+            None,
+        )
+        inside = [line for line in lines if node and node.lineno < line <= (node.end_lineno or 0)]
+        lines = inside or [code.co_firstlineno]
+    line = lines[0] if lines and finding.code == "dropout-new-mask" else lines[-1] if lines else None
+    return finding if line is None else replace(finding, file=program.filename, line=line)
+
+
+def _masks(tree: ast.Module) -> tuple[list[int], list[int]]:
+    """(lines that draw random numbers to be compared with a share, lines that use a mask)."""
+    statements = [n for n in ast.walk(tree) if isinstance(n, ast.Assign | ast.AugAssign | ast.Return)]
+    statements.sort(key=lambda n: n.lineno)
+    masks: set[str] = set()
+    drawn: list[int] = []
+    raw: set[str] = set()
+    for one in statements:
+        targets = one.targets if isinstance(one, ast.Assign) else [one.target] if isinstance(one, ast.AugAssign) else []
+        value = one.value
+        if value is None:
+            continue
+        compared = [part for n in ast.walk(value) if isinstance(n, ast.Compare) for part in ast.walk(n)]
+        names = {_name(t) for t in targets} - {""}
+        binomial = any(_draws(n) and "binomial" in ast.unparse(n) for n in ast.walk(value))
+        if binomial or any(map(_draws, compared)) or raw & {_name(n) for n in compared}:
+            drawn.append(one.lineno)
+            masks |= names
+        elif _draws(value):
+            raw |= names
+    used = [s.lineno for s in statements if s.value is not None and masks & {_name(n) for n in ast.walk(s.value)}]
+    return drawn, used
+
+
+def _draws(node: ast.AST) -> bool:
+    """Whether it is a call that draws random numbers."""
+    return isinstance(node, ast.Call) and bool(_RANDOM.search(ast.unparse(node.func).lower()))
+
+
+def _name(node: ast.AST) -> str:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Constant(value=str(name)):
+            return name
+        case ast.Subscript(slice=ast.Constant(value=str(name))):
+            return name
+    return ""

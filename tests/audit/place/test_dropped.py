@@ -1,0 +1,73 @@
+"""Dropout that is written into a network is looked at with its draws held, and is silent where it is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.place import dropped
+from handgrad.audit.reading.source import read_program
+from handgrad.audit.session import judged
+
+NET = """
+import numpy as np
+
+
+class Net:
+    def __init__(self, n_in=12, n_hidden=9, n_out=6, keep_prob=0.8):
+        rng = np.random.default_rng(0)
+        self.W1, self.b1 = rng.normal(0, 0.3, (n_in, n_hidden)), np.zeros(n_hidden)
+        self.W2, self.b2 = rng.normal(0, 0.3, (n_hidden, n_out)), np.zeros(n_out)
+        self.keep_prob = keep_prob
+
+    def forward(self, x, train=True):
+        self.x = x
+        self.h = np.tanh(x @ self.W1 + self.b1)
+        self.mask = (np.random.rand(*self.h.shape) < self.keep_prob) / self.keep_prob
+        self.d = self.h * self.mask if train else self.h
+        e = np.exp(self.d @ self.W2 + self.b2)
+        self.p = e / e.sum(axis=1, keepdims=True)
+        return self.p
+
+    def loss(self, y):
+        return -np.mean(np.log(self.p[np.arange(len(y)), y]))
+
+    def backward(self, y):
+        d = self.p.copy()
+        d[np.arange(len(y)), y] -= 1
+        d /= len(y)
+        self.dW2, self.db2 = self.d.T @ d, d.sum(axis=0)
+        d = d @ self.W2.T
+        d = d * self.mask
+        d = d * (1 - self.h**2)
+        self.dW1, self.db1 = self.x.T @ d, d.sum(axis=0)
+
+    def update(self, lr):
+        for name in ("W1", "b1", "W2", "b2"):
+            getattr(self, name)[...] -= lr * getattr(self, "d" + name)
+"""
+MASKED = "d = d * self.mask\n"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "code"),
+    [
+        (MASKED, ""),
+        ("d = d * (self.mask > 0)\n", "dropout-scale-differs"),
+        ("d = d * (np.random.rand(*d.shape) < self.keep_prob) / self.keep_prob\n", "dropout-new-mask"),
+        ("d = d + 0\n", "dropout-mask-not-applied"),
+    ],
+)
+def test_dropout_within_a_network(mistake: str, code: str, tmp_path: Path) -> None:
+    text = NET.replace(MASKED, mistake)
+    (tmp_path / "net.py").write_text(text)
+    program = read_program(str(tmp_path / "net.py"))
+    namespace = program.execute().namespace
+    with program.guarded():
+        inspection = Inspection(program, namespace, *judged(program, namespace))
+    found = dropped.check(inspection)
+    assert [one.code for one in found] == ([code] if code else [])
+    if code in ("dropout-scale-differs", "dropout-new-mask"):
+        assert found[0].line == text[: text.index(mistake)].count("\n") + 1

@@ -1,0 +1,45 @@
+"""Lines that no number tells: of a penalty that a gradient leaves out, and of a batch size written as a number."""
+
+from __future__ import annotations
+
+import ast
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from handgrad.audit.findings import Finding
+from handgrad.audit.place.fixed_batch import fixed_batch_line
+from handgrad.audit.place.penalty_lines import penalty_line
+
+CODE = """
+size = 50
+def loss(p, t, w):
+    return ((p - t) ** 2).sum() / len(t) + 0.1 * (w ** 2).sum() / 2
+def backward(x, h, d, W2):
+    dW2 = h.T @ d
+    db2 = d.sum(axis=0)
+    d = d @ W2.T
+    dW1 = x.T @ d
+    db1 = d.sum(axis=0) / DIVISOR
+    return dW1, db1, dW2, db2
+"""
+
+
+def _inspection(text: str) -> Any:
+    namespace: dict[str, Any] = {}
+    exec(compile(text, "net.py", "exec"), namespace)
+    program = SimpleNamespace(tree=ast.parse(text), filename="net.py")
+    return SimpleNamespace(program=program, reading=SimpleNamespace(functions={"backward": namespace["backward"]}))
+
+
+@pytest.mark.parametrize(("where", "line"), [(("W1",), 9), (("params['W2']",), 6), (("W1", "W2"), 9), (("b7",), None)])
+def test_a_penalty_is_missing_where_the_gradient_is_made(where: tuple[str, ...], line: int | None) -> None:
+    finding = Finding("penalty-missing", "error", where, {}, {})
+    assert penalty_line(_inspection(CODE), finding) == line
+
+
+@pytest.mark.parametrize(("divisor", "line"), [("50", 10), ("size", 10), ("len(d)", None), ("51", None)])
+def test_the_number_tells_the_line(divisor: str, line: int | None) -> None:
+    finding = Finding("batch-dependent-factor", "warning", ("b1",), {"factor": 8 / 50, "rows": 8}, {"factor": 1.0})
+    assert fixed_batch_line(_inspection(CODE.replace("DIVISOR", divisor)), finding) == line

@@ -1,0 +1,42 @@
+"""Limits of time: work is counted by the processor's time, so that a busy machine finds what a quiet one finds."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+import pytest
+
+from handgrad.audit.reading.fence import OutOfTime, work_limit
+
+
+def work() -> None:
+    """Goes on for ever."""
+    while True:
+        pass
+
+
+def test_work_ends() -> None:
+    with pytest.raises(OutOfTime), work_limit(0.05):
+        work()
+
+
+def test_waiting_is_no_work_but_has_its_end() -> None:
+    with work_limit(0.05):
+        time.sleep(0.1)
+    began = time.perf_counter()
+    with pytest.raises(OutOfTime), work_limit(0.05):
+        time.sleep(5)
+    assert time.perf_counter() - began < 2
+
+
+def within() -> None:
+    """Runs out of a limit of its own, and then of the one around."""
+    with suppress(OutOfTime), work_limit(0.05):
+        work()
+    work()
+
+
+def test_an_inner_limit_leaves_the_outer_one() -> None:
+    with pytest.raises(OutOfTime), work_limit(0.2):
+        within()
