@@ -47,6 +47,13 @@ if TYPE_CHECKING:
     from handgrad.audit.report import Report
     from handgrad.audit.subject import Subject
     from handgrad.data import load_data, to_mnist
+    from handgrad.export.come_in import import_net
+    from handgrad.export.named_arrays import from_arrays
+    from handgrad.export.onnx_in import from_onnx
+    from handgrad.export.out import export  # the package itself can be called, as `audit`
+    from handgrad.export.sklearn_in import from_sklearn
+    from handgrad.export.torch_in import from_torch
+    from handgrad.export.torch_out import to_torch
     from handgrad.train import Recipe, Run, Training, evaluate, fit, load_net, load_recipe, probabilities, save_net
 
 __version__ = "0.1.0"
@@ -55,6 +62,12 @@ __version__ = "0.1.0"
 _LATER = {
     "Report": "handgrad.audit.report",
     "Subject": "handgrad.audit.subject",
+    "from_arrays": "handgrad.export.named_arrays",
+    "from_onnx": "handgrad.export.onnx_in",
+    "from_sklearn": "handgrad.export.sklearn_in",
+    "from_torch": "handgrad.export.torch_in",
+    "import_net": "handgrad.export.come_in",
+    "to_torch": "handgrad.export.torch_out",
     "load_data": "handgrad.data",
     "to_mnist": "handgrad.data",
     "load_net": "handgrad.train",
@@ -67,7 +80,7 @@ _LATER = {
     "load_recipe": "handgrad.train",
     "probabilities": "handgrad.train",
 }
-_ROOMS = ("audit", "data", "plots", "testing", "train")
+_ROOMS = ("audit", "data", "export", "plots", "testing", "train")
 # What people look for under the name that it has elsewhere.
 _ELSEWHERE = {
     "CrossEntropyLoss": "SoftmaxCrossEntropy (takes logits, as PyTorch's does) or CrossEntropy (takes probabilities)",
@@ -131,8 +144,14 @@ __all__ = [
     "constant",
     "cosine",
     "evaluate",
+    "export",
     "fit",
+    "from_arrays",
+    "from_onnx",
+    "from_sklearn",
+    "from_torch",
     "he",
+    "import_net",
     "learned",
     "lecun",
     "load_data",
@@ -145,6 +164,7 @@ __all__ = [
     "save_net",
     "step_decay",
     "to_mnist",
+    "to_torch",
     "warm_up",
     "xavier",
     "zeros",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 from typing import Any
 
 import click
@@ -10,7 +11,9 @@ import click
 import handgrad
 from handgrad.words import LANGUAGES, say
 
-COMMANDS = ("train", "evaluate", "predict", "rerun", "plot", "audit", "explain", "data", "recipes", "info")
+COMMANDS = (
+    "train", "evaluate", "predict", "export", "import", "rerun", "plot", "audit", "explain", "data", "recipes", "info",
+)  # fmt: skip
 
 
 class _Formatter(click.HelpFormatter):
@@ -54,7 +57,8 @@ class _App(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"handgrad.cli.{cmd_name}"), cmd_name)
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(importlib.import_module(f"handgrad.cli.{module}"), module)
         command.short_help = say(f"cli.short_{cmd_name}")
         return command
 

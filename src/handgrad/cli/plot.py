@@ -102,4 +102,5 @@ def _picture_shape(run: Run) -> tuple[int, int]:
 
 
 def _fitting(run: Run) -> list[str]:
-    return [kind for kind in KINDS if has_pictures(run) or kind in ("curves", "confusion", "activations")]
+    found = [kind for kind in KINDS if has_pictures(run) or kind in ("curves", "confusion", "activations")]
+    return [kind for kind in found if kind != "curves" or run.history()]  # an imported net has none

@@ -25,6 +25,8 @@ NUMBERS = ("reported_loss", "train_accuracy", "test_loss", "test_accuracy")
 def rerun(run: Path, out: Path | None, as_json: bool) -> None:
     """Train again and compare."""
     first = Run.open(run)
+    if first.manifest["status"] == "imported":
+        raise InputError("rerun_cli.imported", path=run)
     if "result" not in first.manifest:
         raise InputError("rerun_cli.unfinished", path=run)
     if first.manifest["data"]["sums"] != first.data().sums():

@@ -18,9 +18,10 @@ import numpy as np
 
 from handgrad.core.arrays import Array
 from handgrad.core.net import Sequential
-from handgrad.errors import DataError
+from handgrad.errors import DataError, InputError
 
 FORMAT = "handgrad 1"
+HARMLESS = 10_000_000  # weights, which are made in a blink
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -46,12 +47,17 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def save(path: Path, arrays: dict[str, Array], values: dict[str, Any]) -> None:
     """Write arrays by name, and JSON values, as one safetensors file."""
-    from safetensors.numpy import save as encode
+    write_whole(path, encode(arrays, values))
+
+
+def encode(arrays: dict[str, Array], values: dict[str, Any]) -> bytes:
+    """That file's bytes."""
+    from safetensors.numpy import save as encoded
 
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     metadata = {"format": FORMAT, "values": json.dumps(values)}
     metadata["sum"] = _sum(whole, metadata["values"])
-    write_whole(path, encode(whole, metadata))
+    return encoded(whole, metadata)
 
 
 def load(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -69,7 +75,7 @@ def load(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
             raise ValueError("format")
         if metadata["sum"] != _sum(arrays, metadata["values"]):
             raise ValueError("checksum")
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise corrupt(path, error) from error
     return arrays, values
 
@@ -88,7 +94,12 @@ def remove_parts(folder: Path) -> None:
 
 def save_net(path: Path | str, net: Sequential, values: dict[str, Any] | None = None) -> None:
     """Write a trained net, architecture included, so that `load_net` needs nothing else."""
-    save(Path(path), net.state(), {"architecture": net.config()} | (values or {}))
+    write_whole(Path(path), encode_net(net, values))
+
+
+def encode_net(net: Sequential, values: dict[str, Any] | None = None) -> bytes:
+    """The bytes of the file that `save_net` writes."""
+    return encode(net.state(), {"architecture": net.config()} | (values or {}))
 
 
 def load_net(path: Path | str) -> Sequential:
@@ -102,13 +113,33 @@ def read_net(path: Path | str) -> tuple[Sequential, dict[str, Any]]:
     arrays, values = load(path)
     if "architecture" not in values:
         raise DataError("train.no_architecture", path=path)
+    return built(values["architecture"], arrays, path), values
+
+
+def built(architecture: Any, arrays: dict[str, Array], path: Path) -> Sequential:
+    """The net of an architecture with its weights, in eval mode. DataError where a file's two do not make one."""
     try:
-        net = Sequential.from_config(values["architecture"])
-    except (KeyError, TypeError, AttributeError) as error:
+        if _claimed(architecture["layers"]) > HARMLESS + sum(array.size for array in arrays.values()):
+            raise ValueError("far more weights than the file holds")  # they would be made before they are looked for
+        if any(array.dtype.kind != "f" for array in arrays.values()):
+            raise TypeError("weights that are no floats")
+        net = Sequential.from_config(architecture)
+    except InputError:
+        raise
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise corrupt(path, error) from error
     net.load_state(arrays)
-    net.eval()
-    return net, values
+    return net.eval()
+
+
+def _claimed(layers: list[dict[str, Any]]) -> int:
+    """How many numbers the layers of an architecture hold at least."""
+    total = 0
+    for layer in layers:
+        if "layers" in layer:
+            total += _claimed(layer["layers"])
+        total += int(layer.get("inputs", 0)) * int(layer.get("outputs", 0)) + int(layer.get("features", 0))
+    return total
 
 
 def _sum(arrays: dict[str, Array], values: str) -> str:

@@ -37,6 +37,11 @@ MANIFEST, HISTORY, CHECKPOINT, MODEL = "run.json", "history.jsonl", "checkpoint.
 STEPS_KEPT = 100  # step records an epoch in the history file; all of them are yielded
 
 
+def _shown(data: Dataset) -> dict[str, Any]:
+    """What stands beside the weights of a trained net: how to name and draw what it sees."""
+    return {"classes": list(data.classes), "picture_shape": data.picture_shape}
+
+
 class Run:
     """One training in one folder. Make it with `start`, `resume` or `open`.
 
@@ -90,6 +95,25 @@ class Run:
             "versions": {"python": platform.python_version(), "numpy": np.__version__, "machine": platform.machine()},
         }
         run.path = folder.make(path, recipe.name)
+        run._write_manifest()
+        return run
+
+    @classmethod
+    def adopt(cls, path: Path, net: Sequential, data: Dataset, recipe: Recipe, manifest: dict[str, Any]) -> Self:
+        """A run of a net that was not trained here: its folder holds the net and a manifest, and no history.
+
+        Raises: InputError, DataError for a folder that will not do.
+        """
+        run = cls(path, {"recipe": recipe.to_dict()} | manifest)
+        run.manifest |= {
+            "seed": recipe.seed,
+            "data": {"name": data.name, "sums": data.sums()},
+            "parameters": int(net.theta.size),
+            "threads": 1,
+            "threads_measured": {},
+        }
+        run._data, run.path = data, folder.make(path, recipe.name)
+        checkpoint.save_net(run.path / MODEL, net, _shown(data))
         run._write_manifest()
         return run
 
@@ -198,8 +222,7 @@ class Run:
         training, data = self.training(), self.data()
         with threads.limited_to(self.manifest["threads"]):
             result = evaluate(training.net, data.test.images, data.test.labels, self.recipe.criterion())
-        shown = {"classes": list(data.classes), "picture_shape": data.picture_shape}
-        checkpoint.save_net(self.path / MODEL, training.net, shown)
+        checkpoint.save_net(self.path / MODEL, training.net, _shown(data))
         epochs = [record for record in self.history() if isinstance(record, EpochRecord)]
         self.manifest["result"] = {
             "reported_loss": [r.last_loss if self.recipe.report == "last" else r.loss for r in epochs],
