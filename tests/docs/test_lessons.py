@@ -68,8 +68,8 @@ def test_a_figure_in_the_text_stands_in_the_code_or_in_what_it_prints(page: Path
     known = " ".join(block.text for block in blocks(page))
     if f"{RECORDS.name})" in page.read_text(encoding="utf-8"):  # measured once, with the date and how
         known += RECORDS.read_text(encoding="utf-8")
-    there = {stripped_zeros(figure) for figure in re.findall(r"\d[\d,]*\.?\d*", known)}
-    for figure, percent in re.findall(r"(?<![\w.])(\d[\d,]*\.\d+|\d+(?= ?%)|\d[\d,]*\d)( ?%)?", text):
+    there = {stripped_zeros(figure) for figure in re.findall(r"\d[\d,_]*\.?\d*", known)}
+    for figure, percent in re.findall(r"(?<![\w.])(\d[\d,]*\.\d+|\d+(?= ?%)|\d[\d,]*\d(?![\d억만]*분의))( ?%)?", text):
         shares = {stripped_zeros(figure)} | ({f"{float(figure) / 100:.6g}"} if percent else set())
         assert shares & there, f"{name(page)} speaks of {figure}{percent}, and nothing prints it"
 
@@ -82,7 +82,7 @@ def prose_without_formulas(page: Path) -> str:
 
 def stripped_zeros(figure: str) -> str:
     """0.5250 and 0.525 are one figure, and so are 2,115 and 2115."""
-    return f"{float(figure.replace(',', '').rstrip('.') or 0):.10g}"
+    return f"{float(re.sub('[,_]', '', figure).rstrip('.') or 0):.10g}"
 
 
 @every_lesson
