@@ -53,6 +53,7 @@ def run(page: Path) -> str:
         return f"```python\n{block[1]}```{printed}"
 
     before = Path.cwd()
+    os.environ["HANDGRAD_LANG"] = "ko" if page.name.endswith(".ko.md") else "en"
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # an example may write files
         try:
