@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from handgrad.explain.as_json import story_values
 from handgrad.explain.equation import Equation
-from handgrad.explain.moment import Moment, moment_of
+from handgrad.explain.moment import Moment, moment_of, moment_of_net
 from handgrad.explain.story import Chapter, Formula, Picture, Sentence, Story
 from handgrad.explain.tell.whole import story_of
 from handgrad.explain.terminal import story_lines
@@ -23,6 +23,7 @@ __all__ = [
     "Story",
     "Trace",
     "moment_of",
+    "moment_of_net",
     "story_lines",
     "story_of",
     "story_values",

@@ -49,6 +49,20 @@ class Board:
         """The image that is followed."""
         return self.moment.row
 
+    @property
+    def right(self) -> int:
+        """The right class of the followed image, or the number of the prediction that is followed."""
+        return self.outputs[self.trace.layers[-1].name]
+
+    def class_name(self, number: int) -> str:
+        """The name of a class, its number where it has none."""
+        classes = self.moment.classes
+        return classes[number] if number < len(classes) else str(number)
+
+    def class_names(self, count: int) -> tuple[str, ...]:
+        """The names of all classes, for the bars of a picture."""
+        return tuple(map(self.class_name, range(count)))
+
     def value(self, note: LayerNote, which: str, cell: int, row: int | None = None) -> Value:
         """One number of what a layer took in or gave out, x, y, dy or dx, by its place along the row."""
         array: Array = getattr(note, which)

@@ -32,10 +32,13 @@ class Equation:
     result: Number
 
     def closes(self) -> bool:
-        """Whether the printed numbers, multiplied and added again, round to the printed result, and so each term."""
-        return _rounds_to(work_out(_without_value(self.expression)), self.result.text) and _inner_close(
-            self.expression, top=True
-        )
+        """Whether the printed numbers, multiplied and added again, round to the printed result, and so each term.
+
+        A reader may add up what the terms are said to come to, or work out the whole line at once: both must agree.
+        """
+        by_terms, at_once = work_out(_without_value(self.expression)), work_out(_without_values(self.expression))
+        both = _rounds_to(by_terms, self.result.text) and _rounds_to(at_once, self.result.text)
+        return both and _inner_close(self.expression, top=True)
 
 
 def settle(
@@ -54,21 +57,26 @@ def settle(
     Raises:
         ArithmeticError: where the net's number is not what the expression comes to.
     """
-    for fewer in range(digits + 1):
+    # First with all digits. Where large terms cancel, the result is mostly rounding of the net's own sums: then with so
+    # few of its digits as are right, and at last with those that the terms have, of which it may be 0.
+    for fewer, seen in [*((fewer, True) for fewer in range(digits)), *((fewer, False) for fewer in range(digits + 1))]:
         for guard in range(_GUARD):
-            equation = _printed(symbol, expression, Value(result, symbol, ref), digits - fewer, guard, fine=fine)
+            own = Value(result, symbol, ref)
+            equation = _printed(symbol, expression, own, digits - fewer, guard, fine=fine, seen=seen)
             if equation is not None and equation.closes():
                 return equation
     raise ArithmeticError(f"{symbol}: {work_out(_without_value(expression))} is not {result}")
 
 
-def _printed(symbol: str, node: Node, result: Value, digits: int, guard: int, *, fine: bool) -> Equation | None:
+def _printed(
+    symbol: str, node: Node, result: Value, digits: int, guard: int, *, fine: bool, seen: bool
+) -> Equation | None:
     """The equation with so many digits in its result, and `guard` more in what goes in; None where that cannot be."""
     if isinstance(node, Apply) and node.op in ("add", "sub"):
         parts = [float(result.value), *map(work_out, node.args)]
         largest = max((m for m in map(magnitude, parts) if m is not None), default=0)
-        seen = [float(result.value), *(parts if fine else ())]
-        own = min((m for m in map(magnitude, seen) if m is not None), default=None)
+        small = [float(result.value), *(parts if fine else ())] if seen else []
+        own = min((m for m in map(magnitude, small) if m is not None), default=None)
         # As many places as the largest number needs for its digits; more, where the result would hardly be seen.
         place = largest - digits + 1 if own is None else min(largest - digits + 1, own - max(digits - 2, 0))
         power = shared_power(largest)
@@ -133,6 +141,10 @@ def _leaves(node: Node, digits: int) -> Node | None:
 
 def _without_value(node: Node) -> Node:
     return Apply(node.op, node.args) if isinstance(node, Apply) else node
+
+
+def _without_values(node: Node) -> Node:
+    return Apply(node.op, tuple(map(_without_values, node.args))) if isinstance(node, Apply) else node
 
 
 def _inner_close(node: Node, *, top: bool = False) -> bool:

@@ -21,6 +21,9 @@ from handgrad.explain.trace import Trace, trace_step
 from handgrad.train import Run, checkpoint, threads
 from handgrad.train.loop import Training
 from handgrad.train.run import CHECKPOINT
+from handgrad.train.samples import rows_apart
+
+_MOST_TARGETS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,13 @@ class Moment:
     step: int | None
     own_label: bool = True
 
+    def label_name(self, row: int) -> str:
+        """The right answer for one image, as a person says it: its class, or the numbers that are asked for."""
+        label = self.labels[row]
+        if self.labels.ndim == 1 and self.labels.dtype.kind in "iu":
+            return self.classes[label] if label < len(self.classes) else str(label)
+        return ", ".join(f"{value:.4g}" for value in np.atleast_1d(label).reshape(-1)[:_MOST_TARGETS])
+
 
 def moment_of(
     run: Run,
@@ -75,7 +85,8 @@ def moment_of(
     training = run.training()
     with threads.limited_to(run.manifest.get("threads", 1)):
         rows = _bring_to(run, training, at_step)
-        names = [f"train:{_original(training, row)}" for row in rows]
+        kept, _ = rows_apart(len(data.train), run.recipe.validation, run.recipe.seed)
+        names = [f"train:{kept[row]}" for row in rows]
         images, labels = training.images[rows], training.labels[rows]
         own = True
         if shown is not None:
@@ -101,6 +112,44 @@ def moment_of(
         trace, x.reshape(len(x), *(data.picture_shape or (-1,))), labels, tuple(names), data.classes,
         data.picture_shape, 0, at_step, own,
     )  # fmt: skip
+
+
+def moment_of_net(
+    net: Any,
+    criterion: Any,
+    optimizer: Any,
+    images: Any,
+    labels: Any,
+    *,
+    row: int = 0,
+    classes: tuple[str, ...] = (),
+    picture_shape: tuple[int, int] | None = None,
+    clip_norm: float | None = None,
+) -> Moment:
+    """Trace one step of a net that is at hand. The step is real: the optimizer, if there is one, changes the weights.
+
+    Args:
+        net: see `trace_step`.
+        criterion: see `trace_step`.
+        optimizer: see `trace_step`; None: no update.
+        images: the batch, (B, ...): uint8 pixels, which are divided by 255 and flattened, or floats as the net takes
+            them.
+        labels: what the criterion takes, one row an image.
+        row: the image that is followed.
+        classes: their names.
+        picture_shape: (height, width) of an image; None: that of the images, if they have one.
+        clip_norm: the largest norm of the whole gradient.
+    """
+    images, labels = np.asarray(images), np.asarray(labels)
+    x = to_input(images, getattr(net, "dtype", np.float64)) if images.dtype.kind in "iu" else images
+    if not 0 <= row < len(images):
+        raise InputError("explain.no_row", got=row, last=len(images) - 1)
+    if picture_shape is None and images.ndim == 3:
+        picture_shape = (images.shape[1], images.shape[2])
+    trace = trace_step(net, criterion, optimizer, x, labels, clip_norm=clip_norm)
+    shown = np.array(x).reshape(len(x), *(picture_shape or (-1,)))
+    names = tuple(f"[{i}]" for i in range(len(x)))
+    return Moment(trace, shown, labels, names, classes, picture_shape, row, None)
 
 
 def one_image(name: str, data: Dataset) -> tuple[Array, int | None, str]:
@@ -141,11 +190,6 @@ def _bring_to(run: Run, training: Training, at_step: int | None) -> Array:
     start = training.step % training.steps_per_epoch * training.batch_size
     order = training.order if start else next_order(training.order, training.shuffle, training.rng)
     return order[start : start + training.batch_size]
-
-
-def _original(training: Training, row: int) -> int:
-    """The number of a row in the data set's training part; rows kept apart to validate are left out of training."""
-    return int(row)
 
 
 def _needs_a_batch(training: Training) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 from handgrad.explain.expression import Apply, Node, Number, Rest, Value
 from handgrad.words import say
 
-_SIGNS = {"add": " + ", "sub": " - ", "mul": " × ", "div": " / ", "pow": "^"}
 _STRENGTH = {"add": 1, "sub": 1, "mul": 2, "div": 2, "neg": 3, "pow": 4}
 _TEX_NAMES = {"exp": r"\exp", "log": r"\log", "tanh": r"\tanh", "max": r"\max", "min": r"\min", "Phi": r"\Phi",
               "phi": r"\varphi"}  # fmt: skip
@@ -18,26 +18,80 @@ def plain(node: Node, lang: str | None = None, *, named: bool = False) -> str:
 
     With `named`, by the names of the numbers where they have one: 1 / (1 + exp(-x[17])).
     """
-    return _plain(node, lang, named=named)
+    return _Writer(lang, named=named).write(node)
 
 
-def _plain(node: Node, lang: str | None, outer: str = "", place: int = 0, *, named: bool = False) -> str:
-    match node:
-        case Number():
-            text = (named and node.name) or node.text
-            return f"({text})" if text.startswith("-") and outer and (place or outer in ("pow", "neg")) else text
-        case Rest():
-            return f"{_plain(node.total, lang, outer, place)} ({rest_name(node, lang)})"
-        case Value():
-            return node.name
-        case Apply(op="neg"):
-            return f"-{_plain(node.args[0], lang, 'neg', named=named)}"
-        case Apply(op=op) if op in _SIGNS:
-            parts = [_plain(argument, lang, op, i, named=named) for i, argument in enumerate(node.args)]
-            text = _SIGNS[op].join(parts)
-            return f"({text})" if _bracketed(op, outer, place) else text
-    inner = ", ".join(_plain(argument, lang, named=named) for argument in node.args)
-    return f"{node.op}({inner})"
+def tex(node: Node, lang: str | None = None, *, named: bool = False) -> str:
+    r"""\frac{1}{1 + \exp(-0.42)}: the same for a typesetter."""
+    return _TexWriter(lang, named=named).write(node)
+
+
+class _Writer:
+    """Writes a tree on one line."""
+
+    signs: ClassVar[dict[str, str]] = {"add": " + ", "sub": " - ", "mul": " × ", "div": " / ", "pow": "^"}
+
+    def __init__(self, lang: str | None, *, named: bool) -> None:
+        self.lang, self.named = lang, named
+
+    def write(self, node: Node, outer: str = "", place: int = 0, *, first: bool = True) -> str:
+        """The text of a tree that is argument `place` of the operator `outer`; `first`: nothing stands before it."""
+        match node:
+            case Number():
+                text = self.number(node)
+                return self.bracket(text) if text.startswith("-") and (not first or outer in ("pow", "neg")) else text
+            case Rest():
+                return self.rest(node, first=first)
+            case Value():
+                return node.name
+            case Apply(op="neg"):
+                text = f"-{self.write(node.args[0], 'neg', first=False)}"
+                return text if first and outer != "pow" else self.bracket(text)
+            case Apply(op=op) if op in self.signs:
+                bracketed = _bracketed(op, outer, place)
+                lead = first or bracketed
+                parts = [self.write(a, op, i, first=lead and i == 0) for i, a in enumerate(node.args)]
+                text = self.signs[op].join(parts)
+                return self.bracket(text) if bracketed else text
+        return self.call(node.op, [self.write(argument) for argument in node.args])
+
+    def number(self, number: Number) -> str:
+        return (self.named and number.name) or number.text
+
+    def rest(self, rest: Rest, *, first: bool) -> str:
+        return f"{self.write(rest.total, first=first)} ({rest_name(rest, self.lang)})"
+
+    def bracket(self, text: str) -> str:
+        return f"({text})"
+
+    def call(self, name: str, arguments: list[str]) -> str:
+        return f"{name}({', '.join(arguments)})"
+
+
+class _TexWriter(_Writer):
+    signs: ClassVar[dict[str, str]] = {"add": " + ", "sub": " - ", "mul": r" \times ", "pow": "^"}
+
+    def write(self, node: Node, outer: str = "", place: int = 0, *, first: bool = True) -> str:
+        if isinstance(node, Apply) and node.op == "div":
+            return rf"\frac{{{self.write(node.args[0])}}}{{{self.write(node.args[1])}}}"
+        if isinstance(node, Apply) and node.op == "pow":
+            return f"{self.write(node.args[0], 'pow', first=False)}^{{{self.write(node.args[1])}}}"
+        return super().write(node, outer, place, first=first)
+
+    def number(self, number: Number) -> str:
+        return symbol_tex(number.name) if self.named and number.name else number_tex(number.text)
+
+    def rest(self, rest: Rest, *, first: bool) -> str:
+        under = rf"\text{{{rest_name(rest, self.lang)}}}"
+        return rf"\underbrace{{{self.write(rest.total, first=first)}}}_{{{under}}}"
+
+    def bracket(self, text: str) -> str:
+        return rf"\left({text}\right)"
+
+    def call(self, name: str, arguments: list[str]) -> str:
+        if name == "sqrt":
+            return rf"\sqrt{{{arguments[0]}}}"
+        return rf"{_TEX_NAMES.get(name, name)}\left({', '.join(arguments)}\right)"
 
 
 def _bracketed(op: str, outer: str, place: int) -> bool:
@@ -46,37 +100,6 @@ def _bracketed(op: str, outer: str, place: int) -> bool:
     if _STRENGTH[op] != _STRENGTH[outer]:
         return _STRENGTH[op] < _STRENGTH[outer]
     return place > 0 and (outer in ("sub", "div") or op in ("sub", "div"))
-
-
-def tex(node: Node, lang: str | None = None) -> str:
-    r"""\frac{1}{1 + \exp(-0.42)}: the same for a typesetter."""
-    return _tex(node, lang)
-
-
-def _tex(node: Node, lang: str | None, outer: str = "", place: int = 0) -> str:
-    match node:
-        case Number():
-            text = number_tex(node.text)
-            return f"({text})" if text.startswith("-") and outer and (place or outer in ("pow", "neg")) else text
-        case Rest():
-            under = rf"\text{{{rest_name(node, lang)}}}"
-            return rf"\underbrace{{{_tex(node.total, lang, outer, place)}}}_{{{under}}}"
-        case Value():
-            return node.name
-        case Apply(op="neg"):
-            return f"-{_tex(node.args[0], lang, 'neg')}"
-        case Apply(op="div"):
-            return rf"\frac{{{_tex(node.args[0], lang)}}}{{{_tex(node.args[1], lang)}}}"
-        case Apply(op="sqrt"):
-            return rf"\sqrt{{{_tex(node.args[0], lang)}}}"
-        case Apply(op="pow"):
-            return f"{_tex(node.args[0], lang, 'pow')}^{{{_tex(node.args[1], lang)}}}"
-        case Apply(op=op) if op in _SIGNS:
-            sign = {"add": " + ", "sub": " - ", "mul": r" \times "}[op]
-            text = sign.join(_tex(argument, lang, op, i) for i, argument in enumerate(node.args))
-            return rf"\left({text}\right)" if _bracketed(op, outer, place) else text
-    inner = ", ".join(_tex(argument, lang) for argument in node.args)
-    return rf"{_TEX_NAMES.get(node.op, node.op)}\left({inner}\right)"
 
 
 def number_tex(text: str) -> str:
@@ -108,12 +131,13 @@ def name_of(node: Node, lang: str | None = None) -> str:
         case Rest():
             return rest_name(node, lang)
         case Apply():
-            names = [name for name in (name_of(argument, lang) for argument in node.args) if name]
-            sign = {"mul": " "}.get(node.op, _SIGNS.get(node.op, " "))
-            return getattr(node.value, "name", "") or sign.join(names)
+            own = getattr(node.value, "name", "")
+            return own or plain(Apply(node.op, node.args), lang, named=True).replace(" × ", " ")
     return ""
 
 
 def factors_text(node: Node, lang: str | None = None) -> str:
     """The arithmetic of one term, where its value is written down beside it."""
-    return _plain(Apply(node.op, node.args), lang) if isinstance(node, Apply) and node.value is not None else ""
+    if not isinstance(node, Apply) or node.value is None:
+        return ""
+    return plain(Apply(node.op, node.args), lang)

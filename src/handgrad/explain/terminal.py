@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -32,7 +33,8 @@ def chapter_lines(chapter: Chapter, *, lang: str | None = None, width: int = 80)
     yield f"{title} " + "─" * max(width - cells(title) - 1, 0)
     for sentence in chapter.about:
         yield from _wrapped(sentence.text(lang), width)
-    yield from (f"    {formula.text}" for formula in chapter.formulas)
+    for formula in chapter.formulas:
+        yield from _formula_lines(formula.text, width)
     if chapter.shapes:
         shapes = [f"{shape.symbol} {_shape_text(shape.shape)}" for shape in chapter.shapes]
         yield from _wrapped("    " + "   ".join(shapes), width)
@@ -46,14 +48,24 @@ def chapter_lines(chapter: Chapter, *, lang: str | None = None, width: int = 80)
                 yield from _picture_lines(block, lang, width)
 
 
+def _formula_lines(text: str, width: int) -> Iterator[str]:
+    """A formula on its line; a long one broken where its parts are set apart."""
+    if cells(text) + 4 <= width:
+        yield f"    {text}"
+        return
+    for part in re.split(r"\s{2,}", text):
+        yield from _wrapped(f"    {part}", width)
+
+
 def equation_lines(equation: Equation, *, lang: str | None = None, width: int = 80) -> Iterator[str]:
     """An equation on one line; a sum with a rest or with worked terms as a column, one term a line."""
     node = equation.expression
-    if isinstance(node, Apply) and node.op == "add" and any(_needs_line(term) for term in node.args):
-        yield from _column(equation, node, lang)
-        return
     names, numbers = plain(node, lang, named=True), plain(node, lang)
     parts = [names] if isinstance(node, Number) else [names, numbers] if names != numbers else [numbers]
+    too_long = max(map(cells, parts)) + cells(equation.symbol) + 7 > width
+    if isinstance(node, Apply) and node.op == "add" and (too_long or any(_needs_line(term) for term in node.args)):
+        yield from _column(equation, node, lang)
+        return
     yield from _joined(equation.symbol, [*parts, equation.result.text], width)
 
 

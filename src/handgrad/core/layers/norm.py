@@ -131,8 +131,9 @@ class LayerNorm(Layer):
         """x (B, features) -> y (B, features)."""
         need_columns(self, x, self.features)
         x = x.astype(self.scale.dtype, copy=False)
-        inverse_std = 1 / np.sqrt(x.var(axis=1, keepdims=True) + self.eps)  # (B, 1)
-        xhat = (x - x.mean(axis=1, keepdims=True)) * inverse_std
+        mean, var = x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True)  # (B, 1)
+        inverse_std = 1 / np.sqrt(var + self.eps)
+        xhat = (x - mean) * inverse_std
         y: Array = self.scale * xhat + self.shift
         self.keep(y, xhat, inverse_std)
         return y

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from handgrad.explain.board import Board, shape
-from handgrad.explain.expression import Apply, Node, Value, add, call, div, exact, mul, sub
+from handgrad.explain.equation import settle
+from handgrad.explain.expression import Apply, Node, Value, add, call, div, exact, mul, sub, work_out
 from handgrad.explain.story import Block, Chapter, Formula, Picture, Sentence
 from handgrad.explain.trace import LayerNote
 
@@ -37,11 +38,20 @@ def _elu(note: LayerNote, x: Value) -> Node:
 
 
 def _gelu(note: LayerNote, x: Value) -> Node:
+    return mul(x, _held(note, "phi", x) if note.layer.approximate == "tanh" else call("Phi", x))
+
+
+def _gelu_steps(board: Board, note: LayerNote, x: Value) -> list[Block]:
+    """The approximation of Phi, in two steps."""
     if note.layer.approximate != "tanh":
-        return mul(x, call("Phi", x))
+        return []
     cube = mul(exact(0.044715), call("pow", x, exact(3)))
-    inner = mul(call("sqrt", div(exact(2), Value(math.pi, "π"))), add(x, cube))
-    return mul(exact(0.5), x, add(exact(1), call("tanh", inner)))
+    u = mul(call("sqrt", div(exact(2), Value(math.pi, "π"))), add(x, cube))
+    phi = mul(exact(0.5), add(exact(1), call("tanh", Value(work_out(u), "u"))))
+    return [
+        settle("u", u, work_out(u), digits=board.digits),
+        settle("phi", phi, _held(note, "phi", x).value, digits=board.digits),
+    ]
 
 
 def _slope_elu(note: LayerNote, dy: Value, x: Value, y: Value) -> Node:
@@ -61,7 +71,7 @@ def _slope_silu(note: LayerNote, dy: Value, x: Value, y: Value) -> Node:
 def _held(note: LayerNote, variable: str, at: Value) -> Value:
     """What a variable of backward held for the number that `at` is."""
     assert at.ref is not None
-    return Value(note.inside_backward[variable][-1][at.ref.index], variable)
+    return Value((note.inside_backward | note.inside)[variable][-1][at.ref.index], variable)
 
 
 CURVES: dict[str, Curve] = {
@@ -135,7 +145,8 @@ def forward(board: Board, note: LayerNote) -> Chapter:
     name, curve = curve_of(note)
     cell, row = board.outputs[note.name], note.y[board.row].reshape(-1)
     expression: Apply | Node = curve.forward(note, board.value(note, "x", cell))
-    blocks: list[Block] = [board.equation(board.value(note, "y", cell), expression)]
+    blocks: list[Block] = _gelu_steps(board, note, board.value(note, "x", cell)) if name == "GELU" else []
+    blocks.append(board.equation(board.value(note, "y", cell), expression))
     if name == "ReLU":
         passed = int(np.count_nonzero(row > 0))
         blocks.append(Sentence("explain_activations.passed", {"passed": passed, "units": len(row)}))

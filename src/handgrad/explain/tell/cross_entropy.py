@@ -6,33 +6,40 @@ import numpy as np
 
 from handgrad.core.arrays import Array
 from handgrad.explain.board import Board, shape
+from handgrad.explain.decimals import to_digits
 from handgrad.explain.equation import Equation, settle
-from handgrad.explain.expression import Ref, Value, add, call, div, exact, mul, sub, worked
+from handgrad.explain.expression import Node, Ref, Value, add, call, div, exact, mul, sub, worked
 from handgrad.explain.story import Block, Chapter, Formula, Picture, Sentence
+from handgrad.explain.tell.batch_mean import batch_mean
 
 FORMULAS = (
-    Formula("p[i] = exp(z[i]) / Σₖ exp(z[k])    with  z = x - max x", r"p_i = \frac{e^{z_i}}{\sum_k e^{z_k}},"
+    Formula("p[i] = exp(z[i]) / Σₖ exp(z[k])  with  z = x - max x", r"p_i = \frac{e^{z_i}}{\sum_k e^{z_k}},"
             r"\quad z = x - \max x"),
-    Formula("L = -(1/B) Σ_b log p[label of b]", r"L = -\frac{1}{B} \sum_b \log p_{t_b}"),
+    Formula("L = -(1/B) Σ_b Σᵢ t[b,i] log p[b,i]", r"L = -\frac{1}{B} \sum_b \sum_i t_{bi} \log p_{bi}"),
 )  # fmt: skip
+BACKWARD = Formula("dx[i] = (p[i] - t[i]) / B", r"dx_i = \frac{p_i - t_i}{B}")
+SHOWN = 3  # classes: the right one and its strongest rivals
 
 
-def forward(board: Board) -> Chapter:
+def chapters(board: Board, kind: str) -> list[Chapter]:
+    """The loss and the first step back."""
+    return [_forward(board, kind), _backward(board, kind)]
+
+
+def _forward(board: Board, kind: str) -> Chapter:
     """From the scores to the loss of the followed image, and to the mean over the batch."""
-    loss, row = board.trace.loss, board.row
-    right = board.outputs[board.trace.layers[-1].name]
+    loss, row, right = board.trace.loss, board.row, board.right
     x = loss.prediction[row]
     z, e = loss.inside["z"][-1][:, row], loss.inside["e"][-1][:, row]
     total, p = loss.inside["total"][-1][row], loss.inside["dz"][0][:, row]
     top, best = int(np.argmax(x)), int(np.argmax(p))
-    rivals = [right, *(int(k) for k in np.argsort(-x) if k != right)]
-    shown = rivals[: min(len(rivals), 3)]
-    names = board.moment.classes or tuple(map(str, range(len(x))))
+    shown = [right, *(int(k) for k in np.argsort(-x) if k != right)][:SHOWN]
 
     def score(k: int) -> Value:
         return Value(x[k], f"x[{k}]", Ref("loss.prediction", (row, k)))
 
-    blocks: list[Block] = [Sentence("explain_loss.shift", {"top": top, "largest": f"{float(x[top]):.4g}"})]
+    said = {"top": top, "largest": to_digits(x[top], board.digits)}
+    blocks: list[Block] = [Sentence("explain_loss.shift", said)]
     blocks += [settle(f"z[{k}]", sub(score(k), score(top)), z[k], digits=board.digits) for k in shown]
     blocks.append(Sentence("explain_loss.exponentials"))
     blocks += [settle(f"e[{k}]", call("exp", Value(z[k], f"z[{k}]")), e[k], digits=board.digits) for k in shown]
@@ -40,16 +47,15 @@ def forward(board: Board) -> Chapter:
     blocks.append(Sentence("explain_loss.quotients", {"classes": len(x)}))
     whole = Value(total, "total")
     blocks += [settle(f"p[{k}]", div(Value(e[k], f"e[{k}]"), whole), p[k], digits=board.digits) for k in shown]
-    labels = tuple(names)
-    blocks.append(Picture("bars", Sentence("explain_loss.probabilities"), p, marked=(right,), labels=labels))
-    said = {"right": names[right], "best": names[best], "share": f"{float(p[best]):.2%}"}
+    title = Sentence("explain_loss.probabilities")
+    blocks.append(Picture("bars", title, p, marked=(right,), labels=board.class_names(len(x))))
+    said = {"right": board.class_name(right), "best": board.class_name(best), "share": f"{float(p[best]):.2%}"}
     blocks.append(Sentence("explain_loss.answer_right" if best == right else "explain_loss.answer_wrong", said))
-    blocks += _surprise(board, z, total, right, names[right])
+    blocks += _own_loss(board, z, total)
     shapes = (shape("x", "loss.prediction", loss.prediction), shape("t", "loss.target", loss.target))
     return Chapter(
-        "loss", "loss", Sentence("explain.title_loss", {"kind": type(loss.loss).__name__}), "",
-        type(loss.loss).__name__, (Sentence("explain_loss.about_softmax_cross_entropy"),), FORMULAS, shapes,
-        tuple(blocks),
+        "loss", "loss", Sentence("explain.title_loss", {"kind": kind}), "", kind,
+        (Sentence("explain_loss.about_softmax_cross_entropy"),), FORMULAS, shapes, tuple(blocks),
     )  # fmt: skip
 
 
@@ -59,39 +65,32 @@ def _total(board: Board, e: Array, total: float) -> Equation:
     return settle("total", add(*terms, *([rest] if rest else [])), total, digits=board.digits)
 
 
-def _surprise(board: Board, z: Array, total: float, right: int, name: str) -> list[Block]:
-    """The image's own -log p, and the mean over the batch."""
-    loss = board.trace.loss
-    own = loss.inside["total"][-1], loss.inside["z"][-1]
-    labels = loss.target
-    surprises = np.log(own[0]) - own[1][labels, np.arange(len(labels))]
-    one = sub(call("log", Value(total, "total")), Value(z[right], f"z[{right}]"))
-    blocks: list[Block] = [
-        Sentence("explain_loss.one_term", {"right": name}),
-        settle(f"-log p[{right}]", one, surprises[board.row], digits=board.digits),
-    ]
-    b = len(labels)
-    if b == 1:
-        return [*blocks, Sentence("explain_loss.batch_of_one")]
-    chosen, rest = board.largest_terms(surprises)
-    terms = [Value(surprises[k], f"-log p of {board.moment.names[k]}") for k in chosen]
-    mean = mul(div(exact(1), exact(b, "B")), worked(add(*terms, *([rest] if rest else []))))
-    blocks += [Sentence("explain_loss.mean", {"batch": b}), settle("L", mean, loss.value, digits=board.digits)]
-    return blocks
+def _own_loss(board: Board, z: Array, total: float) -> list[Block]:
+    """The followed image's own loss, and the mean over the batch."""
+    inside, row = board.trace.loss.inside, board.row
+    if "surprise" not in inside:  # whole-number labels: one term is left
+        labels = board.trace.loss.target
+        losses = np.log(inside["total"][-1]) - inside["z"][-1][labels, np.arange(len(labels))]
+        right = board.right
+        one: Node = sub(call("log", Value(total, "total")), Value(z[right], f"z[{right}]"))
+        said = Sentence("explain_loss.one_term", {"right": board.class_name(right)})
+        own = settle(f"-log p[{right}]", one, losses[row], digits=board.digits)
+        return [said, own, *batch_mean(board, losses)]
+    t, surprise = inside["t"][-1], inside["surprise"][-1]
+    losses = (t * surprise).sum(axis=0)
+    chosen, rest = board.largest_terms((t * surprise)[:, row])
+    parts = [worked(mul(Value(t[k, row], f"t[{k}]"), Value(surprise[k, row], f"-log p[{k}]"))) for k in chosen]
+    own = settle("own loss", add(*parts, *([rest] if rest else [])), losses[row], digits=board.digits)
+    return [Sentence("explain_loss.all_terms"), own, *batch_mean(board, losses)]
 
 
-BACKWARD = Formula("dx[i] = (p[i] - t[i]) / B", r"dx_i = \frac{p_i - t_i}{B}")
-
-
-def backward(board: Board) -> Chapter:
+def _backward(board: Board, kind: str) -> Chapter:
     """(p - t) / B for the classes that matter most."""
-    loss, row = board.trace.loss, board.row
+    loss, row, right = board.trace.loss, board.row, board.right
     assert loss.dprediction is not None
-    dx, p = loss.dprediction[row], loss.inside["dz"][0][:, row]
-    right, b = board.outputs[board.trace.layers[-1].name], len(loss.dprediction)
-    names = board.moment.classes or tuple(map(str, range(len(dx))))
+    dx, p, b = loss.dprediction[row], loss.inside["dz"][0][:, row], len(loss.dprediction)
     targets = loss.inside["t"][-1][:, row] if "t" in loss.inside else (np.arange(len(dx)) == right).astype(dx.dtype)
-    shown = [right, *(int(k) for k in np.argsort(-np.abs(dx)) if k != right)][:3]
+    shown = [right, *(int(k) for k in np.argsort(-np.abs(dx)) if k != right)][:SHOWN]
     blocks: list[Block] = [Sentence("explain_loss.back_batch" if b > 1 else "explain_loss.back_one", {"batch": b})]
     for k in shown:
         t = Value(targets[k], f"t[{k}]", exact=float(targets[k]).is_integer())
@@ -99,11 +98,12 @@ def backward(board: Board) -> Chapter:
         ref = Ref("loss.dprediction", (row, k))
         expression = div(difference, exact(b, "B")) if b > 1 else difference
         blocks.append(settle(f"dx[{k}]", expression, dx[k], digits=board.digits, ref=ref))
-    blocks.append(Sentence("explain_loss.back_signs", {"right": names[right]}))
+    if np.count_nonzero(dx < 0) == 1 and dx[right] < 0:
+        blocks.append(Sentence("explain_loss.back_signs", {"right": board.class_name(right)}))
     title = Sentence("explain_loss.back_picture")
-    blocks.append(Picture("bars", title, dx, "loss.dprediction", (row, -1), (right,), tuple(names)))
+    blocks.append(Picture("bars", title, dx, "loss.dprediction", (row, -1), (right,), board.class_names(len(dx))))
     return Chapter(
-        "backward-loss", "backward", Sentence("explain.title_back_loss", {"kind": type(loss.loss).__name__}), "",
-        type(loss.loss).__name__, (Sentence("explain_loss.about_back_softmax_cross_entropy"),), (BACKWARD,),
+        "backward-loss", "backward", Sentence("explain.title_back_loss", {"kind": kind}), "", kind,
+        (Sentence("explain_loss.about_back_softmax_cross_entropy"),), (BACKWARD,),
         (shape("dx", "loss.dprediction", loss.dprediction),), tuple(blocks),
     )  # fmt: skip

@@ -125,7 +125,8 @@ class _Weight:
         """(the equation of weight decay that is part of the gradient, the gradient that goes on)."""
         if not self.done.decay:
             return [], self.g
-        g = Value(self.done.inside["g"][0], "g")
+        inside = self.done.inside
+        g = Value(inside["g" if "g" in inside else "_adam.g"][0], "g")
         decay = mul(setting(self.done.decay, "decay"), self.w)
         return [Sentence("explain_update.decay"), self.equation("g", add(self.g, decay), g.value, fine=True)], g
 

@@ -1,22 +1,45 @@
-"""The whole story of a step: the input, forward layer by layer, the loss, and the way back."""
+"""The whole story of a step: the input, forward layer by layer, the loss, the way back to the pixels, the update."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from handgrad.errors import InputError
 from handgrad.explain.board import DIGITS, TERMS, Board, follow, shape
 from handgrad.explain.moment import Moment
 from handgrad.explain.story import Block, Chapter, Picture, Sentence, Story
-from handgrad.explain.tell import activations, cross_entropy, linear, linear_backward, update
+from handgrad.explain.tell import (
+    activations,
+    cross_entropy,
+    elementwise_losses,
+    linear,
+    linear_backward,
+    norm,
+    opaque,
+    probability_losses,
+    softmax,
+    update,
+)
+from handgrad.explain.tell import shape as reshaping
 from handgrad.explain.tell.why import why as why_story
 from handgrad.explain.trace import LayerNote
 
 Teller = Callable[[Board, LayerNote], Chapter]
-FORWARD: dict[str, Teller] = {"Linear": linear.forward, **dict.fromkeys(activations.CURVES, activations.forward)}
-
-BACKWARD: dict[str, Teller] = {
-    "Linear": linear_backward.backward,
-    **dict.fromkeys(activations.CURVES, activations.backward),
+# The class of a layer or of one that it inherits from -> who tells of it, forward and backward.
+LAYERS: dict[str, tuple[Teller, Teller]] = {
+    "Linear": (linear.forward, linear_backward.backward),
+    "Softmax": (softmax.forward, softmax.backward),
+    "Flatten": (reshaping.flatten, reshaping.flatten_back),
+    "Dropout": (reshaping.dropout, reshaping.dropout_back),
+    "BatchNorm": (norm.forward, norm.backward),
+    "LayerNorm": (norm.forward, norm.backward),
+    **dict.fromkeys(activations.CURVES, (activations.forward, activations.backward)),
+}
+LOSSES: dict[str, Callable[[Board, str], list[Chapter]]] = {
+    "SoftmaxCrossEntropy": cross_entropy.chapters,
+    "CrossEntropy": probability_losses.chapters,
+    "PublishedCrossEntropy": probability_losses.chapters,
+    **dict.fromkeys(elementwise_losses.KINDS, elementwise_losses.chapters),
 }
 
 
@@ -46,47 +69,72 @@ def story_of(
     board = Board(moment, terms, digits)
     follow(board, layer, unit)
     if why is not None:
-        return why_story(board, why)
-    chapters = [_input(board)]
-    for note in board.trace.layers:
-        teller = next((FORWARD[kind] for kind in note.kinds if kind in FORWARD), None)
-        if teller is not None:
-            chapters.append(teller(board, note))
-    chapters += [cross_entropy.forward(board), cross_entropy.backward(board)]
-    for note in reversed(board.trace.layers):
-        teller = next((BACKWARD[kind] for kind in note.kinds if kind in BACKWARD), None)
-        if teller is not None:
-            chapters.append(teller(board, note))
-    chapters += _pixels(board)
-    chapters += _updates(board, layer)
+        try:
+            return why_story(board, why)
+        except ArithmeticError:  # the layer's gradients are not those of its formula
+            raise InputError("explain_why.other_gradient", name=why) from None
+    notes = board.trace.layers
+    chapters = [_input(board), *(_layer(board, note, 0) for note in notes), *_loss(board)]
+    chapters += [_layer(board, note, 1) for note in reversed(notes) if note.dy is not None]
+    chapters += [*_pixels(board), *_updates(board, layer)]
     if layer is not None:
         chapters = [chapter for chapter in chapters if chapter.layer == layer]
     title = Sentence("explain.title", {"image": moment.names[moment.row]})
     facts = {
         "image": moment.names[moment.row],
-        "label": moment.classes[moment.labels[moment.row]],
+        "label": moment.label_name(moment.row),
         "batch": len(moment.labels),
         "step": moment.step,
+        "lr": board.trace.lr,
     }
     return Story(title, tuple(chapters), board.trace.arrays(), moment.row, facts)
+
+
+def _layer(board: Board, note: LayerNote, way: int) -> Chapter:
+    """A layer forward (0) or backward (1); one whose numbers are not those of its formula as it is."""
+    teller = next((LAYERS[kind][way] for kind in note.kinds if kind in LAYERS), None)
+    other = opaque.backward if way else opaque.forward
+    if teller is None:
+        return other(board, note)
+    try:
+        return teller(board, note)
+    except (ArithmeticError, KeyError):  # it inherits from one of ours, and computes something else
+        return other(board, note, known=True)
+
+
+def _loss(board: Board) -> list[Chapter]:
+    kinds = [kind.__name__ for kind in type(board.trace.loss.loss).__mro__]
+    kind = next((kind for kind in kinds if kind in LOSSES), None)
+    try:
+        return LOSSES[kind](board, kind) if kind else opaque.loss(board)
+    except (ArithmeticError, KeyError):
+        return opaque.loss(board)
 
 
 def _input(board: Board) -> Chapter:
     moment = board.moment
     x = board.trace.layers[0].x
     assert x is not None
-    own, label = moment.images[moment.row], moment.classes[moment.labels[moment.row]]
+    own, label = moment.images[moment.row], moment.label_name(moment.row)
     blocks: list[Block] = []
     if moment.picture_shape is not None:
         title = Sentence("explain.image", {"image": moment.names[moment.row], "label": label})
         blocks.append(Picture("image", title, own, f"{board.trace.layers[0].name}.x", (moment.row, -1)))
     said = {"numbers": own.size, "lit": int((own > 0).sum())}
-    about = [Sentence("explain.about_input", said)]
+    about = [Sentence("explain.about_input" if moment.picture_shape else "explain.about_input_row", said)]
     about.append(Sentence("explain.label" if moment.own_label else "explain.no_own_label", {"label": label}))
+    about.append(_when(moment, len(moment.labels)))
     return Chapter(
         "input", "input", Sentence("explain.title_input"), "", "", tuple(about), (),
         (shape("x", f"{board.trace.layers[0].name}.x", x),), tuple(blocks),
     )  # fmt: skip
+
+
+def _when(moment: Moment, batch: int) -> Sentence:
+    """Which step it is that is told."""
+    if moment.step is None:
+        return Sentence("explain.when_after", {"batch": batch})
+    return Sentence("explain.when_step", {"step": f"{moment.step:,}", "batch": batch})
 
 
 def _pixels(board: Board) -> list[Chapter]:
@@ -108,7 +156,10 @@ def _updates(board: Board, layer: str | None) -> list[Chapter]:
     for note in board.trace.layers:
         if note.parameters and layer in (None, note.name):
             name = next(iter(note.parameters))
-            index = [board.inputs[note.name], board.outputs[note.name]][-note.parameters[name].ndim :]
-            found = update.chapter(board, f"{note.name}.{name}", tuple(index))
-            return [found] if found else []
+            sizes = note.parameters[name].shape
+            cells = [board.inputs[note.name], board.outputs[note.name]][-len(sizes) :]
+            index = tuple(min(cell, size - 1) for cell, size in zip(cells, sizes, strict=False))
+            if len(index) == len(sizes):
+                found = update.chapter(board, f"{note.name}.{name}", index)
+                return [found] if found else []
     return []

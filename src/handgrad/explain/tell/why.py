@@ -125,7 +125,7 @@ def _where(board: Board, note: LayerNote, short: str, index: tuple[int, ...]) ->
 
 def _picture(board: Board, note: LayerNote, b: int, terms: Array) -> Picture:
     moment = board.moment
-    said = {"image": moment.names[b], "label": moment.classes[moment.labels[b]], "term": signed(terms[b]), "row": b}
+    said = {"image": moment.names[b], "label": moment.label_name(b), "term": signed(terms[b]), "row": b}
     first = board.trace.layers[0].name
     return Picture("image", Sentence("explain_why.picture", said), moment.images[b], f"{first}.x", (b, -1))
 

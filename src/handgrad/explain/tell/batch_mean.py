@@ -1,0 +1,32 @@
+"""The mean over the batch, told once for every loss that has one number an image: where 1/B comes in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from handgrad.core.arrays import Array
+from handgrad.explain.board import Board
+from handgrad.explain.equation import settle
+from handgrad.explain.expression import Apply, Value, add, div, exact, work_out
+from handgrad.explain.story import Block, Sentence
+
+
+def batch_mean(board: Board, losses: Array) -> list[Block]:
+    """L = (own loss + own loss + ...) / B, of the losses (B,) of the images."""
+    batch = len(losses)
+    if batch == 1:
+        return [Sentence("explain_loss.batch_of_one")]
+    chosen, rest = board.largest_terms(losses)
+    terms = [Value(losses[b], board.moment.names[b]) for b in chosen]
+    total = add(*terms, *([rest] if rest else []))
+    said = Sentence("explain_loss.mean", {"batch": batch})
+    return [said, *divided_sum(board, "L", total, exact(batch, "B"), board.trace.loss.value)]
+
+
+def divided_sum(board: Board, symbol: str, total: Apply, count: Value, result: Any) -> list[Block]:
+    """sum = term + term + ..., and symbol = sum / count."""
+    summed = Value(work_out(total), "sum")
+    return [
+        settle("sum", total, summed.value, digits=board.digits),
+        settle(symbol, div(summed, count), result, digits=board.digits),
+    ]

@@ -1,0 +1,117 @@
+"""BinaryCrossEntropy, MSE and Huber, told: each number of the prediction has a loss of its own; theirs is the mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from handgrad.core.arrays import Array
+from handgrad.explain.board import Board, shape
+from handgrad.explain.equation import settle
+from handgrad.explain.expression import Node, Ref, Value, add, call, div, exact, mul, sub
+from handgrad.explain.story import Block, Chapter, Formula, Sentence
+from handgrad.explain.tell.batch_mean import divided_sum
+from handgrad.explain.trace import LossNote
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One loss: its formulas, the arithmetic of one number's loss and gradient, and where its own losses are found."""
+
+    formula: Formula
+    slope: Formula
+    one: Callable[[Any, Value, Value], Node]
+    back: Callable[[Any, Value, Value], Node]
+    each: Callable[[LossNote], Array]
+
+
+def _huber(loss: Any, y: Value, t: Value) -> Node:
+    d, delta = float(y.value) - float(t.value), exact(loss.delta, "δ")
+    if abs(d) <= loss.delta:
+        return mul(exact(0.5), call("pow", sub(y, t), exact(2)))
+    return mul(delta, sub(call("abs", sub(y, t)), mul(exact(0.5), delta)))
+
+
+def _huber_back(loss: Any, y: Value, t: Value) -> Node:
+    delta = exact(loss.delta, "δ")
+    return call("max", call("neg", delta), call("min", delta, sub(y, t)))
+
+
+def _sigmoid(z: Value) -> Node:
+    return div(exact(1), add(exact(1), call("exp", call("neg", z))))
+
+
+KINDS: dict[str, Kind] = {
+    "MSE": Kind(
+        Formula("L = (1/N) Σ (x - t)²", r"L = \frac{1}{N} \sum (x - t)^2"),
+        Formula("dx = 2 (x - t) / N", r"dx = \frac{2\,(x - t)}{N}"),
+        lambda loss, y, t: call("pow", sub(y, t), exact(2)),
+        lambda loss, y, t: mul(exact(2), sub(y, t)),
+        lambda note: note.inside["d"][-1] * note.inside["d"][-1],
+    ),
+    "Huber": Kind(
+        Formula("one: d²/2 where |d| ≤ δ, else δ (|d| - δ/2),  d = x - t;  L = (1/N) Σ one",
+                r"\ell = \begin{cases} d^2/2 & |d| \le \delta \\ \delta(|d| - \delta/2) & |d| > \delta \end{cases},"
+                r"\quad L = \frac{1}{N} \sum \ell"),
+        Formula("dx = d, held within ±δ, / N", r"dx = \frac{\max(-\delta, \min(\delta, d))}{N}"),
+        _huber,
+        _huber_back,
+        lambda note: note.inside["inside"][-1] * (note.inside["d"][-1] - 0.5 * note.inside["inside"][-1]),
+    ),
+    "BinaryCrossEntropy": Kind(
+        Formula("one: max(x, 0) - x t + log(1 + exp(-|x|));  L = (1/N) Σ one",
+                r"\ell = \max(x, 0) - x t + \log(1 + e^{-|x|}), \quad L = \frac{1}{N} \sum \ell"),
+        Formula("dx = (1 / (1 + exp(-x)) - t) / N", r"dx = \frac{1}{N}\left(\frac{1}{1 + e^{-x}} - t\right)"),
+        lambda loss, y, t: add(sub(call("max", y, exact(0)), mul(y, t)),
+                               call("log", add(exact(1), call("exp", call("neg", call("abs", y)))))),
+        lambda loss, y, t: sub(_sigmoid(y), t),
+        lambda note: note.inside["value"][-1],
+    ),
+}  # fmt: skip
+
+
+def chapters(board: Board, name: str) -> list[Chapter]:
+    """The loss and the first step back."""
+    kind, note, row = KINDS[name], board.trace.loss, board.row
+    assert note.dprediction is not None
+    cell = board.outputs[board.trace.layers[-1].name]
+    index = (row, *_unravelled(cell, note.prediction.shape[1:]))
+    shown = ",".join(map(str, index[1:]))
+    y = Value(note.prediction[index], f"x[{shown}]", Ref("loss.prediction", index))
+    t = Value(note.target[index].astype(note.prediction.dtype), f"t[{shown}]", Ref("loss.target", index))
+    each, count = kind.each(note), note.prediction.size
+    chosen, rest = board.largest_terms(each.reshape(-1))
+    terms = [Value(each.reshape(-1)[i], f"one[{','.join(map(str, _unravelled(i, each.shape)))}]") for i in chosen]
+    total = add(*terms, *([rest] if rest else []))
+    blocks: list[Block] = [
+        Sentence("explain_loss.one_number", {"cell": cell}),
+        settle(f"one[{','.join(map(str, index))}]", kind.one(note.loss, y, t), each[index], digits=board.digits),
+    ]
+    if count > 1:
+        blocks.append(Sentence("explain_loss.mean_of_all", {"batch": len(note.prediction), "count": count}))
+        blocks += divided_sum(board, "L", total, exact(count, "N"), note.value)
+    dx = note.dprediction[index]
+    gradient = div(kind.back(note.loss, y, t), exact(count, "N"))
+    back: list[Block] = [
+        Sentence("explain_loss.back_numbers", {"count": count}),
+        settle(f"dx[{shown}]", gradient, dx, digits=board.digits, ref=Ref("loss.dprediction", index)),
+        Sentence("explain_loss.back_up" if dx < 0 else "explain_loss.back_down"),
+    ]
+    shapes = (shape("x", "loss.prediction", note.prediction), shape("t", "loss.target", note.target))
+    return [
+        Chapter("loss", "loss", Sentence("explain.title_loss", {"kind": name}), "", name,
+                (Sentence(f"explain_loss.about_{name.lower()}"),), (kind.formula,), shapes, tuple(blocks)),
+        Chapter("backward-loss", "backward", Sentence("explain.title_back_loss", {"kind": name}), "", name,
+                (Sentence("explain_loss.about_back"),), (kind.slope,),
+                (shape("dx", "loss.dprediction", note.dprediction),), tuple(back)),
+    ]  # fmt: skip
+
+
+def _unravelled(flat: int, of: tuple[int, ...]) -> tuple[int, ...]:
+    """The place of number `flat` in an array of this shape."""
+    found: list[int] = []
+    for size in reversed(of):
+        flat, i = divmod(flat, size)
+        found.insert(0, i)
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""The traces of small nets that several tests read."""
