@@ -79,6 +79,8 @@ class _Reader:
                 for attribute in node.attribute:
                     if attribute.name == "value":
                         self.arrays[node.output[0]] = self._array(attribute.t, node.output[0])
+            elif node.op_type == "Identity" and node.input[0] in self.arrays:  # a weight under a second name
+                self.arrays[node.output[0]] = self.arrays[node.input[0]]
         inputs = [given for given in graph.input if given.name not in self.arrays]
         if len(inputs) != 1 or len(graph.output) != 1:
             raise InputError("export.onnx_row", why="inputs and outputs", got=f"{len(inputs)}, {len(graph.output)}")
@@ -87,7 +89,7 @@ class _Reader:
 
     def layers(self) -> list[Layer]:
         found: list[Layer] = []
-        nodes = [node for node in self.graph.node if node.op_type != "Constant"]
+        nodes = [node for node in self.graph.node if not self.arrays.keys() & set(node.output)]
         while self.value != self.graph.output[0].name:
             users = [node for node in nodes if self.value in node.input]
             node = self._next(users)

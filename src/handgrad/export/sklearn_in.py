@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.core.layers import Linear, ReLU, Sigmoid, Softmax, Tanh
+from handgrad.core.layers import LAYERS, Linear, ReLU, Sigmoid, Softmax, Tanh
 from handgrad.core.layers.base import Layer
 from handgrad.core.net import Sequential
 from handgrad.errors import InputError
@@ -34,6 +34,9 @@ def from_sklearn(estimator: Any) -> Sequential:
         raise InputError("export.not_fitted", got=type(estimator).__name__)
     pairs = list(zip(estimator.coefs_, estimator.intercepts_, strict=True))
     last = estimator.out_activation_
+    for name in (last, estimator.activation):
+        if name not in _ACTIVATIONS:
+            raise InputError("export.no_counterpart", got=name, known=", ".join(LAYERS))
     if last == "logistic" and pairs[-1][1].size == 1:  # with more than one output it has several labels, each alone
         weight, bias = pairs[-1]
         pairs[-1] = (np.hstack([np.zeros_like(weight), weight]), np.hstack([np.zeros_like(bias), bias]))
