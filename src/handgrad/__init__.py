@@ -40,13 +40,14 @@ from handgrad.core.net import Sequential
 from handgrad.core.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_by_norm
 from handgrad.core.params import learned
 from handgrad.core.schedules import constant, cosine, one_cycle, step_decay, warm_up
-from handgrad.errors import DataError, DivergedError, HandgradError, InputError, StateError
+from handgrad.errors import DataError, DivergedError, HandgradError, InputError, MissingError, StateError
 
 if TYPE_CHECKING:
     from handgrad.audit.memory.call import audit  # the package itself can be called: see its `__init__.py`
     from handgrad.audit.report import Report
     from handgrad.audit.subject import Subject
     from handgrad.data import load_data, to_mnist
+    from handgrad.estimator import HandgradClassifier, HandgradRegressor
     from handgrad.export.come_in import import_net
     from handgrad.export.named_arrays import from_arrays
     from handgrad.export.onnx_in import from_onnx
@@ -60,6 +61,8 @@ __version__ = "0.1.0"
 
 # Imported when first used, so that `import handgrad` costs NumPy and nothing else.
 _LATER = {
+    "HandgradClassifier": "handgrad.estimator",
+    "HandgradRegressor": "handgrad.estimator",
     "Report": "handgrad.audit.report",
     "Subject": "handgrad.audit.subject",
     "from_arrays": "handgrad.export.named_arrays",
@@ -115,7 +118,9 @@ __all__ = [
     "DivergedError",
     "Dropout",
     "Flatten",
+    "HandgradClassifier",
     "HandgradError",
+    "HandgradRegressor",
     "Huber",
     "InputError",
     "Layer",
@@ -123,6 +128,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "Loss",
+    "MissingError",
     "Optimizer",
     "RMSprop",
     "ReLU",

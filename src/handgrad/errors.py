@@ -43,6 +43,10 @@ class DataError(HandgradError, ValueError):
     """A file or folder of data is missing, broken, or not what its name says."""
 
 
+class MissingError(HandgradError, ImportError):
+    """An optional package that this needs is not installed; the sentence names the extra that brings it."""
+
+
 class DivergedError(HandgradError, ArithmeticError):
     """A training ran, and its loss or gradient stopped being a finite number."""
 
