@@ -44,8 +44,7 @@ def test_nothing_is_left_unexplained(case: tuple[dict[str, Any], Story]) -> None
     assert bool(unexplained) == (case[0].get("loss") in OPAQUE)
 
 
-@pytest.mark.parametrize("width", [80, 120])
-@pytest.mark.parametrize("lang", ["en", "ko"])
+@pytest.mark.parametrize(("width", "lang"), [(80, "en"), (80, "ko"), (120, "ko")])
 def test_the_terminal(case: tuple[dict[str, Any], Story], width: int, lang: str) -> None:
     found = 0
     for equation in case[1].equations:

@@ -95,7 +95,8 @@ class Board:
         if len(order) == count + 1:  # "1 more term" takes as much room as the term
             count += 1
         rest = order[count:]
-        return [int(i) for i in order[:count]], Rest(len(rest), Value(_total(terms[rest]))) if len(rest) else None
+        left = Rest(len(rest), Value(_total(terms[rest])), float(sizes[rest].sum())) if len(rest) else None
+        return [int(i) for i in order[:count]], left
 
     def sum_of(self, result: Value, parts: list[Apply], rest: Rest | None, *more: Node) -> Equation:
         """result = part + part + ... + n more terms + what else there is, each part with what it comes to."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 _SMALL, _LARGE = -3, 6  # powers of ten: below 0.001 and from a million on, numbers get an exponent
+_WHOLE = 10**15  # whole numbers from here on are written with an exponent
 _WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
@@ -21,15 +22,16 @@ def magnitude(value: float) -> int | None:
 
 
 def at_place(value: Any, place: int, power: int = 0) -> str:
-    """A number rounded to 10^place, written with the factor 10^power: (0.0314, -3) is "0.031"."""
-    number = float(value)
+    """A number rounded to 10^place, written with the factor 10^power: (0.0314, -3) is "0.031".
+
+    Never to tens or hundreds: nobody could see in 1200 which of its digits are rounded.
+    """
+    number, place = float(value), min(place, power)
     if not math.isfinite(number):
         return str(number)
     with localcontext(_WIDE):
         rounded = Decimal(number).quantize(Decimal((0, (1,), place)))
         text = format(rounded.scaleb(-power), "f")
-    if place > power:  # 1200 to the hundreds: no digit stands behind the point
-        text = text.partition(".")[0]
     if not text.strip("-0."):
         text = text.lstrip("-")
     return f"{text}e{power}" if power else text
@@ -37,11 +39,10 @@ def at_place(value: Any, place: int, power: int = 0) -> str:
 
 def in_full(value: Any) -> str:
     """A count or a setting as it was written down: 200, 0.999, 1e-8."""
-    if isinstance(value, (int, np.integer)) or float(value).is_integer():
-        return str(int(value)) if abs(value) < 10**15 else repr(float(value))
-    mantissa, _, power = repr(value.item() if isinstance(value, np.float64) else value if isinstance(value, float) else
-                              float(str(value))).partition("e")  # fmt: skip
-    return f"{mantissa}e{int(power)}" if power else mantissa
+    if float(value).is_integer() and abs(value) < _WHOLE:
+        return str(int(value))
+    mantissa, _, power = (str(value) if isinstance(value, np.floating) else repr(float(value))).partition("e")
+    return f"{mantissa.removesuffix('.0')}e{int(power)}" if power else mantissa
 
 
 def to_digits(value: Any, digits: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from handgrad.explain.decimals import at_place, half_unit, in_full, magnitude, shared_power, to_digits
 from handgrad.explain.expression import Apply, Node, Number, Ref, Rest, Value, work_out
+from handgrad.explain.rounding import is_rounding
 
 _GUARD = 13  # more digits for what goes in than for what comes out; float64 has no more than 17
 _SLACK = 1 + 1e-6  # a result that lies half-way between two printed numbers may be rounded either way
@@ -57,6 +58,8 @@ def settle(
     Raises:
         ArithmeticError: where the net's number is not what the expression comes to.
     """
+    if not is_rounding(expression, result):
+        raise ArithmeticError(f"{symbol}: {work_out(_without_value(expression))} is not {result}")
     # First with all digits. Where large terms cancel, the result is mostly rounding of the net's own sums: then with so
     # few of its digits as are right, and at last with those that the terms have, of which it may be 0.
     for fewer, seen in [*((fewer, True) for fewer in range(digits)), *((fewer, False) for fewer in range(digits + 1))]:
@@ -107,7 +110,7 @@ def _term(node: Node, place: int, power: int, digits: int, factors: int) -> Node
             text = "0" if node.value == 0 else at_place(node.value, place, power)
             return Number(text, node.name, node.ref)
         case Rest():
-            return Rest(node.count, Number(at_place(work_out(node.total), place, power)))
+            return Rest(node.count, Number(at_place(work_out(node.total), place, power)), node.size)
         case Apply(value=Value() as value):
             return _worked(node, Number(at_place(value.value, place, power), value.name, value.ref), factors)
     return _leaves(node, digits)
@@ -128,7 +131,7 @@ def _leaves(node: Node, digits: int) -> Node | None:
         case Value():
             return Number(in_full(node.value) if node.exact else to_digits(node.value, digits), node.name, node.ref)
         case Rest():
-            return Rest(node.count, Number(to_digits(work_out(node.total), digits)))
+            return Rest(node.count, Number(to_digits(work_out(node.total), digits)), node.size)
         case Apply(value=Value() as value):
             shown = Number(to_digits(value.value, digits), value.name, value.ref)
             found = (_worked(node, shown, more) for more in range(digits, 18))

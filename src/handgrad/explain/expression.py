@@ -51,10 +51,11 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """The sum of `count` more terms, which are not written out one by one; `zeros` of all terms are exactly 0."""
+    """The sum of `count` more terms, which are not written out one by one; `size` is that of their absolute values."""
 
     count: int
     total: Value | Number
+    size: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

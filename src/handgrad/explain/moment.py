@@ -14,13 +14,14 @@ from typing import Any, cast
 import numpy as np
 
 from handgrad.core.arrays import Array
+from handgrad.core.layers import BatchNorm
 from handgrad.data import Dataset, to_mnist
 from handgrad.data.batches import next_order, to_input
 from handgrad.errors import DataError, InputError
 from handgrad.explain.trace import Trace, trace_step
 from handgrad.train import Run, checkpoint, threads
 from handgrad.train.loop import Training
-from handgrad.train.run import CHECKPOINT
+from handgrad.train.run import CHECKPOINT, MODEL
 from handgrad.train.samples import rows_apart
 
 _MOST_TARGETS = 10
@@ -83,19 +84,26 @@ def moment_of(
     data = run.data()
     shown = None if image is None else one_image(image, data)
     training = run.training()
+    net, optimizer = training.net, training.optimizer
     with threads.limited_to(run.manifest.get("threads", 1)):
-        rows = _bring_to(run, training, at_step)
+        if at_step is None and not (run.path / CHECKPOINT).is_file() and (run.path / MODEL).is_file():
+            net = run.net()  # one that was not trained here: it goes on with an optimizer that remembers nothing
+            optimizer, rows = run.recipe.make_optimizer(net), _next_rows(training)
+        else:
+            rows = _bring_to(run, training, at_step)
+        if batch is not None and batch > len(rows):
+            raise InputError("explain.batch_size", got=batch, most=len(rows))
         kept, _ = rows_apart(len(data.train), run.recipe.validation, run.recipe.seed)
         names = [f"train:{kept[row]}" for row in rows]
         images, labels = training.images[rows], training.labels[rows]
         own = True
         if shown is not None:
             picture, known, name = shown
-            size = batch or (2 if _needs_a_batch(training) else 1)
+            size = batch or (2 if _needs_a_batch(net) else 1)
             own = known is not None or label is not None
             target = known if label is None else _need_label(label, data)
             if target is None:
-                target = int(np.argmax(_evaluated(training.net, picture[None])))
+                target = int(np.argmax(_evaluated(net, picture[None])))
             images = np.concatenate([picture[None].reshape(1, *images.shape[1:]), images[: size - 1]])
             labels = np.concatenate([np.array([target], labels.dtype), labels[: size - 1]])
             names = [name, *names[: size - 1]]
@@ -103,11 +111,9 @@ def moment_of(
             images, labels, names = images[:batch], labels[:batch], names[:batch]
         if training.schedule is not None and at_step is not None and training.base_lr is not None:
             training.optimizer.lr = training.base_lr * training.schedule(at_step - 1)
-        training.net.train()
-        x = to_input(images, training.net.dtype)
-        trace = trace_step(
-            training.net, training.criterion, training.optimizer, x, labels, clip_norm=run.recipe.clip_norm
-        )
+        net.train()
+        x = to_input(images, net.dtype)
+        trace = trace_step(net, training.criterion, optimizer, x, labels, clip_norm=run.recipe.clip_norm)
     return Moment(
         trace, x.reshape(len(x), *(data.picture_shape or (-1,))), labels, tuple(names), data.classes,
         data.picture_shape, 0, at_step, own,
@@ -187,13 +193,18 @@ def _bring_to(run: Run, training: Training, at_step: int | None) -> Array:
             if next(records, None) is None:
                 raise InputError("explain.stopped_before", got=at_step, last=training.step)
         records.close()
+    return _next_rows(training)
+
+
+def _next_rows(training: Training) -> Array:
+    """The rows of the batch that comes next; at the start of an epoch that draws the epoch's order."""
     start = training.step % training.steps_per_epoch * training.batch_size
     order = training.order if start else next_order(training.order, training.shuffle, training.rng)
     return order[start : start + training.batch_size]
 
 
-def _needs_a_batch(training: Training) -> bool:
-    return any(type(layer).__name__ == "BatchNorm" for _, layer in training.net.named_layers())
+def _needs_a_batch(net: Any) -> bool:
+    return any(isinstance(layer, BatchNorm) for _, layer in net.named_layers())
 
 
 def _evaluated(net: Any, images: Array) -> Array:

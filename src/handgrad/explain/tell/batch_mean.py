@@ -25,7 +25,8 @@ def batch_mean(board: Board, losses: Array) -> list[Block]:
 
 def divided_sum(board: Board, symbol: str, total: Apply, count: Value, result: Any) -> list[Block]:
     """sum = term + term + ..., and symbol = sum / count."""
-    summed = Value(work_out(total), "sum")
+    dtype = board.trace.loss.prediction.dtype  # in which the net added up, though a loss may report a float
+    summed = Value(dtype.type(work_out(total)), "sum")
     return [
         settle("sum", total, summed.value, digits=board.digits),
         settle(symbol, div(summed, count), result, digits=board.digits),

@@ -68,16 +68,14 @@ def _total(board: Board, e: Array, total: float) -> Equation:
 def _own_loss(board: Board, z: Array, total: float) -> list[Block]:
     """The followed image's own loss, and the mean over the batch."""
     inside, row = board.trace.loss.inside, board.row
+    losses = inside["mean.values"][0]
     if "surprise" not in inside:  # whole-number labels: one term is left
-        labels = board.trace.loss.target
-        losses = np.log(inside["total"][-1]) - inside["z"][-1][labels, np.arange(len(labels))]
         right = board.right
         one: Node = sub(call("log", Value(total, "total")), Value(z[right], f"z[{right}]"))
         said = Sentence("explain_loss.one_term", {"right": board.class_name(right)})
         own = settle(f"-log p[{right}]", one, losses[row], digits=board.digits)
         return [said, own, *batch_mean(board, losses)]
     t, surprise = inside["t"][-1], inside["surprise"][-1]
-    losses = (t * surprise).sum(axis=0)
     chosen, rest = board.largest_terms((t * surprise)[:, row])
     parts = [worked(mul(Value(t[k, row], f"t[{k}]"), Value(surprise[k, row], f"-log p[{k}]"))) for k in chosen]
     own = settle("own loss", add(*parts, *([rest] if rest else [])), losses[row], digits=board.digits)

@@ -6,24 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from handgrad.core.arrays import Array
 from handgrad.explain.board import Board, shape
 from handgrad.explain.equation import settle
 from handgrad.explain.expression import Node, Ref, Value, add, call, div, exact, mul, sub
 from handgrad.explain.story import Block, Chapter, Formula, Sentence
 from handgrad.explain.tell.batch_mean import divided_sum
-from handgrad.explain.trace import LossNote
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One loss: its formulas, the arithmetic of one number's loss and gradient, and where its own losses are found."""
+    """One loss: its formulas, and the arithmetic of one number's loss and gradient."""
 
     formula: Formula
     slope: Formula
     one: Callable[[Any, Value, Value], Node]
     back: Callable[[Any, Value, Value], Node]
-    each: Callable[[LossNote], Array]
 
 
 def _huber(loss: Any, y: Value, t: Value) -> Node:
@@ -48,7 +45,6 @@ KINDS: dict[str, Kind] = {
         Formula("dx = 2 (x - t) / N", r"dx = \frac{2\,(x - t)}{N}"),
         lambda loss, y, t: call("pow", sub(y, t), exact(2)),
         lambda loss, y, t: mul(exact(2), sub(y, t)),
-        lambda note: note.inside["d"][-1] * note.inside["d"][-1],
     ),
     "Huber": Kind(
         Formula("one: d²/2 where |d| ≤ δ, else δ (|d| - δ/2),  d = x - t;  L = (1/N) Σ one",
@@ -57,7 +53,6 @@ KINDS: dict[str, Kind] = {
         Formula("dx = d, held within ±δ, / N", r"dx = \frac{\max(-\delta, \min(\delta, d))}{N}"),
         _huber,
         _huber_back,
-        lambda note: note.inside["inside"][-1] * (note.inside["d"][-1] - 0.5 * note.inside["inside"][-1]),
     ),
     "BinaryCrossEntropy": Kind(
         Formula("one: max(x, 0) - x t + log(1 + exp(-|x|));  L = (1/N) Σ one",
@@ -66,7 +61,6 @@ KINDS: dict[str, Kind] = {
         lambda loss, y, t: add(sub(call("max", y, exact(0)), mul(y, t)),
                                call("log", add(exact(1), call("exp", call("neg", call("abs", y)))))),
         lambda loss, y, t: sub(_sigmoid(y), t),
-        lambda note: note.inside["value"][-1],
     ),
 }  # fmt: skip
 
@@ -80,7 +74,7 @@ def chapters(board: Board, name: str) -> list[Chapter]:
     shown = ",".join(map(str, index[1:]))
     y = Value(note.prediction[index], f"x[{shown}]", Ref("loss.prediction", index))
     t = Value(note.target[index].astype(note.prediction.dtype), f"t[{shown}]", Ref("loss.target", index))
-    each, count = kind.each(note), note.prediction.size
+    each, count = note.inside["mean.values"][0], note.prediction.size
     chosen, rest = board.largest_terms(each.reshape(-1))
     terms = [Value(each.reshape(-1)[i], f"one[{','.join(map(str, _unravelled(i, each.shape)))}]") for i in chosen]
     total = add(*terms, *([rest] if rest else []))

@@ -30,7 +30,7 @@ def chapters(board: Board, kind: str) -> list[Chapter]:
     x, t = note.prediction, _targets(board)
     offset = 1e-7 if published else 0.0
     logs = np.log(x + offset if published else note.inside["p"][-1])
-    losses = -(t * logs).sum(axis=1)
+    losses = -(t * logs).sum(axis=1) if published else note.inside["mean.values"][0]
     value = Value(x[row, right], f"x[{right}]", Ref("loss.prediction", (row, right)))
     log: Node = call("log", add(value, exact(offset)) if published else value)
     shown = [int(k) for k in np.argsort(-t[row]) if t[row, k]]
