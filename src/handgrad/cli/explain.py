@@ -21,13 +21,13 @@ WIDEST = 120  # columns; longer lines are hard to read
 @click.option("--image", metavar="IMAGE", help=say("explain_cli.help_image"))
 @click.option("--label", type=int, metavar="N", help=say("explain_cli.help_label"))
 @click.option("--at-step", type=int, metavar="N", help=say("explain_cli.help_at_step"))
-@click.option("--batch", type=click.IntRange(1), metavar="N", help=say("explain_cli.help_batch"))
+@click.option("--batch", type=int, metavar="N", help=say("explain_cli.help_batch"))
 @click.option("--layer", metavar="NAME", help=say("explain_cli.help_layer"))
 @click.option("--unit", type=int, metavar="N", help=say("explain_cli.help_unit"))
 @click.option("--why", metavar="WEIGHT", help=say("explain_cli.help_why"))
-@click.option("--terms", type=click.IntRange(1, 100), default=TERMS, show_default=True,
+@click.option("--terms", type=int, default=TERMS, show_default=True,
               help=say("explain_cli.help_terms"))  # fmt: skip
-@click.option("--digits", type=click.IntRange(1, 12), default=DIGITS, show_default=True,
+@click.option("--digits", type=int, default=DIGITS, show_default=True,
               help=say("explain_cli.help_digits"))  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help=say("cli.help_json"))
 def explain(

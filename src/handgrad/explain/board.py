@@ -18,7 +18,7 @@ from handgrad.explain.moment import Moment
 from handgrad.explain.story import Shape
 from handgrad.explain.trace import LayerNote, Trace
 
-TERMS, DIGITS = 5, 4
+TERMS, DIGITS, MOST_DIGITS = 5, 4, 12
 
 
 @dataclass(eq=False)

@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from handgrad.core.arrays import Array
+from handgrad.core.checks import positive_int
 from handgrad.core.layers import BatchNorm
 from handgrad.data import Dataset, to_mnist
 from handgrad.data.batches import next_order, to_input
@@ -81,6 +82,8 @@ def moment_of(
     Raises:
         InputError, DataError: no such image, label or step; nothing to go on from.
     """
+    if batch is not None:
+        positive_int(batch, "batch")
     data = run.data()
     shown = None if image is None else one_image(image, data)
     training = run.training()

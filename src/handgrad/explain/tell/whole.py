@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from handgrad.core.checks import positive_int
 from handgrad.errors import InputError
-from handgrad.explain.board import DIGITS, TERMS, Board, follow, shape
+from handgrad.explain.board import DIGITS, MOST_DIGITS, TERMS, Board, follow, shape
 from handgrad.explain.moment import Moment
 from handgrad.explain.story import Block, Chapter, Picture, Sentence, Story
 from handgrad.explain.tell import (
@@ -64,9 +65,9 @@ def story_of(
         digits: how many digits of a result say something.
 
     Raises:
-        InputError: no such layer, unit or weight.
+        InputError: no such layer, unit or weight; terms or digits out of range.
     """
-    board = Board(moment, terms, digits)
+    board = Board(moment, positive_int(terms, "terms"), positive_int(digits, "digits", MOST_DIGITS))
     follow(board, layer, unit)
     if why is not None:
         try:
