@@ -44,7 +44,8 @@ def main(epochs: int, seed: int, threads: int) -> None:
     )
     criterion = torch.nn.CrossEntropyLoss()
     for _ in range(epochs):
-        for rows in torch.randperm(len(x)).split(BATCH):
+        order: Any = torch.randperm(len(x))
+        for rows in order.split(BATCH):
             optimizer.zero_grad()
             criterion(net(x[rows]), y[rows]).backward()
             optimizer.step()

@@ -48,11 +48,10 @@ class Worker:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         pins = dict.fromkeys(PINS, str(threads))
-        # JAX has no setting for its threads; it takes as many as the process may use processors.
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "handgrad.bench.worker"], text=True, encoding="utf-8",
+            [sys.executable, "-m", "handgrad.bench.worker", str(threads)], text=True, encoding="utf-8",
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=os.environ | pins, preexec_fn=_on_processors(threads),
+            env=os.environ | pins,
         )  # fmt: skip
 
     def ask(self, **what: Any) -> dict[str, Any]:
@@ -119,14 +118,17 @@ def race(
                 seconds[name].append(worker.ask(run=True)["seconds"])
                 told(name, i + 1)
         return [
-            Result(
-                name, facts["version"], worker.threads, facts["seconds"], seconds[name], worker.ask(check=True)["accuracy"]
-            )
+            Result(name, facts["version"], worker.threads, facts["seconds"], seconds[name], _accuracy(worker))
             for name, worker, facts in ready
         ]
     finally:
         for _, worker, _ in ready:
             worker.__exit__()
+
+
+def _accuracy(worker: Worker) -> float | None:
+    accuracy: float | None = worker.ask(check=True)["accuracy"]
+    return accuracy
 
 
 def _with_best_threads(prepare: dict[str, Any]) -> tuple[Worker, dict[str, Any]]:
@@ -151,11 +153,3 @@ def _with_best_threads(prepare: dict[str, Any]) -> tuple[Worker, dict[str, Any]]
             loser[1].__exit__()
     assert best is not None
     return best[1], best[2]
-
-
-def _on_processors(threads: int) -> Callable[[], None] | None:
-    """Keeps a process on so many processors, where the system can."""
-    if not hasattr(os, "sched_setaffinity") or threads >= available():
-        return None
-    chosen = sorted(os.sched_getaffinity(0))[-threads:]
-    return lambda: os.sched_setaffinity(0, chosen)

@@ -9,6 +9,7 @@ from handgrad.bench.race import Result, race
 from handgrad.bench.works import Work
 
 SAMPLES = 6_400
+CONTESTANTS = ("products", "handgrad", "handgrad-fast", "torch")
 
 
 class Point(NamedTuple):
@@ -51,7 +52,9 @@ def scaling(
 
     Args:
         axis: a key of `AXES`.
-        peers, rounds, told: as for `race`.
+        peers: names out of `CONTESTANTS`.
+        rounds: how often each has its turn at each value.
+        told: called with a contestant and the number of rounds it has done.
     """
     work_of, values = AXES[axis]
     points = []

@@ -1,8 +1,8 @@
 """One contestant in a process of its own: told by JSON lines what to do, it answers in JSON lines.
 
-    {"prepare": {"peer": "torch", "job": "train", "work": [[784, 256, 10], "sgd", 0.1, 64], "samples": null}}
-    {"run": true}      -> {"seconds": 0.5}
-    {"check": true}    -> {"accuracy": 0.97}
+{"prepare": {"peer": "torch", "job": "train", "work": [[784, 256, 10], "sgd", 0.1, 64], "samples": null}}
+{"run": true}      -> {"seconds": 0.5}
+{"check": true}    -> {"accuracy": 0.97}
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from handgrad.core.arrays import Array
 CALLS = 2_000  # predictions of one image that are timed together
 
 
-def main() -> None:
+def main(threads: int) -> None:
     """Answer until the input ends."""
+    if hasattr(os, "sched_setaffinity"):  # JAX has no setting: it takes as many threads as it may use processors
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     # Whatever a library prints goes to stderr: stdout belongs to the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -48,8 +50,8 @@ def main() -> None:
 
 def version(name: str) -> str:
     """Of the package that a contestant stands for."""
-    package = {"sklearn": "scikit-learn"}.get(peer(name).PACKAGE, peer(name).PACKAGE)
-    return metadata.version(package)
+    package = peer(name).PACKAGE
+    return metadata.version({"sklearn": "scikit-learn"}.get(package, package))
 
 
 def _prepare(peer: str, job: str, **what: Any) -> tuple[Callable[[], float], Callable[[], float | None]]:
@@ -69,9 +71,7 @@ def _training(
     return lambda: _seconds(trainer.epoch), accuracy
 
 
-def _prediction(
-    name: str, work: str, samples: int | None
-) -> tuple[Callable[[], float], Callable[[], float | None]]:
+def _prediction(name: str, work: str, samples: int | None) -> tuple[Callable[[], float], Callable[[], float | None]]:
     x = _samples(samples).test_images
     weights = start_weights(PREDICTED_SIZES)
     predict = peer(name).predictor(weights)
@@ -101,4 +101,4 @@ def _seconds(work: Callable[[], Any]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

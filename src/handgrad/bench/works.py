@@ -5,6 +5,7 @@ Engine and recipe are kept apart: everybody trains the same net in the same batc
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -75,5 +76,5 @@ def start_weights(sizes: tuple[int, ...], seed: int = 0) -> list[tuple[Array, Ar
             rng.standard_normal((n, m), dtype=np.float32) * np.float32(np.sqrt(2 / n)),
             np.zeros(m, np.float32),
         )
-        for n, m in zip(sizes[:-1], sizes[1:], strict=True)
+        for n, m in pairwise(sizes)
     ]

@@ -12,8 +12,20 @@ import handgrad
 from handgrad.words import LANGUAGES, say
 
 COMMANDS = (
-    "train", "evaluate", "predict", "export", "import", "rerun", "plot", "audit", "explain", "data", "recipes", "info",
-)  # fmt: skip
+    "train",
+    "evaluate",
+    "predict",
+    "rerun",
+    "plot",
+    "audit",
+    "explain",
+    "export",
+    "import",
+    "bench",
+    "data",
+    "recipes",
+    "info",
+)
 
 
 class _Formatter(click.HelpFormatter):

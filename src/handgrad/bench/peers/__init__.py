@@ -1,10 +1,11 @@
-"""The contestants, one file each. A file has `PACKAGE` (what must be installed, its version is shown) and one or both of
+"""The contestants, one file each. A file has `PACKAGE` (what must be installed, and whose version is shown) and one or
+both of
 
 - `Trainer(work, samples)`: `epoch()` trains once through the samples, `predict(x)` gives the net's outputs;
 - `predictor(weights)`: a function x (B, in) -> outputs (B, out) for layers [(W, b), ...] with ReLU between them.
 
 What only prepares (floats from pixels, compiling, an index of the zeros) belongs into the constructor or the first
-epoch, which is not timed. Threads come from the environment of the process, which is pinned before anything is imported.
+epoch, which is not timed. Threads come from the environment of the process, which is pinned before all imports.
 """
 
 from __future__ import annotations

@@ -17,7 +17,10 @@ class Trainer(pytorch.Trainer):
         super().__init__(work, samples)
         import torch
 
-        self.loss: Any = torch.compile(lambda x, y: self.criterion(self.net(x), y))
+        self.loss: Any = torch.compile(self._loss)
+
+    def _loss(self, x: Any, y: Any) -> Any:
+        return self.criterion(self.net(x), y)
 
     def step(self, x: Any, y: Any) -> None:
         """One update on a batch."""

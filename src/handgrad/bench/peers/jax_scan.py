@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -42,8 +43,7 @@ class Trainer:
 
     def epoch(self) -> None:
         """One pass over the samples in a new order."""
-        import jax
-
+        jax: Any = importlib.import_module("jax")
         steps = len(self.x) // self.batch_size
         order = self.rng.permutation(len(self.x))[: steps * self.batch_size].reshape(steps, self.batch_size)
         self.state = jax.block_until_ready(self.compiled(self.state, self.x, self.y, order))

@@ -35,7 +35,7 @@ class Trainer:
         """One pass over the samples in a new order."""
         import torch
 
-        order = torch.randperm(len(self.x), generator=self.random)
+        order: Any = torch.randperm(len(self.x), generator=self.random)
         for rows in order.split(self.batch_size):
             if len(rows) == self.batch_size:
                 self.step(self.x[rows], self.y[rows])

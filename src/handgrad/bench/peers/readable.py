@@ -54,5 +54,3 @@ def net_with(weights: list[tuple[Array, Array]]) -> Sequential:
 def predictor(weights: list[tuple[Array, Array]]) -> Callable[[Array], Array]:
     """The layers in evaluation mode."""
     return net_with(weights).eval()
-
-

@@ -5,6 +5,7 @@ Its weights start by Glorot's rule, which cannot be changed; all else is as with
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +48,4 @@ def predictor(weights: list[tuple[Array, Array]]) -> Callable[[Array], Array]:
 
 
 def _classifier(**settings: Any) -> Any:
-    from sklearn.neural_network import MLPClassifier
-
-    return MLPClassifier(**settings)
+    return importlib.import_module("sklearn.neural_network").MLPClassifier(**settings)  # it ships no types
