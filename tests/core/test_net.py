@@ -372,3 +372,19 @@ def test_regression_learns_too() -> None:
         net.backward(criterion.backward(), input_gradient=False)
         optimizer.step()
     np.testing.assert_allclose(net.theta, [1, -2, 0.5, 3], atol=1e-6)
+
+
+def test_predict_is_evaluation_mode_in_blocks() -> None:
+    """More rows than a block has, and not a whole number of blocks; the modes are those from before."""
+    rng = np.random.default_rng(0)
+    frozen = BatchNorm(8).eval()
+    net = Sequential(Linear(6, 8, rng=0), frozen, ReLU(), Dropout(0.5, rng=1), Linear(8, 3, rng=2))
+    x = rng.standard_normal((1030, 6)).astype(np.float32)
+    assert net.training
+    y = net.predict(x)
+    assert [layer.training for layer in net] == [True, False, True, True, True]
+    assert net.training
+    np.testing.assert_allclose(y, net.eval()(x), rtol=1e-5, atol=1e-6)
+    assert net.predict(x[:1]).shape == (1, 3)
+    assert net.predict(x[:0]).shape == (0, 3)
+    assert not net.training

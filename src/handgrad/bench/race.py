@@ -91,6 +91,7 @@ def race(
     *,
     rounds: int,
     samples: int | None = None,
+    threads: int | None = None,
     told: Callable[[str, int], None] = lambda peer, done: None,
 ) -> list[Result]:
     """Let the contestants do one work in turn.
@@ -101,6 +102,7 @@ def race(
         peers: names out of `PEERS`.
         rounds: how often each has its turn.
         samples: of the training set, the first so many; None: all.
+        threads: for everybody; None: for each the better of one and as many as there are processors.
         told: called with a contestant and the number of rounds it has done, for a progress bar.
 
     Returns:
@@ -111,7 +113,7 @@ def race(
     try:
         for name in peers:
             told(name, 0)
-            ready.append((name, *_with_best_threads({"peer": name} | prepare)))
+            ready.append((name, *_with_best_threads({"peer": name} | prepare, thread_counts(threads))))
         seconds: dict[str, list[float]] = {name: [] for name, _, _ in ready}
         for i in range(rounds):
             for name, worker, _ in ready:
@@ -126,15 +128,20 @@ def race(
             worker.__exit__()
 
 
+def thread_counts(threads: int | None) -> list[int]:
+    """The numbers of threads that are tried."""
+    return [threads] if threads else sorted({1, available()})
+
+
 def _accuracy(worker: Worker) -> float | None:
     accuracy: float | None = worker.ask(check=True)["accuracy"]
     return accuracy
 
 
-def _with_best_threads(prepare: dict[str, Any]) -> tuple[Worker, dict[str, Any]]:
+def _with_best_threads(prepare: dict[str, Any], counts: list[int]) -> tuple[Worker, dict[str, Any]]:
     """The worker that was fastest over a few runs, one run to warm up left out."""
     best: tuple[float, Worker, dict[str, Any]] | None = None
-    for threads in sorted({1, available()}):
+    for threads in counts:
         worker = Worker(threads)
         try:
             facts = worker.ask(prepare=prepare)

@@ -40,7 +40,7 @@ class Trainer:
 
     def predict(self, x: Array) -> Array:
         """x (B, in) -> logits (B, out)."""
-        return self.net.eval()(x)
+        return self.net.predict(x)
 
 
 def net_with(weights: list[tuple[Array, Array]]) -> Sequential:
@@ -52,5 +52,5 @@ def net_with(weights: list[tuple[Array, Array]]) -> Sequential:
 
 
 def predictor(weights: list[tuple[Array, Array]]) -> Callable[[Array], Array]:
-    """The layers in evaluation mode."""
-    return net_with(weights).eval()
+    """The net's `predict`, in evaluation mode already, as after a training."""
+    return net_with(weights).eval().predict
