@@ -23,7 +23,13 @@ def test_everybody_has_the_same_turns() -> None:
     told: list[tuple[str, int]] = []
     work = Work((784, 16, 10), "sgd", 0.1, 64)
     results = race(
-        "train", work, ["products", "numpy", "handgrad"], rounds=2, samples=1280, told=lambda *what: told.append(what)
+        "train",
+        work,
+        ["products", "numpy", "handgrad"],
+        rounds=2,
+        samples=1280,
+        threads=1,
+        told=lambda *what: told.append(what),
     )
     assert told[3:] == [(name, i) for i in (1, 2) for name in ("products", "numpy", "handgrad")]
     assert [r.peer for r in results] == ["products", "numpy", "handgrad"]

@@ -14,9 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from handgrad.bench.race import PINS, Result, WorkerError
+from handgrad.bench.race import PINS, Result, WorkerError, thread_counts
 from handgrad.bench.worker import version
-from handgrad.train.threads import available
 
 ACCURACY = re.compile(r"(\d\d(?:\.\d+)?) ?%")
 OURS = ("handgrad", "handgrad-fast")
@@ -37,7 +36,12 @@ def command(name: str, epochs: int, seed: int, folder: Path, threads: int) -> li
 
 
 def cold_starts(
-    epochs: int, peers: list[str], *, rounds: int, told: Callable[[str, int], None] = lambda peer, done: None
+    epochs: int,
+    peers: list[str],
+    *,
+    rounds: int,
+    threads: int | None = None,
+    told: Callable[[str, int], None] = lambda peer, done: None,
 ) -> list[Result]:
     """Start each contestant once a round, with a new seed, and time it until its test accuracy is printed.
 
@@ -45,28 +49,27 @@ def cold_starts(
         epochs: of the `default` recipe.
         peers: out of "handgrad", "handgrad-fast" and "torch".
         rounds: how often each has its turn.
+        threads: for everybody; None: for each the better of one and as many as there are processors.
         told: called with a contestant and the number of rounds it has done.
     """
     seconds: dict[str, list[float]] = {name: [] for name in peers}
     accuracy: dict[str, list[float]] = {name: [] for name in peers}
-    threads = dict.fromkeys(peers, 1)
+    best = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in peers:
             told(name, 0)
             times = {}
-            for n in sorted({1, available()}):  # the first start of each also fills the caches of the disk
+            for n in thread_counts(threads):  # the first start of each also fills the caches of the disk
                 times[n] = min(_run(command(name, epochs, 1000 * n + i, Path(folder), n), n)[0] for i in range(2))
-            threads[name] = min(times, key=times.__getitem__)
+            best[name] = min(times, key=times.__getitem__)
         for i in range(rounds):
             for name in peers:
-                n = threads[name]
+                n = best[name]
                 took, reached = _run(command(name, epochs, i, Path(folder), n), n)
                 seconds[name].append(took)
                 accuracy[name].append(reached)
                 told(name, i + 1)
-    return [
-        Result(name, version(name), threads[name], 0.0, seconds[name], sum(accuracy[name]) / rounds) for name in peers
-    ]
+    return [Result(name, version(name), best[name], 0.0, seconds[name], sum(accuracy[name]) / rounds) for name in peers]
 
 
 def _run(arguments: list[str], threads: int) -> tuple[float, float]:

@@ -46,7 +46,12 @@ AXES: dict[str, tuple[Callable[[int], tuple[Work, int]], tuple[int, ...]]] = {
 
 
 def scaling(
-    axis: str, peers: Iterable[str], *, rounds: int, told: Callable[[str, int], None] = lambda peer, done: None
+    axis: str,
+    peers: Iterable[str],
+    *,
+    rounds: int,
+    threads: int | None = None,
+    told: Callable[[str, int], None] = lambda peer, done: None,
 ) -> list[Point]:
     """An epoch at each value of one axis.
 
@@ -54,11 +59,13 @@ def scaling(
         axis: a key of `AXES`.
         peers: names out of `CONTESTANTS`.
         rounds: how often each has its turn at each value.
+        threads: for everybody; None: for each the better of one and as many as there are processors.
         told: called with a contestant and the number of rounds it has done.
     """
     work_of, values = AXES[axis]
     points = []
     for value in values:
         work, samples = work_of(value)
-        points.append(Point(axis, value, race("train", work, peers, rounds=rounds, samples=samples, told=told)))
+        results = race("train", work, peers, rounds=rounds, samples=samples, threads=threads, told=told)
+        points.append(Point(axis, value, results))
     return points

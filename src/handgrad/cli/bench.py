@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from rich.console import Console
@@ -35,20 +35,36 @@ FEWEST = 4_096
 Told = Callable[[str, int], None]
 
 
+class Settings(NamedTuple):
+    """How the contestants run: turns for each, training images, threads (None: the better number for each)."""
+
+    rounds: int
+    samples: int | None
+    threads: int | None
+
+
 @click.command(cls=Command, help=say("bench.help", works=", ".join(ALL_WORKS), usual=", ".join(USUAL)))
 @click.argument("works", nargs=-1, metavar="[WORK...]")
 @click.option("--rounds", type=int, default=7, show_default=True, help=say("bench.help_rounds"))
 @click.option("--peers", metavar="NAME[,NAME...]", help=say("bench.help_peers", peers=", ".join(PEERS)))
 @click.option("--samples", type=int, metavar="N", help=say("bench.help_samples"))
+@click.option("--threads", metavar="auto|N", default="auto", show_default=True, help=say("bench.help_threads"))
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help=say("bench.help_out"))
 @click.option("--json", "as_json", is_flag=True, help=say("cli.help_json"))
 def bench(
-    works: tuple[str, ...], rounds: int, peers: str | None, samples: int | None, out: Path | None, as_json: bool
+    works: tuple[str, ...],
+    rounds: int,
+    peers: str | None,
+    samples: int | None,
+    threads: str,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Time ours and theirs in turn."""
     chosen, missing = _contestants(peers)
     works = works or USUAL
     _check(works, rounds, samples)
+    settings = Settings(rounds, samples, _threads(threads))
     for work in works:
         if not _who(work, chosen):
             raise InputError("bench.nobody", work=work)
@@ -63,7 +79,7 @@ def bench(
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, Any] = {}
     for work in works:
-        for key, results in _timed(screen, work, chosen, rounds, samples):
+        for key, results in _timed(screen, work, chosen, settings):
             found[key] = results
     report = {"machine": _machine(), "rounds": rounds, "works": {key: _plain(value) for key, value in found.items()}}
     (folder / "bench.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -97,19 +113,30 @@ def _check(works: tuple[str, ...], rounds: int, samples: int | None) -> None:
         raise InputError("bench.samples", got=samples)
 
 
+def _threads(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= available():
+        raise InputError("bench.threads", got=text, most=available())
+    return int(text)
+
+
 def _timed(
-    screen: Console, work: str, chosen: list[str], rounds: int, samples: int | None
+    screen: Console, work: str, chosen: list[str], settings: Settings
 ) -> Iterator[tuple[str, list[Result] | list[Point]]]:
     """Time one work, print its table, and yield (its name, what was measured)."""
     names = _who(work, chosen)
     job = "train" if work in WORKS else "predict"
+    rounds, samples, threads = settings
     with _telling(screen, work, rounds) as told:
         if work in AXES:
-            points = scaling(work, names, rounds=rounds, told=told)
+            points = scaling(work, names, rounds=rounds, threads=threads, told=told)
         elif work in COLD_EPOCHS:
-            results = cold_starts(COLD_EPOCHS[work], names, rounds=rounds, told=told)
+            results = cold_starts(COLD_EPOCHS[work], names, rounds=rounds, threads=threads, told=told)
         else:
-            results = race(job, WORKS.get(work, work), names, rounds=rounds, samples=samples, told=told)
+            results = race(
+                job, WORKS.get(work, work), names, rounds=rounds, samples=samples, threads=threads, told=told
+            )
     if work in AXES:
         _print_axis(screen, work, points)
         yield work, points
