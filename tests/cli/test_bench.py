@@ -21,8 +21,8 @@ def test_a_work_in_korean(call: Call, tmp_path: Path) -> None:
     assert "products 대비" in done.err
     told = json.loads(done.out.splitlines()[-1])
     assert [r["peer"] for r in told["works"]["A"]] == ["products", "numpy"]
-    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == ["bench.json", "epochs.png"]
-    assert json.loads((tmp_path / "b" / "bench.json").read_text("utf-8")) == told
+    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == ["epochs.png", "results.json"]
+    assert json.loads((tmp_path / "b" / "results.json").read_text("utf-8")) == told
 
 
 @pytest.mark.parametrize(

@@ -57,9 +57,12 @@ def cold_starts(
     with tempfile.TemporaryDirectory() as folder:
         for name in peers:
             told(name, 0)
-            times = {}
-            for n in thread_counts(threads):  # the first start of each also fills the caches of the disk
-                times[n] = min(_run(command(name, epochs, 1000 * n + i, Path(folder), n), n)[0] for i in range(2))
+            counts = thread_counts(threads)
+            starts = 2 if len(counts) > 1 else 1  # the first start of each also fills the disk's cache
+            times = {
+                n: min(_run(command(name, epochs, 1000 * n + i, Path(folder), n), n)[0] for i in range(starts))
+                for n in counts
+            }
             best[name] = min(times, key=times.__getitem__)
         for i in range(rounds):
             for name in peers:

@@ -82,7 +82,7 @@ def bench(
         for key, results in _timed(screen, work, chosen, settings):
             found[key] = results
     report = {"machine": _machine(), "rounds": rounds, "works": {key: _plain(value) for key, value in found.items()}}
-    (folder / "bench.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "results.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     _plots(found, folder)
     screen.print(say("bench.kept", path=folder))
     if as_json:
