@@ -41,7 +41,8 @@ def data() -> dict[str, tuple[Array, Array]]:
 
 def both(kinds: Any, x: Array, y: Array, weights: Array | None = None, **settings: Any) -> tuple[Any, Any]:
     settings = {"random_state": 3, "max_iter": 12, "hidden_layer_sizes": (12, 5), "batch_size": 50} | settings
-    ours, theirs = (kind(**settings).fit(x, y, sample_weight=weights) for kind in kinds)
+    more = {} if weights is None else {"sample_weight": weights}
+    ours, theirs = (kind(**settings).fit(x, y, **more) for kind in kinds)
     return ours, theirs
 
 
