@@ -48,7 +48,7 @@ class _Writer:
                 text = f"-{self.write(node.args[0], 'neg', first=False)}"
                 return text if first and outer != "pow" else self.bracket(text)
             case Apply(op=op) if op in self.signs:
-                bracketed = _bracketed(op, outer, place)
+                bracketed = bracketed(op, outer, place)
                 lead = first or bracketed
                 parts = [self.write(a, op, i, first=lead and i == 0) for i, a in enumerate(node.args)]
                 text = self.signs[op].join(parts)
@@ -94,7 +94,8 @@ class _TexWriter(_Writer):
         return rf"{_TEX_NAMES.get(name, name)}\left({', '.join(arguments)}\right)"
 
 
-def _bracketed(op: str, outer: str, place: int) -> bool:
+def bracketed(op: str, outer: str, place: int) -> bool:
+    """Whether an operator needs brackets as the argument number `place` of another."""
     if outer not in _STRENGTH:
         return False
     if _STRENGTH[op] != _STRENGTH[outer]:

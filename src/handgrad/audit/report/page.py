@@ -16,7 +16,8 @@ from handgrad.audit.report.report import Report, Unaudited
 from handgrad.audit.report.terminal import counts, facts, known_as
 from handgrad.words import language, say
 
-_STYLE = Path(__file__).with_name("page.css")
+# The house's style and this page's own.
+_STYLES = (Path(__file__).parents[2] / "house.css", Path(__file__).with_name("page.css"))
 _MOST_LINES = 3000  # of a file's own lines; a longer file is shown in its findings only
 _DECADES = 3  # a bar shows factors from 1/1000 to 1000
 _CLASSES = {"head": "heading", "same": ""}  # of the lines of a diff, where the name of the kind is not the class
@@ -42,7 +43,7 @@ def page(reports: Sequence[Report | Unaudited], lang: str | None = None) -> str:
         f'<!doctype html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n</head>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{_style()}</style>\n</head>\n"
         f'<body class="handgrad" lang="{lang}">\n<div class="sheet">\n<header>\n{_joined(head)}\n</header>\n'
         f"<main>\n{_joined(body)}\n</main>\n<footer><p>{foot}</p></footer>\n</div>\n</body>\n</html>\n"
     )
@@ -52,13 +53,17 @@ def fragment(report: Report, lang: str | None = None) -> str:
     """One report for a notebook's output, without the file's whole text."""
     lang = lang or language()
     parts = [
-        f"<style>{_STYLE.read_text(encoding='utf-8')}</style>",
+        f"<style>{_style()}</style>",
         f'<h2 style="margin-top:0">{escape(_name(report))}</h2>',
         *_opening(report, lang),
         *(_finding(finding, lang, "") for finding in report.findings),
         *_checked(report, lang),
     ]
     return f'<div class="handgrad inline" lang="{lang}">{_joined(parts)}</div>'
+
+
+def _style() -> str:
+    return "".join(path.read_text(encoding="utf-8") for path in _STYLES)
 
 
 def _opening(report: Report | Unaudited, lang: str) -> Iterator[str]:
