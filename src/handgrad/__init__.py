@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from handgrad.audit.subject import Subject
     from handgrad.data import load_data, to_mnist
     from handgrad.estimator import HandgradClassifier, HandgradRegressor
+    from handgrad.explain.entry import explain
     from handgrad.export.come_in import import_net
     from handgrad.export.named_arrays import from_arrays
     from handgrad.export.onnx_in import from_onnx
@@ -83,7 +84,7 @@ _LATER = {
     "load_recipe": "handgrad.train",
     "probabilities": "handgrad.train",
 }
-_ROOMS = ("audit", "data", "export", "plots", "testing", "train")
+_ROOMS = ("audit", "data", "explain", "export", "plots", "testing", "train")
 # What people look for under the name that it has elsewhere.
 _ELSEWHERE = {
     "CrossEntropyLoss": "SoftmaxCrossEntropy (takes logits, as PyTorch's does) or CrossEntropy (takes probabilities)",
@@ -150,6 +151,7 @@ __all__ = [
     "constant",
     "cosine",
     "evaluate",
+    "explain",
     "export",
     "fit",
     "from_arrays",

@@ -8,8 +8,10 @@ import click
 
 from handgrad.cli.app import Command
 from handgrad.cli.output import console, put_json
-from handgrad.explain import moment_of, story_lines, story_of, story_values
+from handgrad.errors import InputError
+from handgrad.explain import Story, moment_of, story_lines, story_of, story_values
 from handgrad.explain.board import DIGITS, TERMS
+from handgrad.explain.page import page
 from handgrad.train import Run
 from handgrad.words import say
 
@@ -29,17 +31,30 @@ WIDEST = 120  # columns; longer lines are hard to read
               help=say("explain_cli.help_terms"))  # fmt: skip
 @click.option("--digits", type=int, default=DIGITS, show_default=True,
               help=say("explain_cli.help_digits"))  # fmt: skip
+@click.option("--html", type=click.Path(path_type=Path), metavar="OUT", help=say("explain_cli.help_html"))
 @click.option("--json", "as_json", is_flag=True, help=say("cli.help_json"))
 def explain(
     run: Path, image: str | None, label: int | None, at_step: int | None, batch: int | None, layer: str | None,
-    unit: int | None, why: str | None, terms: int, digits: int, as_json: bool,
+    unit: int | None, why: str | None, terms: int, digits: int, html: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Trace a step and tell it."""
     moment = moment_of(Run.open(run), image=image, label=label, at_step=at_step, batch=batch)
     story = story_of(moment, layer=layer, unit=unit, why=why, terms=terms, digits=digits)
+    if html is not None:
+        _write_page(html, story)
     if as_json:
         put_json({"run": str(run)} | story_values(story))
+        return
+    if html is not None:
+        console().print(say("explain_cli.written", path=str(html)))
         return
     out = console()
     for line in story_lines(story, width=min(out.width, WIDEST)):
         out.print(line)
+
+
+def _write_page(path: Path, story: Story) -> None:
+    try:
+        path.write_text(page(story), encoding="utf-8")
+    except OSError as error:
+        raise InputError("explain_cli.unwritable", path=str(path), reason=error.strerror or str(error)) from error

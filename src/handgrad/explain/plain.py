@@ -18,7 +18,7 @@ def plain(node: Node, lang: str | None = None, *, named: bool = False) -> str:
 
     With `named`, by the names of the numbers where they have one: 1 / (1 + exp(-x[17])).
     """
-    return _Writer(lang, named=named).write(node)
+    return Writer(lang, named=named).write(node)
 
 
 def tex(node: Node, lang: str | None = None, *, named: bool = False) -> str:
@@ -26,7 +26,7 @@ def tex(node: Node, lang: str | None = None, *, named: bool = False) -> str:
     return _TexWriter(lang, named=named).write(node)
 
 
-class _Writer:
+class Writer:
     """Writes a tree on one line."""
 
     signs: ClassVar[dict[str, str]] = {"add": " + ", "sub": " - ", "mul": " × ", "div": " / ", "pow": "^"}
@@ -48,7 +48,7 @@ class _Writer:
                 text = f"-{self.write(node.args[0], 'neg', first=False)}"
                 return text if first and outer != "pow" else self.bracket(text)
             case Apply(op=op) if op in self.signs:
-                bracketed = bracketed(op, outer, place)
+                bracketed = needs_bracket(op, outer, place)
                 lead = first or bracketed
                 parts = [self.write(a, op, i, first=lead and i == 0) for i, a in enumerate(node.args)]
                 text = self.signs[op].join(parts)
@@ -56,19 +56,23 @@ class _Writer:
         return self.call(node.op, [self.write(argument) for argument in node.args])
 
     def number(self, number: Number) -> str:
+        """A number, or its name."""
         return (self.named and number.name) or number.text
 
     def rest(self, rest: Rest, *, first: bool) -> str:
+        """What is left of a sum."""
         return f"{self.write(rest.total, first=first)} ({rest_name(rest, self.lang)})"
 
     def bracket(self, text: str) -> str:
+        """In brackets."""
         return f"({text})"
 
     def call(self, name: str, arguments: list[str]) -> str:
+        """A function of its arguments."""
         return f"{name}({', '.join(arguments)})"
 
 
-class _TexWriter(_Writer):
+class _TexWriter(Writer):
     signs: ClassVar[dict[str, str]] = {"add": " + ", "sub": " - ", "mul": r" \times ", "pow": "^"}
 
     def write(self, node: Node, outer: str = "", place: int = 0, *, first: bool = True) -> str:
@@ -94,7 +98,7 @@ class _TexWriter(_Writer):
         return rf"{_TEX_NAMES.get(name, name)}\left({', '.join(arguments)}\right)"
 
 
-def bracketed(op: str, outer: str, place: int) -> bool:
+def needs_bracket(op: str, outer: str, place: int) -> bool:
     """Whether an operator needs brackets as the argument number `place` of another."""
     if outer not in _STRENGTH:
         return False

@@ -107,7 +107,7 @@ class Chapter:
         return [block for block in self.blocks if isinstance(block, Equation)]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Story:
     """The whole of it.
 
@@ -130,6 +130,18 @@ class Story:
     def equations(self) -> list[Equation]:
         """All equations, in reading order."""
         return [equation for chapter in self.chapters for equation in chapter.equations]
+
+    def __repr__(self) -> str:
+        """As a terminal shows it."""
+        from handgrad.explain.terminal import story_lines
+
+        return "\n".join(story_lines(self))
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: the page, in a frame."""
+        from handgrad.explain.page import frame
+
+        return frame(self)
 
     def __getitem__(self, key: str) -> Chapter:
         """A chapter by its key. KeyError where there is none."""

@@ -7,15 +7,16 @@ fraction does without are there, and only not seen.
 from __future__ import annotations
 
 from html import escape
+from typing import ClassVar
 
 from handgrad.explain.equation import Equation
 from handgrad.explain.expression import Apply, Node, Number, Rest, Value, work_out
 from handgrad.explain.page.links import Links, anchor, sources
 from handgrad.explain.page.text import both, hidden, name, number
-from handgrad.explain.plain import SIGNS, bracketed, name_of, plain, rest_name
+from handgrad.explain.plain import Writer, name_of, needs_bracket, plain, rest_name
 
 
-class Writer:
+class EquationWriter:
     """Writes the equations of one chapter."""
 
     def __init__(self, links: Links, chapter: str) -> None:
@@ -75,40 +76,64 @@ class Writer:
             return f'<a class="n" data-k="{escape(key)}" href="#{made}">{html}</a>'
         return f'<span class="n" data-k="{escape(key)}">{html}</span>'
 
-    def node(self, node: Node, outer: str = "", place: int = 0, *, named: bool = False) -> str:
+    def node(self, node: Node, *, named: bool = False) -> str:
         """A tree; with `named`, by the names of its numbers."""
+        return _Html(self, named=named).write(node)
+
+
+class _Html(Writer):
+    """Writes a tree with fractions and raised powers; the brackets that these save are there, but not seen."""
+
+    signs: ClassVar[dict[str, str]] = {"add": " + ", "sub": " − ", "mul": " × ", "div": " / ", "pow": "^"}
+
+    def __init__(self, equations: EquationWriter, *, named: bool) -> None:
+        super().__init__(None, named=named)
+        self.equations = equations
+
+    def write(self, node: Node, outer: str = "", place: int = 0, *, first: bool = True) -> str:
+        """The HTML of a tree that is argument `place` of the operator `outer`; `first`: nothing stands before it."""
+        drawn = outer == "div" or (outer, place) == ("pow", 1)  # a line, or its place, says what brackets would
+        bracket = hidden_bracket if drawn else self.bracket
         match node:
             case Number():
-                by_name = bool(named and node.name)
-                html = self.number(node, named=by_name)
-                text = node.name if by_name else node.text
-                minus = text.startswith("-") and outer and (place or outer in ("pow", "neg"))
-                return f"({html})" if minus else html
-            case Rest():
-                total = self.node(node.total, outer, place)
-                return f"{total} ({both(lambda lang: escape(rest_name(node, lang)))})"
+                negative = ((self.named and node.name) or node.text).startswith("-")
+                html = self.number(node)
+                return bracket(html) if negative and (not first or outer in ("pow", "neg")) else html
             case Value():
                 return name(node.name)
             case Apply(op="neg"):
-                return f"−{self.node(node.args[0], 'neg', named=named)}"
-            case Apply(op=op) if op in SIGNS:
-                html = self._operator(node, named)
-                if not bracketed(op, outer, place):
-                    return html
-                drawn = op == "div" or outer == "div" or (outer == "pow" and place == 1)
-                return f"{hidden('(')}{html}{hidden(')')}" if drawn else f"({html})"
-        inner = ", ".join(self.node(argument, named=named) for argument in node.args)
-        if node.op == "sqrt":
-            return f'<span class="root">{hidden("sqrt(")}<span>{inner}</span>{hidden(")")}</span>'
-        return f"{node.op}({inner})"
+                html = f"−{self.write(node.args[0], 'neg', first=False)}"
+                return html if first and outer != "pow" else bracket(html)
+            case Apply(op=op) if op in self.signs:
+                bracketed = needs_bracket(op, outer, place)
+                lead = first or bracketed
+                parts = [self.write(a, op, i, first=lead and i == 0) for i, a in enumerate(node.args)]
+                html = self._joined(op, parts)
+                return (hidden_bracket(html) if op == "div" else bracket(html)) if bracketed else html
+        return super().write(node, outer, place, first=first)
 
-    def _operator(self, node: Apply, named: bool) -> str:
-        parts = [self.node(argument, node.op, i, named=named) for i, argument in enumerate(node.args)]
-        if node.op == "div":
+    def number(self, number: Number) -> str:
+        return self.equations.number(number, named=bool(self.named and number.name))
+
+    def rest(self, rest: Rest, *, first: bool) -> str:
+        return f"{self.write(rest.total, first=first)} ({both(lambda lang: escape(rest_name(rest, lang)))})"
+
+    def call(self, name: str, arguments: list[str]) -> str:
+        if name == "sqrt":
+            return f'<span class="root">{hidden("sqrt(")}<span>{arguments[0]}</span>{hidden(")")}</span>'
+        return super().call(name, arguments)
+
+    def _joined(self, op: str, parts: list[str]) -> str:
+        if op == "div":
             return f'<span class="frac"><span>{parts[0]}</span>{hidden(" / ")}<span>{parts[1]}</span></span>'
-        if node.op == "pow":
+        if op == "pow":
             return f"{parts[0]}{hidden('^')}<sup>{parts[1]}</sup>"
-        return SIGNS[node.op].replace("-", "−").join(parts)
+        return self.signs[op].join(parts)
+
+
+def hidden_bracket(html: str) -> str:
+    """In brackets that are not seen."""
+    return f"{hidden('(')}{html}{hidden(')')}"
 
 
 def _needs_line(term: Node) -> bool:

@@ -169,7 +169,6 @@ def _alternative(array: Array, kind: str) -> str:
     if kind == "image":
         return words("explain_page.alt_image", rows=rows, columns=columns, lit=int(np.count_nonzero(values)))
     low_at, high_at = divmod(low, columns), divmod(high, columns)
-    return words(
-        "explain_page.alt_heat", rows=rows, columns=columns, low_row=low_at[0], low_column=low_at[1], high_row=high_at[0],
-        high_column=high_at[1], **said,
-    )  # fmt: skip
+    said |= {"low_row": str(low_at[0]), "low_column": str(low_at[1])}
+    said |= {"high_row": str(high_at[0]), "high_column": str(high_at[1])}
+    return words("explain_page.alt_heat", rows=rows, columns=columns, **said)

@@ -5,6 +5,8 @@ What leaves a layer is what the next one takes in, so fc1.y and relu1.x share th
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from handgrad.core.arrays import Array
@@ -89,14 +91,14 @@ def _aliases(arrays: dict[str, Array]) -> dict[str, str]:
         if a is not None and b is not None and a.size == b.size and np.array_equal(a.reshape(-1), b.reshape(-1)):
             found[later] = found.get(earlier, earlier)
 
-    for layer, following in zip(layers, layers[1:], strict=False):
+    for layer, following in pairwise(layers):
         if arrays.get(f"{layer}.x", _NONE).ndim > 2:  # Flatten
             same(f"{layer}.y", f"{layer}.x")
         same(f"{following}.x", f"{layer}.y")
     if layers:
         same("loss.prediction", f"{layers[-1]}.y")
         same(f"{layers[-1]}.dy", "loss.dprediction")
-    for layer, following in zip(reversed(layers[:-1]), reversed(layers[1:]), strict=False):
+    for following, layer in pairwise(reversed(layers)):
         same(f"{layer}.dy", f"{following}.dx")
     return found
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import handgrad
 from handgrad.explain.equation import Equation
-from handgrad.explain.page.arithmetic import Writer
+from handgrad.explain.page.arithmetic import EquationWriter
 from handgrad.explain.page.figures import Gallery
 from handgrad.explain.page.links import Links
 from handgrad.explain.page.text import both, name, sentence, words
@@ -78,12 +78,13 @@ def frame(story: Story, lang: str | None = None) -> str:
     A frame, and not a part of the notebook's own page: styles, fonts and anchors of the two stay apart, also where a
     notebook shows several stories, and the story scrolls in its own window instead of pushing the next cell away.
     """
-    title = escape(story.title.text(lang), quote=True)
-    return (
-        f'<iframe srcdoc="{escape(page(story, lang), quote=True)}" title="{title}" sandbox="allow-scripts allow-modals" '
-        'style="width:100%;height:45rem;max-height:90vh;border:1px solid rgba(128,128,128,.35);border-radius:.6rem;'
-        'resize:vertical;overflow:auto"></iframe>'
+    whole = escape(page(story, lang), quote=True)
+    style = (
+        "width:100%;height:45rem;max-height:90vh;resize:vertical;overflow:auto;"
+        "border:1px solid rgba(128,128,128,.35);border-radius:.6rem"
     )
+    title = escape(story.title.text(lang), quote=True)
+    return f'<iframe srcdoc="{whole}" title="{title}" sandbox="allow-scripts allow-modals" style="{style}"></iframe>'
 
 
 def _switch(lang: str) -> str:
@@ -139,7 +140,7 @@ def _step(chapter: Chapter) -> str:
 
 
 def _chapter(chapter: Chapter, links: Links, gallery: Gallery) -> str:
-    writer = Writer(links, chapter.key)
+    writer = EquationWriter(links, chapter.key)
     parts = [f'<p class="about">{sentence(said)}</p>' for said in chapter.about]
     if chapter.formulas:
         formulas = "".join(f'<div class="formula">{_formula(formula)}</div>' for formula in chapter.formulas)

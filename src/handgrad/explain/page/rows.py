@@ -31,7 +31,8 @@ def beside(picture: Picture, story: Story, links: Links) -> list[Stage | str] | 
     if what == "weight" and len(picture.fixed) == 2 and picture.fixed[0] == -1:
         return _weighted(picture, layer, row, story, links)
     own = cells_of(picture, story, links)
-    image = Cells(row, key_of(f"{layer}.x", (story.row, -1), links), (), own.told)
+    both_told = [f"x[{i}] = {printed(x)}, {told}" for i, (x, told) in enumerate(zip(row.flat, own.told, strict=True))]
+    image = Cells(row, key_of(f"{layer}.x", (story.row, -1), links), (), own.told if what == "dweight" else both_told)
     if what == "dweight" and len(x) == 1 and len(picture.fixed) == 2 and picture.fixed[0] == -1:
         unit = picture.fixed[1]
         slope = story.arrays[f"{layer}.dy"][0].reshape(-1)[unit]

@@ -1,7 +1,7 @@
 """Text for a page in two languages, and numbers and their names as a book sets them.
 
-What is typeset differently from how it is typed keeps its typed form in the text: y₃₅ reads "y[35]" when it is copied or
-read aloud, and 1.25 × 10⁻⁶ reads "1.25e−6".
+What is typeset differently from how it is typed keeps its typed form in the text: y₃₅ reads "y[35]" when it is copied
+or read aloud, and 1.25 × 10⁻⁶ reads "1.25e−6".
 """
 
 from __future__ import annotations
