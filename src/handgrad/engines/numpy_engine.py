@@ -78,10 +78,13 @@ class NumpyEngine:
         else:
             loss, right = self._gradient_in_parts(images, labels, rows)
         if math.isfinite(loss):
-            if self.clip_norm is not None:
-                clip_by_norm(self.net, self.clip_norm)
-            self.optimizer.step()
+            self._update()
         return StepResult(loss, right, len(rows))
+
+    def _update(self) -> None:
+        if self.clip_norm is not None:
+            clip_by_norm(self.net, self.clip_norm)
+        self.optimizer.step()
 
     def _gradient(
         self, images: Array, labels: Array, rows: Array, share: float = 1.0, *, accumulate: bool = False

@@ -240,7 +240,7 @@ class Training:
             return None, None
         images, labels = self.validation.images, self.validation.labels
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            loss, accuracy = measure(self.net, images, labels, self.criterion, self.val_weights)
+            loss, accuracy = self.measure(images, labels, self.val_weights)
         if not math.isfinite(loss):
             self._diverged(self.step, self.validation, np.arange(len(images)))
         if loss < self.best_loss:
@@ -253,6 +253,10 @@ class Training:
                 for name, array in arrays_of(self.net).items():
                     array[...] = self.best[name]
         return loss, accuracy
+
+    def measure(self, images: Array, labels: Array, weights: Array | None) -> tuple[float, float | None]:
+        """(mean loss, accuracy or None) of the net on some rows, in evaluation mode."""
+        return measure(self.net, images, labels, self.criterion, weights)
 
     def _diverged(self, step: int, samples: Samples, rows: Array) -> None:
         """Say why the loss is not finite: samples that are not, or else the largest gradient that there was."""

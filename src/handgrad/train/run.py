@@ -23,7 +23,7 @@ import numpy as np
 
 import handgrad
 from handgrad.core.net import Sequential
-from handgrad.data import Dataset, load_data
+from handgrad.data import Dataset, Split, load_data
 from handgrad.errors import DataError, InputError
 from handgrad.records import EpochRecord, Record, StepRecord, from_json, to_json
 from handgrad.train import checkpoint, folder, threads
@@ -81,8 +81,7 @@ class Run:
         run._fix_data_path()
         measured: dict[int, float] = {}
         if thread_count is None:
-            sizes = [run.data().features, *recipe.hidden, len(run.data().classes)]
-            thread_count, measured = threads.fastest(sizes, recipe.batch_size, recipe.dtype)
+            thread_count, measured = run._fastest_threads()
         run.manifest |= {
             "handgrad": handgrad.__version__,
             "status": "running",
@@ -94,7 +93,7 @@ class Run:
             "threads_measured": {str(count): seconds for count, seconds in measured.items()},
             "versions": {"python": platform.python_version(), "numpy": np.__version__, "machine": platform.machine()},
         }
-        run.path = folder.make(path, recipe.name)
+        run.path = run._new_folder(path)
         run._write_manifest()
         return run
 
@@ -150,11 +149,7 @@ class Run:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise checkpoint.corrupt(run.path / CHECKPOINT, error) from error
-        checkpoint.remove_parts(run.path)
-        kept = [record for record in run.history() if record.step <= run.training().step]
-        if run.training().owed is not None:  # it is yielded once more
-            kept = [record for record in kept if record != run.training().owed]
-        checkpoint.write_whole(run.path / HISTORY, "".join(to_json(r) + "\n" for r in kept).encode())
+        run._tidy_folder()
         return run
 
     # -- what it holds
@@ -208,6 +203,10 @@ class Run:
                     self._checkpoint()
                 yield record
 
+    def must_stop(self, wanted: bool) -> bool:
+        """Whether to leave off after this record, where the user wants to."""
+        return wanted
+
     def interrupt(self) -> None:
         """Leave a checkpoint of this very step, and mark the run as interrupted."""
         self._checkpoint()
@@ -238,10 +237,10 @@ class Run:
     def _build(self) -> Training:
         recipe, data = self.recipe, self.data()
         rng = new_generator(recipe.seed, recipe.rng)
-        train, validation = split_off(data.train, recipe.validation, recipe.seed)
+        train, validation = self._split(data)
         net = recipe.net(data.features, len(data.classes), rng)
         optimizer = recipe.make_optimizer(net)
-        training = Training(
+        training = self._new_training(
             net,
             train.images,
             train.labels,
@@ -259,6 +258,30 @@ class Run:
         )
         training.schedule = recipe.make_schedule(training.steps_per_epoch * recipe.epochs)
         return training
+
+    # What a training on several computers does in its own way.
+
+    def _new_training(self, *parts: Any, **settings: Any) -> Training:
+        return Training(*parts, **settings)
+
+    def _split(self, data: Dataset) -> tuple[Split, Split | None]:
+        return split_off(data.train, self.recipe.validation, self.recipe.seed)
+
+    def _fastest_threads(self) -> tuple[int, dict[int, float]]:
+        recipe, data = self.recipe, self.data()
+        sizes = [data.features, *recipe.hidden, len(data.classes)]
+        return threads.fastest(sizes, recipe.batch_size, recipe.dtype)
+
+    def _new_folder(self, path: Path | None) -> Path:
+        return folder.make(path, self.recipe.name)
+
+    def _tidy_folder(self) -> None:
+        """Take away what a killed process left, and what was noted after the checkpoint."""
+        checkpoint.remove_parts(self.path)
+        kept = [record for record in self.history() if record.step <= self.training().step]
+        if self.training().owed is not None:  # it is yielded once more
+            kept = [record for record in kept if record != self.training().owed]
+        checkpoint.write_whole(self.path / HISTORY, "".join(to_json(r) + "\n" for r in kept).encode())
 
     def _checkpoint(self) -> None:
         arrays, values = self.training().state()

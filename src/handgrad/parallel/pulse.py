@@ -1,0 +1,89 @@
+"""The pulse of a rank: what it is doing and for how long, told twice a second to the process that watches it.
+
+It is told by a thread of its own, so that a long matrix product does not look like silence, and a stopped process does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from handgrad.words import say
+
+WATCHED = "HANDGRAD_WATCHED"  # in the environment of a watched process: "fd to read from,fd to write to"
+EVERY = 0.5  # seconds
+
+
+class Pulse:
+    """What the rank is doing: "own" work, "waiting" for other ranks, or "free" where nobody should count the seconds.
+
+    Attributes:
+        said: more that the watching process should know, such as the folder of the run.
+    """
+
+    def __init__(self) -> None:
+        self.said: dict[str, Any] = {}
+        self._phase, self._since = "free", time.monotonic()
+
+    def mark(self, phase: str) -> None:
+        """From now on it is doing that."""
+        self._phase, self._since = phase, time.monotonic()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """In the body the rank waits for others; afterwards it works on its own again, if it was watched before."""
+        if self._phase == "free":
+            yield
+            return
+        self.mark("waiting")
+        yield
+        self.mark("own")
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """In the body the seconds are counted."""
+        self.mark("own")
+        try:
+            yield
+        finally:
+            self.mark("free")
+
+    def start(self) -> None:
+        """Begin to tell, where there is somebody to tell it to."""
+        ends = os.environ.pop(WATCHED, "")
+        if ends:
+            hear, tell = map(int, ends.split(","))
+            threading.Thread(target=self._tell, args=(tell,), daemon=True).start()
+            threading.Thread(target=self._hear, args=(hear,), daemon=True).start()
+
+    def _tell(self, tell: int) -> None:
+        while True:
+            news = self.said | {"phase": self._phase, "seconds": time.monotonic() - self._since}
+            try:
+                os.write(tell, json.dumps(news).encode() + b"\n")
+            except OSError:  # nobody there any more: the other thread sees to that
+                return
+            time.sleep(EVERY)
+
+    def _hear(self, hear: int) -> None:
+        """The watching process never says anything; where its end of the pipe closes, it was killed."""
+        os.read(hear, 1)
+        sentence = say("parallel.guardian_killed", **names_of(self.said, os.getpid()))
+        os.write(2, f"handgrad: {sentence}\n".encode(errors="backslashreplace"))
+        sys.stdout.flush()
+        os._exit(1)
+
+
+def names_of(said: dict[str, Any], process: int) -> dict[str, Any]:
+    """What each sentence about a lost rank needs: which one it was, and how to go on."""
+    run = said.get("run")
+    ranks = said.get("ranks", 1)
+    go_on = say("parallel.go_on", ranks=ranks, path=run) if run else say("parallel.nothing_kept")
+    return {"rank": said.get("rank", 0), "ranks": ranks, "host": said.get("host", "-"), "process": process,
+            "go_on": go_on}  # fmt: skip

@@ -1,0 +1,120 @@
+"""ParallelRun: a run on several ranks. Every rank trains; rank 0 alone keeps the folder.
+
+Before anything is written the ranks make sure that they do the same, and at every checkpoint that they did.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Self, TextIO
+
+import numpy as np
+
+import handgrad
+from handgrad.data import Dataset, Split
+from handgrad.errors import InputError
+from handgrad.parallel import host_data
+from handgrad.parallel.training import ParallelTraining
+from handgrad.parallel.world import MPIWorld, host
+from handgrad.records import Record
+from handgrad.train import Recipe, Run, Training, checkpoint
+
+
+class ParallelRun(Run):
+    """One training on all ranks of a world, in one folder. `runs_on` gives the class for a world.
+
+    `path` is the same on every rank; what is written there, rank 0 writes.
+    """
+
+    world: ClassVar[MPIWorld]
+
+    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+        super().__init__(path, manifest)
+        self.checkpoints = 0
+
+    @classmethod
+    def resume(cls, path: Path | str) -> Self:
+        """As `Run.resume`; the number of ranks may be another than before. Every rank must see the folder."""
+        run = super().resume(path)
+        run.world.pulse.said["run"] = os.fspath(run.path)
+        return run
+
+    def data(self) -> Dataset:
+        """The data set, its arrays mapped from files that all ranks of this host share."""
+        if self._data is None:
+            self._data = host_data.load_shared(self.recipe.data, self.world.on_this_host())
+        return self._data
+
+    def must_stop(self, wanted: bool) -> bool:
+        """Whether any rank wants to stop: told to the others in the next step, so that all leave off after it."""
+        engine = self.parallel().parallel
+        engine.wants_stop = wanted
+        return engine.stops
+
+    def parallel(self) -> ParallelTraining:
+        """`training()`, which is a parallel one."""
+        training = self.training()
+        assert isinstance(training, ParallelTraining)
+        return training
+
+    def replicas(self) -> dict[str, Any]:
+        """How many ranks there are, and how often and with what result their replicas were compared."""
+        return dict(self.manifest["parallel"])
+
+    def _new_training(self, *parts: Any, **settings: Any) -> Training:
+        return ParallelTraining(*parts, world=self.world, **settings)
+
+    def _split(self, data: Dataset) -> tuple[Split, Split | None]:
+        return host_data.split_shared(data, self.recipe.validation, self.recipe.seed, self.world.on_this_host())
+
+    def _fastest_threads(self) -> tuple[int, dict[int, float]]:
+        """Ranks that share a processor's cores would take them from each other: one thread each."""
+        return super()._fastest_threads() if self.world.size == 1 else (1, {})
+
+    def _new_folder(self, path: Path | None) -> Path:
+        self._need_agreement()
+        made = os.fspath(super()._new_folder(path).absolute()) if self.world.rank == 0 else ""
+        made = self.world.share(made)
+        self.world.pulse.said["run"] = made if path is None else os.fspath(path)
+        return Path(made) if path is None else path
+
+    def _tidy_folder(self) -> None:
+        self._need_agreement()
+        if self.world.rank == 0:
+            super()._tidy_folder()
+
+    def _need_agreement(self) -> None:
+        """InputError that names the first rank whose version, recipe, data or weights are not those of rank 0."""
+        training = self.training()
+        recipe = self.recipe.to_dict() | {"data": ""}  # a path may be another on another computer; its sums may not
+        things = {
+            "version": [handgrad.__version__, np.__version__],
+            "recipe": recipe,
+            "data": self.data().sums(),
+            "weights": [training.step, hashlib.sha256(training.net.theta.tobytes()).hexdigest()],
+        }
+        for what, thing in things.items():
+            digests = self.world.collect(hashlib.sha256(json.dumps(thing, sort_keys=True).encode()).digest())
+            other = next((rank for rank, theirs in enumerate(digests) if theirs != digests[0]), None)
+            if other is not None:
+                raise InputError(f"parallel.other_{what}", rank=other)
+        library = self.world.comm.Get_attr  # noqa: F841
+        self.manifest["parallel"] = {"ranks": self.world.size, "host": host(), "checkpoints": 0, "sha256": ""}
+
+    def _checkpoint(self) -> None:
+        sha256 = self.parallel().need_equal_replicas()
+        self.checkpoints += 1
+        self.manifest["parallel"] |= {"checkpoints": self.checkpoints, "sha256": sha256}
+        if self.world.rank == 0:
+            super()._checkpoint()
+
+    def _open_history(self) -> TextIO:
+        return super()._open_history() if self.world.rank == 0 else open(os.devnull, "w", encoding="utf-8")
+
+    def _write_manifest(self) -> None:
+        if self.world.rank == 0:
+            super()._write_manifest()
