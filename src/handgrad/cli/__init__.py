@@ -18,6 +18,8 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without Hangul shows \uc608 rather than a traceback
             stream.reconfigure(errors="backslashreplace")
+    if arguments is None and any(argument.split("=")[0] == "--parallel" for argument in sys.argv[1:]):
+        _stand_by()
     arguments, language = _without_language(sys.argv[1:] if arguments is None else arguments)
     if language is not None and language not in words.LANGUAGES:
         sys.exit(_complain(words.say("cli.bad_choice", option="--lang", choices=", ".join(words.LANGUAGES)), 2))
@@ -54,6 +56,17 @@ def _run(arguments: list[str]) -> int:
     except MemoryError:
         return _complain(words.say("cli.memory"), 1)
     return status if isinstance(status, int) else 0  # what a command gave to ctx.exit()
+
+
+def _stand_by() -> None:
+    """Of a training on several ranks, this process watches another one that trains; and one rank speaks for all."""
+    from handgrad.parallel.guardian import stand_by
+    from handgrad.parallel.job import silence
+    from handgrad.parallel.world import launched_rank
+
+    stand_by()
+    if launched_rank():
+        silence()
 
 
 def _complain(sentence: str, status: int) -> int:

@@ -46,20 +46,35 @@ SETTINGS = {field.name for field in fields(Recipe)} - {"name"}
 @click.option("--threads", metavar="auto|N", default="auto", show_default=True, help=say("train_cli.help_threads"))
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help=say("train_cli.help_out"))
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help=say("train_cli.help_resume"))
+@click.option("--parallel", type=click.Choice(["mpi"]), help=say("train_cli.help_parallel"))
+@click.option("--rank-timeout", type=float, default=60.0, metavar="SECONDS", help=say("train_cli.help_rank_timeout"))
 @click.option("--plots/--no-plots", default=True, show_default=True, help=say("train_cli.help_plots"))
 @click.option("--verbose", is_flag=True, help=say("train_cli.help_verbose"))
 @click.option("--json", "as_json", is_flag=True, help=say("cli.help_json"))
 @click.pass_context
 def train(ctx: click.Context, /, **options: Any) -> None:
     """Train a network."""
-    out = console(as_json=options["as_json"])
     given = {name for name in options if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
-    run = _resumed(options, given) if options["resume"] else _started(options)
+    if options["parallel"] is None:
+        _train(options, given, Run)
+        return
+    from handgrad.parallel import job, run_class
+
+    with job(options["rank_timeout"]) as world:
+        _train(options, given, run_class(world))
+
+
+def _train(options: dict[str, Any], given: set[str], runs: type[Run]) -> None:
+    """Train from the beginning or on, and show it."""
+    out = console(as_json=options["as_json"])
+    run = _resumed(options, given, runs) if options["resume"] else _started(options, runs)
     _announce(out, run)
     try:
         if not _watch(out, run, verbose=options["verbose"]):
-            out.print(say("train_cli.interrupted", path=run.path))
+            out.print(say("train_cli.interrupted", go_on=run.go_on()))
             raise click.exceptions.Exit(1)
+        if not run.keeps:
+            return
         result = run.finish()
     except HandgradError:
         run.fail()
@@ -68,6 +83,8 @@ def train(ctx: click.Context, /, **options: Any) -> None:
     total = time.perf_counter() - STARTED
     if options["plots"]:
         _plot(run, result)
+    if "parallel" in run.manifest:
+        out.print(say("parallel.equal", **run.manifest["parallel"]))
     out.print(say("train_cli.kept", path=run.path))
     if options["as_json"]:
         put_json(summary(run, total))
@@ -85,6 +102,7 @@ def summary(run: Run, total_seconds: float) -> dict[str, Any]:
         "batch_size": recipe.batch_size,
         "parameters": manifest["parameters"],
         "threads": manifest["threads"],
+        "ranks": manifest.get("parallel", {}).get("ranks", 1),
         "reported_loss": result["reported_loss"],
         "train_accuracy": result["train_accuracy"],
         "test_loss": result["test_loss"],
@@ -110,16 +128,16 @@ def changed(recipe: Recipe, options: dict[str, Any]) -> Recipe:
     return recipe.change(**changes)
 
 
-def _started(options: dict[str, Any]) -> Run:
+def _started(options: dict[str, Any], runs: type[Run]) -> Run:
     recipe = changed(load_recipe(options["recipe"]), options)
-    return Run.start(options["out"], recipe, thread_count=_threads(options["threads"]))
+    return runs.start(options["out"], recipe, thread_count=_threads(options["threads"]))
 
 
-def _resumed(options: dict[str, Any], given: set[str]) -> Run:
+def _resumed(options: dict[str, Any], given: set[str], runs: type[Run]) -> Run:
     """The run to go on with; options that would make another training of it are refused."""
     if "out" in given:
         raise InputError("train_cli.resume_out")
-    run = Run.open(options["resume"])
+    run = runs.open(options["resume"])
     has = run.recipe.to_dict() | {
         "recipe": run.recipe.name,
         "hidden": ",".join(map(str, run.recipe.hidden)),
@@ -138,7 +156,7 @@ def _resumed(options: dict[str, Any], given: set[str]) -> Run:
             raise InputError("train_cli.resume_option", option=option, has=has[name], got=got[name])
     if run.manifest.get("status") == "done":
         raise InputError("train_cli.resume_done", path=run.path, epochs=run.recipe.epochs)
-    return Run.resume(options["resume"])
+    return runs.resume(options["resume"])
 
 
 def _sizes(text: str) -> tuple[int, ...]:
@@ -191,6 +209,9 @@ def _announce(out: Console, run: Run) -> None:
         ),
         style="dim",
     )
+    if "parallel" in run.manifest:
+        ranks = run.manifest["parallel"]["ranks"]
+        out.print(say("parallel.ranks", ranks=ranks, rows=-(-recipe.batch_size // ranks)), style="dim")
 
 
 def _watch(out: Console, run: Run, *, verbose: bool) -> bool:
@@ -212,7 +233,7 @@ def _watch(out: Console, run: Run, *, verbose: bool) -> bool:
                     shown = time.perf_counter()
                     state = say("train_cli.state", loss=f"{record.loss:.4f}")
                     bar.update(task, completed=record.step, epoch=record.epoch, state=state)
-            if stopped:
+            if run.must_stop(bool(stopped)):
                 run.interrupt()
                 return False
     return True
@@ -270,14 +291,17 @@ def _bar(out: Console) -> Progress:
 
 
 @contextmanager
-def _stop_flag() -> Iterator[list[int]]:
-    """A list that is no longer empty once Ctrl-C was pressed; a second Ctrl-C stops at once."""
-    pressed: list[int] = []
+def _stop_flag() -> Iterator[list[float]]:
+    """A list that is no longer empty once Ctrl-C was pressed; a second Ctrl-C stops at once.
+
+    A launcher may hand one Ctrl-C on in more than one way: what comes within a second counts as one.
+    """
+    pressed: list[float] = []
 
     def press(number: int, frame: Any) -> None:
-        if pressed:
+        if pressed and time.monotonic() - pressed[0] > 1:
             raise KeyboardInterrupt
-        pressed.append(number)
+        pressed.append(time.monotonic())
 
     before = {number: signal.signal(number, press) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

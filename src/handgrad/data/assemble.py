@@ -20,6 +20,7 @@ _TEST_SHARE = 6  # one in so many
 _SMALLEST_PICTURE = 8  # a row of 4 whole numbers is a table, not a picture of 2 x 2; scikit-learn's digits are 8 x 8
 _BRIGHT = 127  # pictures use the range to 255; counts and grades usually do not
 _RARE = 0.01  # of the usual class size
+_AT_ONCE = 10_000  # rows that are looked through at a time: an array may be larger than the memory
 
 
 def assemble(
@@ -65,7 +66,7 @@ def as_samples(name: str, parts: Sequence[Array]) -> list[Array]:
         if all(part.ndim == 3 for part in parts):  # (n, height, width)
             return [part.astype(np.uint8, copy=False) for part in parts]
     with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is reported as that
-        return [part.reshape(len(part), -1).astype(np.float32) for part in parts]
+        return [part.reshape(len(part), -1).astype(np.float32, copy=False) for part in parts]
 
 
 def _one_channel(name: str, part: Array) -> Array:
@@ -86,7 +87,10 @@ def _is_grey(part: Array) -> bool:
     if part.dtype == np.uint8:
         return True
     with np.errstate(invalid="ignore"):
-        return bool(part.min() >= 0 and part.max() <= 255 and np.all(part == np.floor(part)))
+        return all(
+            bool(rows.min() >= 0 and rows.max() <= 255 and np.all(rows == np.floor(rows)))
+            for rows in (part[start : start + _AT_ONCE] for start in range(0, len(part), _AT_ONCE))
+        )
 
 
 def whole_labels(name: str, part: str, labels: Any) -> Array:

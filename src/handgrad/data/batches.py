@@ -6,6 +6,7 @@ Images stay as they were stored (uint8) and are scaled a batch at a time, so tha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ def to_input(images: Array, dtype: Any = np.float32) -> Array:
     Floats of that dtype come as a view: who wants to write into the rows takes a copy. InputError for whole numbers
     beyond 255 or below 0, which are no pixels.
     """
-    rows = images.reshape(len(images), -1).astype(dtype, copy=False)  # (n, 28, 28) -> (n, 784)
+    rows = images.reshape(len(images), prod(images.shape[1:])).astype(dtype, copy=False)  # (n, 28, 28) -> (n, 784)
     if images.dtype.kind in "iu":
         if images.dtype != np.uint8 and images.size and not (images.min() >= 0 and images.max() <= 255):
             raise InputError("data.whole_numbers", low=images.min(), high=images.max())

@@ -17,6 +17,8 @@ from handgrad.core.arrays import Array
 from handgrad.errors import DataError
 from handgrad.words import say
 
+_AT_ONCE = 10_000  # rows that are looked through at a time: an array may be larger than the memory
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Split:
@@ -139,14 +141,17 @@ def _check_labels(name: str, part: str, labels: Array, classes: tuple[str, ...])
         )  # fmt: skip
 
 
-def _check_finite(name: str, part: str, images: Array) -> None:
+def _check_finite(name: str, part_name: str, images: Array) -> None:
     if images.dtype.kind != "f":
         return
     rows = images.reshape(len(images), -1)
-    bad = ~np.isfinite(rows)
-    if bad.any():
-        row, column = (int(index) for index in np.argwhere(bad)[0])
+    parts = [slice(start, start + _AT_ONCE) for start in range(0, len(rows), _AT_ONCE)]
+    count = sum(int(np.count_nonzero(~np.isfinite(rows[part]))) for part in parts)
+    if count:
+        first = next(part for part in parts if not np.isfinite(rows[part]).all())
+        row, column = (int(index) for index in np.argwhere(~np.isfinite(rows[first]))[0])
+        row += first.start
         raise DataError(
-            "data.not_finite", name=name, part=part, row=f"{row:,}", column=f"{column:,}", value=str(rows[row, column]),
-            count=f"{int(bad.sum()):,}",
+            "data.not_finite", name=name, part=part_name, row=f"{row:,}", column=f"{column:,}",
+            value=str(rows[row, column]), count=f"{count:,}",
         )  # fmt: skip

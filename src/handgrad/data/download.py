@@ -20,9 +20,14 @@ _CHUNK = 1 << 18
 
 def cache_folder(source: Source) -> Path:
     """Where the downloaded files of a data set are kept. EMNIST's splits come in one archive and share a folder."""
+    return cache_root() / ("emnist" if source.archive else source.name)
+
+
+def cache_root() -> Path:
+    """The folder that handgrad may keep files in, for this user."""
     import pooch  # type: ignore[import-untyped]  # slow to import, and MNIST needs no download
 
-    return Path(pooch.os_cache("handgrad")) / ("emnist" if source.archive else source.name)
+    return Path(pooch.os_cache("handgrad"))
 
 
 def download(source: Source, folder: Path | None = None) -> Path:

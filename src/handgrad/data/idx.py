@@ -31,6 +31,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 # promises more than its file can hold is found out before any memory is taken.
 _DEFLATE_LIMIT = 1032
 _PIECE = 1 << 20  # bytes read at once; gzip takes as much again while it works
+MAP_FROM = 1 << 30  # bytes: a plain file of this size is mapped and not read, so that it may be larger than the memory
 _MOST_DIMENSIONS, _MOST_ELEMENTS = 64, 2**59  # of a NumPy array, sizes of 0 not counted
 
 
@@ -45,7 +46,9 @@ def read_idx(source: PathLike | bytes) -> Array:
     name = os.fspath(source)
     try:
         with open(name, "rb") as file:
-            return read_idx_stream(file, name, os.fstat(file.fileno()).st_size)
+            size = os.fstat(file.fileno()).st_size
+            mapped = _map(file, name, size) if size >= MAP_FROM else None
+            return read_idx_stream(file, name, size) if mapped is None else mapped
     except FileNotFoundError:
         raise DataError("data.file_missing", path=name) from None
     except (IsADirectoryError, PermissionError) as error:
@@ -85,6 +88,21 @@ def _read(stream: io.BufferedIOBase, name: str, room: int, *, exact: bool) -> Ar
         raise DataError("data.idx_long", path=name, shape=_shape(shape), need=need)
     array: Array = np.ndarray(shape, dtype, buffer)
     return array if dtype.isnative else array.byteswap(inplace=True).view(dtype.newbyteorder("="))
+
+
+def _map(file: io.BufferedIOBase, name: str, size: int) -> Array | None:
+    """The array of a plain file, whose elements the operating system reads when they are asked for.
+
+    None where it has to be read: it is zipped, its bytes are in the other order, or something is wrong with it.
+    """
+    magic = file.read(2)
+    file.seek(0)
+    if magic == _GZIP_MAGIC:
+        return None
+    dtype, shape, header = _header(file, name)
+    file.seek(0)
+    fits = prod(shape) * dtype.itemsize == size - header and dtype.isnative
+    return np.memmap(name, dtype, "r", header, shape) if fits else None
 
 
 def _header(stream: io.BufferedIOBase, name: str) -> tuple[np.dtype[Any], tuple[int, ...], int]:

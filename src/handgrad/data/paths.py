@@ -1,4 +1,4 @@
-"""Data by path: a folder of four IDX files, an .npz, a CSV, or a folder of pictures by class.
+"""Data by path: a folder of four IDX or four .npy files, an .npz, a CSV, or a folder of pictures by class.
 
 Here is decided which of them a path is; IDX folders and .npz are read here, the others each in a file of its own.
 """
@@ -17,6 +17,7 @@ from handgrad.core.arrays import Array
 from handgrad.data.assemble import assemble
 from handgrad.data.dataset import Dataset
 from handgrad.data.idx import read_idx
+from handgrad.data.mapped import is_npy_folder, load_npy_folder
 from handgrad.errors import DataError
 
 # The four files, as (part, what it holds): every usual spelling of the name, each with or without .gz.
@@ -38,12 +39,14 @@ _IMAGE_AXES = 2  # at least: samples, and what each holds
 def load_path(path: Path, name: str | None = None) -> Dataset:
     """The data set at a path; `name` overrides the one that the path gives it.
 
-    Raises: DataError where nothing is there, where it is none of the four kinds, or where it is broken.
+    Raises: DataError where nothing is there, where it is none of the five kinds, or where it is broken.
     """
     name = name or (path.resolve().name if path.is_dir() else path.stem)
     if path.is_dir():
         if idx_files(path):
             return load_idx_folder(path, name)
+        if is_npy_folder(path):
+            return load_npy_folder(path, name)
         from handgrad.data.pictures import load_picture_folder  # Pillow, only where it is needed
 
         return load_picture_folder(path, name)

@@ -5,10 +5,10 @@ Before anything is written the ranks make sure that they do the same, and at eve
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self, TextIO
 
@@ -19,9 +19,9 @@ from handgrad.data import Dataset, Split
 from handgrad.errors import InputError
 from handgrad.parallel import host_data
 from handgrad.parallel.training import ParallelTraining
-from handgrad.parallel.world import MPIWorld, host
+from handgrad.parallel.world import MPIWorld
 from handgrad.records import Record
-from handgrad.train import Recipe, Run, Training, checkpoint
+from handgrad.train import Run, Training
 
 
 class ParallelRun(Run):
@@ -49,6 +49,20 @@ class ParallelRun(Run):
             self._data = host_data.load_shared(self.recipe.data, self.world.on_this_host())
         return self._data
 
+    def train(self) -> Iterator[Record]:
+        """As `Run.train`, on every rank; from here on a rank that hangs is found out."""
+        with self.world.pulse.watched():
+            yield from super().train()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether this is rank 0."""
+        return self.world.rank == 0
+
+    def go_on(self) -> str:
+        """The command that goes on with this run, on as many ranks."""
+        return f"mpiexec -n {self.world.size} handgrad train --parallel mpi --resume {self.path}"
+
     def must_stop(self, wanted: bool) -> bool:
         """Whether any rank wants to stop: told to the others in the next step, so that all leave off after it."""
         engine = self.parallel().parallel
@@ -61,15 +75,11 @@ class ParallelRun(Run):
         assert isinstance(training, ParallelTraining)
         return training
 
-    def replicas(self) -> dict[str, Any]:
-        """How many ranks there are, and how often and with what result their replicas were compared."""
-        return dict(self.manifest["parallel"])
-
     def _new_training(self, *parts: Any, **settings: Any) -> Training:
         return ParallelTraining(*parts, world=self.world, **settings)
 
     def _split(self, data: Dataset) -> tuple[Split, Split | None]:
-        return host_data.split_shared(data, self.recipe.validation, self.recipe.seed, self.world.on_this_host())
+        return host_data.split_mapped(data, self.recipe.validation, self.recipe.seed)
 
     def _fastest_threads(self) -> tuple[int, dict[int, float]]:
         """Ranks that share a processor's cores would take them from each other: one thread each."""
@@ -84,7 +94,7 @@ class ParallelRun(Run):
 
     def _tidy_folder(self) -> None:
         self._need_agreement()
-        if self.world.rank == 0:
+        if self.keeps:
             super()._tidy_folder()
 
     def _need_agreement(self) -> None:
@@ -102,19 +112,18 @@ class ParallelRun(Run):
             other = next((rank for rank, theirs in enumerate(digests) if theirs != digests[0]), None)
             if other is not None:
                 raise InputError(f"parallel.other_{what}", rank=other)
-        library = self.world.comm.Get_attr  # noqa: F841
-        self.manifest["parallel"] = {"ranks": self.world.size, "host": host(), "checkpoints": 0, "sha256": ""}
+        self.manifest["parallel"] = {"ranks": self.world.size, "checkpoints": 0, "sha256": ""}
 
     def _checkpoint(self) -> None:
         sha256 = self.parallel().need_equal_replicas()
         self.checkpoints += 1
         self.manifest["parallel"] |= {"checkpoints": self.checkpoints, "sha256": sha256}
-        if self.world.rank == 0:
+        if self.keeps:
             super()._checkpoint()
 
     def _open_history(self) -> TextIO:
-        return super()._open_history() if self.world.rank == 0 else open(os.devnull, "w", encoding="utf-8")
+        return super()._open_history() if self.keeps else open(os.devnull, "w", encoding="utf-8")
 
     def _write_manifest(self) -> None:
-        if self.world.rank == 0:
+        if self.keeps:
             super()._write_manifest()

@@ -66,6 +66,11 @@ class JoinedBatchNorm(BatchNorm):
         dx: Array = inverse_std * (dxhat - mean_of_d.astype(dy.dtype) - xhat * mean_of_dx.astype(dy.dtype))
         return dx
 
+    @property
+    def label(self) -> str:
+        """As that of the layer which it stands in for."""
+        return super().label.removeprefix("Joined")
+
     def _over_all_ranks(self, rows: int, one: Array, two: Array) -> tuple[int, Array, Array]:
         """(rows, one / rows, two / rows), each summed over all ranks first."""
         sums = np.concatenate([[rows], one, two]).astype(np.float64)
@@ -77,7 +82,7 @@ class JoinedBatchNorm(BatchNorm):
 class OwnRows:
     """Random numbers for some rows of a batch, out of a generator that draws for all of them.
 
-    So each rank gets for its rows what a single process would draw, and all generators stand at the same place after it.
+    So each rank gets for its rows what a single process would draw, and all generators stand at the same place then.
     """
 
     def __init__(self, rng: RandomSource, before: int, after: int) -> None:
@@ -98,8 +103,10 @@ def skip(rng: Any, count: int) -> None:
     if isinstance(bits, (np.random.PCG64, np.random.PCG64DXSM)):
         before = bits.state
         bits.advance(count)
+        after = bits.state
         # A jump forgets the half of a number that is still to be used for a permutation; drawing would not.
-        bits.state = bits.state | {key: before[key] for key in ("has_uint32", "uinteger")}
+        after["has_uint32"], after["uinteger"] = before["has_uint32"], before["uinteger"]
+        bits.state = after
         return
     while count > 0:
         rng.random(min(count, _AT_ONCE))
@@ -109,7 +116,7 @@ def skip(rng: Any, count: int) -> None:
 @contextmanager
 def seen_whole(net: Sequential, world: World, own: slice, rows: int) -> Iterator[None]:
     """In the body, BatchNorm and Dropout work as on a batch of so many rows, of which this rank holds `own`."""
-    norms = [layer for _, layer in net.named_layers() if type(layer) is BatchNorm]
+    norms: list[Any] = [layer for _, layer in net.named_layers() if type(layer) is BatchNorm]
     dropouts = [(layer, layer.rng) for _, layer in net.named_layers() if isinstance(layer, Dropout)]
     for norm in norms:
         norm.__class__ = JoinedBatchNorm

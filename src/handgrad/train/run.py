@@ -203,6 +203,15 @@ class Run:
                     self._checkpoint()
                 yield record
 
+    @property
+    def keeps(self) -> bool:
+        """Whether this process keeps the folder; of several that train together, one does."""
+        return True
+
+    def go_on(self) -> str:
+        """The command that goes on with this run."""
+        return f"handgrad train --resume {self.path}"
+
     def must_stop(self, wanted: bool) -> bool:
         """Whether to leave off after this record, where the user wants to."""
         return wanted

@@ -12,6 +12,7 @@ import numpy as np
 
 from handgrad.core.arrays import Array
 from handgrad.data import Split
+from handgrad.data.mapped import PickedRows
 from handgrad.data.sparse import SparseRows, is_sparse
 from handgrad.errors import InputError
 
@@ -109,6 +110,8 @@ def as_numbers(values: Any) -> Array:
 
     A sparse matrix of SciPy's becomes rows that are made dense a batch at a time.
     """
+    if isinstance(values, PickedRows):
+        return values  # type: ignore[return-value]  # it has what the loop asks of an array
     if is_sparse(values):
         return SparseRows(values)  # type: ignore[return-value]  # it has what the loop asks of an array
     try:
