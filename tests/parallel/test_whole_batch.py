@@ -46,7 +46,7 @@ def test_two_rows_on_two_ranks_are_a_batch_and_one_is_none() -> None:
         return norm(X[shard(rows, world.rank, 2)])
 
     assert [len(y) for y in on_ranks(2, lambda world: part(world, 2))] == [1, 1]
-    with pytest.raises(InputError, match="^BatchNorm: a batch of one"):
+    with pytest.raises(InputError, match=r"^BatchNorm: a batch of one"):
         on_ranks(2, lambda world: part(world, 1))
 
 

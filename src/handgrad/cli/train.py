@@ -56,25 +56,25 @@ def train(ctx: click.Context, /, **options: Any) -> None:
     """Train a network."""
     given = {name for name in options if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     if options["parallel"] is None:
-        _train(options, given, Run)
-        return
+        ctx.exit(_train(options, given, Run))
     from handgrad.parallel import job, run_class
 
     with job(options["rank_timeout"]) as world:
-        _train(options, given, run_class(world))
+        status = _train(options, given, run_class(world))
+    ctx.exit(status)
 
 
-def _train(options: dict[str, Any], given: set[str], runs: type[Run]) -> None:
-    """Train from the beginning or on, and show it."""
+def _train(options: dict[str, Any], given: set[str], runs: type[Run]) -> int:
+    """Train from the beginning or on, and show it; the exit status."""
     out = console(as_json=options["as_json"])
     run = _resumed(options, given, runs) if options["resume"] else _started(options, runs)
     _announce(out, run)
     try:
         if not _watch(out, run, verbose=options["verbose"]):
             out.print(say("train_cli.interrupted", go_on=run.go_on()))
-            raise click.exceptions.Exit(1)
+            return 1
         if not run.keeps:
-            return
+            return 0
         result = run.finish()
     except HandgradError:
         run.fail()
@@ -88,6 +88,7 @@ def _train(options: dict[str, Any], given: set[str], runs: type[Run]) -> None:
     out.print(say("train_cli.kept", path=run.path))
     if options["as_json"]:
         put_json(summary(run, total))
+    return 0
 
 
 def summary(run: Run, total_seconds: float) -> dict[str, Any]:

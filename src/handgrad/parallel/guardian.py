@@ -15,10 +15,11 @@ import sys
 import time
 from typing import Any
 
-from handgrad.parallel.pulse import EVERY, WATCHED, names_of
+from handgrad.parallel.pulse import EVERY, WATCHED, end_job, names_of
 from handgrad.parallel.world import host, launched_rank
 from handgrad.words import say
 
+LOST = 256  # no status that a process can have: the rank is gone, and the others have to be ended
 LONGEST_WAIT = 2  # times the timeout: one that waits for others is not the one that hangs, so it leaves them time
 
 
@@ -41,7 +42,10 @@ def stand_by() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: worker.send_signal(number))
     sys.stdout.flush()
-    os._exit(_watch(worker, news))
+    status = _watch(worker, news)
+    if status == LOST:
+        end_job()
+    os._exit(1 if status == LOST else status)
 
 
 def _watch(worker: subprocess.Popen[bytes], news: int) -> int:
@@ -62,7 +66,8 @@ def _watch(worker: subprocess.Popen[bytes], news: int) -> int:
         if key:
             _say(key, said, worker.pid, seconds=f"{said['timeout']:g}")
             worker.kill()
-            return 1
+            worker.wait()
+            return LOST
 
 
 def _hangs(said: dict[str, Any], silence: float) -> str | None:
@@ -86,7 +91,7 @@ def _ended(worker: subprocess.Popen[bytes], said: dict[str, Any]) -> int:
     except ValueError:
         name = "?"
     _say("parallel.killed", said, worker.pid, number=-status, name=name)
-    return 1
+    return LOST
 
 
 def _say(key: str, said: dict[str, Any], process: int, **values: Any) -> None:

@@ -30,13 +30,13 @@ def load_shared(name_or_path: str, here: MPIWorld) -> Dataset:
         try:
             folder = _unpacked(load_data(name_or_path))
         except HandgradError as found:
-            folder, error = "?", found
-    folder = here.share(folder)
+            error = found
+    folder, name = json.loads(here.share(json.dumps([folder, name_or_path])))
     if error is not None:
         raise error
-    if folder in ("", "?"):  # it maps as it is; or rank 0 failed, and this rank finds out for itself how
-        return load_data(name_or_path)
-    return load_npy_folder(Path(folder), Path(folder).name)
+    # No folder: the files are mapped as they are, or rank 0 has failed, and this rank finds out for itself how. Another
+    # name: the ranks disagree, which is found out when their data are compared.
+    return load_npy_folder(Path(folder), name) if folder and name == name_or_path else load_data(name_or_path)
 
 
 def split_mapped(data: Dataset, share: float, seed: int) -> tuple[Split, Split | None]:

@@ -34,7 +34,7 @@ def job(timeout: float = TIMEOUT) -> Iterator[MPIWorld]:
     world = open_world(pulse)
     if world.rank:
         silence()
-    pulse.said |= {"rank": world.rank, "ranks": world.size, "host": host(), "timeout": timeout}
+    pulse.tell(rank=world.rank, ranks=world.size, host=host(), timeout=timeout)
     try:
         yield world
     except HandgradError as error:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from handgrad.words import say
@@ -24,16 +23,24 @@ class Pulse:
     """What the rank is doing: "own" work, "waiting" for other ranks, or "free" where nobody should count the seconds.
 
     Attributes:
-        said: more that the watching process should know, such as the folder of the run.
+        said: what else the watching process was told, such as the folder of the run.
     """
 
     def __init__(self) -> None:
         self.said: dict[str, Any] = {}
         self._phase, self._since = "free", time.monotonic()
+        self._pipe: int | None = None
 
     def mark(self, phase: str) -> None:
         """From now on it is doing that."""
         self._phase, self._since = phase, time.monotonic()
+
+    def tell(self, **news: Any) -> None:
+        """Tell the watching process more, at once."""
+        self.said |= news
+        if self._pipe is not None:
+            now = self.said | {"phase": self._phase, "seconds": time.monotonic() - self._since}
+            os.write(self._pipe, json.dumps(now).encode() + b"\n")
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -49,6 +56,7 @@ class Pulse:
     def watched(self) -> Iterator[None]:
         """In the body the seconds are counted."""
         self.mark("own")
+        self.tell()  # or a rank that stops in the next half second would seem to be free still
         try:
             yield
         finally:
@@ -59,16 +67,14 @@ class Pulse:
         ends = os.environ.pop(WATCHED, "")
         if ends:
             hear, tell = map(int, ends.split(","))
-            threading.Thread(target=self._tell, args=(tell,), daemon=True).start()
+            self._pipe = tell
+            threading.Thread(target=self._beat, daemon=True).start()
             threading.Thread(target=self._hear, args=(hear,), daemon=True).start()
 
-    def _tell(self, tell: int) -> None:
+    def _beat(self) -> None:
         while True:
-            news = self.said | {"phase": self._phase, "seconds": time.monotonic() - self._since}
-            try:
-                os.write(tell, json.dumps(news).encode() + b"\n")
-            except OSError:  # nobody there any more: the other thread sees to that
-                return
+            with suppress(OSError):  # nobody there any more: the other thread sees to that
+                self.tell()
             time.sleep(EVERY)
 
     def _hear(self, hear: int) -> None:
@@ -76,8 +82,19 @@ class Pulse:
         os.read(hear, 1)
         sentence = say("parallel.guardian_killed", **names_of(self.said, os.getpid()))
         os.write(2, f"handgrad: {sentence}\n".encode(errors="backslashreplace"))
-        sys.stdout.flush()
+        end_job()
         os._exit(1)
+
+
+def end_job() -> None:
+    """Ask the launcher to end all ranks, where it can be asked; an end without a word ends them too, with more noise.
+
+    Hydra, which comes with MPICH and Intel MPI, and Slurm listen on this pipe (the abort command of PMI-1).
+    """
+    pipe = os.environ.get("PMI_FD", "")
+    if pipe.isdigit():
+        with suppress(OSError):
+            os.write(int(pipe), b"cmd=abort exitcode=1\n")
 
 
 def names_of(said: dict[str, Any], process: int) -> dict[str, Any]:

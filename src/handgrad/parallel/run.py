@@ -40,7 +40,7 @@ class ParallelRun(Run):
     def resume(cls, path: Path | str) -> Self:
         """As `Run.resume`; the number of ranks may be another than before. Every rank must see the folder."""
         run = super().resume(path)
-        run.world.pulse.said["run"] = os.fspath(run.path)
+        run.world.pulse.tell(run=os.fspath(run.path))
         return run
 
     def data(self) -> Dataset:
@@ -87,10 +87,10 @@ class ParallelRun(Run):
 
     def _new_folder(self, path: Path | None) -> Path:
         self._need_agreement()
-        made = os.fspath(super()._new_folder(path).absolute()) if self.world.rank == 0 else ""
+        made = os.fspath(super()._new_folder(path)) if self.keeps else ""
         made = self.world.share(made)
-        self.world.pulse.said["run"] = made if path is None else os.fspath(path)
-        return Path(made) if path is None else path
+        self.world.pulse.tell(run=made)
+        return Path(made)
 
     def _tidy_folder(self) -> None:
         self._need_agreement()
