@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from launching import Done, Train
 
-from conftest import Done, Train
 from handgrad.records import from_json
 from handgrad.train import Run, checkpoint
 

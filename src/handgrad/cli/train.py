@@ -103,7 +103,6 @@ def summary(run: Run, total_seconds: float) -> dict[str, Any]:
         "batch_size": recipe.batch_size,
         "parameters": manifest["parameters"],
         "threads": manifest["threads"],
-        "ranks": manifest.get("parallel", {}).get("ranks", 1),
         "reported_loss": result["reported_loss"],
         "train_accuracy": result["train_accuracy"],
         "test_loss": result["test_loss"],
@@ -111,7 +110,7 @@ def summary(run: Run, total_seconds: float) -> dict[str, Any]:
         "train_seconds": result["train_seconds"],
         "total_seconds": round(total_seconds, 3),
         "run": str(run.path),
-    }
+    } | ({"parallel": manifest["parallel"]} if "parallel" in manifest else {})
 
 
 def changed(recipe: Recipe, options: dict[str, Any]) -> Recipe:
