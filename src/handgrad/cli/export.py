@@ -11,6 +11,7 @@ from handgrad.cli.output import console, put_json
 from handgrad.errors import DataError
 from handgrad.export.out import ENDINGS, as_values
 from handgrad.export.out import export as write
+from handgrad.export.page import SAMPLES
 from handgrad.train import Run
 from handgrad.words import say
 
@@ -35,5 +36,7 @@ def export(run: Path, file: Path, with_preprocessing: bool, as_json: bool) -> No
     key = "check_test" if exported.from_test_set else "check_random"
     off = f"{exported.largest_difference:.2g}"
     out.print(say(f"export_cli.{key}", reader=exported.reader, rows=f"{exported.rows:,}", off=off))
+    if file.suffix.lower() == ".html":
+        out.print(say("export_cli.check_page", rows=SAMPLES))
     if as_json:
         put_json({"run": str(run)} | as_values(exported))

@@ -145,7 +145,7 @@ def _centre(ink: Array) -> Array:
     """Place the ink in 28 x 28 with its centre of mass in the middle, and make its strongest pixel 255."""
     offsets = []
     for axis, length in enumerate(ink.shape):
-        mass = ink.sum(1 - axis)
+        mass = ink.sum(1 - axis, dtype=np.float64)  # exact, so that others who compute it agree to the pixel
         centre = float((mass * np.arange(length)).sum() / mass.sum())
         # In all of MNIST the centre lies from 13.5 to 14.5, counting pixels from 0: it was rounded to pixel 14.
         offsets.append(int(np.clip(floor(SIDE / 2 - centre + 0.5), 0, SIDE - length)))

@@ -132,6 +132,18 @@ def _torch(path: Path, given: dict[str, Any]) -> Sequential:
     return read(path, **given)
 
 
+def _page(path: Path, given: dict[str, Any]) -> Sequential:
+    """The net in a page that `export` wrote."""
+    from handgrad.export.out import net_of
+    from handgrad.export.page import weights_in
+
+    try:
+        weights = weights_in(path.read_bytes())
+    except (ValueError, OSError) as error:
+        raise broken(path, error) from error
+    return net_of(weights)
+
+
 def _pickle(path: Path, given: dict[str, Any]) -> Sequential:
     """A pickled estimator; only for a file that the user trusts."""
     from handgrad.export.sklearn_in import from_sklearn
@@ -171,6 +183,7 @@ _READERS: dict[str, Callable[[Path, dict[str, Any]], Sequential]] = {
     ".onnx": _onnx,
     ".pt": _torch,
     ".pth": _torch,
+    ".html": _page,
     **dict.fromkeys(PICKLES, _pickle),
 }
 ENDINGS = tuple(_READERS)

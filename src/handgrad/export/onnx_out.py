@@ -17,7 +17,7 @@ from handgrad.core.net import Sequential
 from handgrad.errors import InputError
 from handgrad.export.plain import identifiers
 
-OPSET, IR = 26, 13  # the newest that onnxruntime 1.31 runs
+OPSET, IR = 26, 13  # the newest that onnxruntime runs: 1.25 is the first that does, 1.31 knows no newer one
 MOST_BYTES = 2**31 - 1  # of a protobuf message
 
 

@@ -22,7 +22,7 @@ from handgrad.errors import DataError, InputError
 from handgrad.export.plain import check_single, features, plain
 from handgrad.train.checkpoint import encode_net, load_net, write_whole
 
-ENDINGS = (".safetensors", ".onnx", ".pt", ".py")
+ENDINGS = (".safetensors", ".onnx", ".pt", ".py", ".html")
 RANDOM_ROWS = 256  # for the check, where there are no data
 PART = 1000  # rows at a time
 MOST_OFF = 1e-4  # of the largest output: far above rounding, far below any operator that is not the same
@@ -123,7 +123,7 @@ def export(
 
 def _encoder(ending: str) -> Callable[[Sequential, About, Path], Encoded]:
     """What turns a net into bytes; each imports what it needs when it runs."""
-    return {".safetensors": _safetensors, ".onnx": _onnx, ".pt": _torch, ".py": _script}[ending]
+    return {".safetensors": _safetensors, ".onnx": _onnx, ".pt": _torch, ".py": _script, ".html": _page}[ending]
 
 
 def _safetensors(net: Sequential, about: About, path: Path) -> Encoded:
@@ -151,6 +151,13 @@ def _script(net: Sequential, about: About, path: Path) -> Encoded:
     beside = f"{path.stem}_weights.npz"
     text, weights = script.encode(net, about, beside)
     return Encoded(((".py", text), ("_weights.npz", weights)), "python", script.runner(text, weights, beside))
+
+
+def _page(net: Sequential, about: About, path: Path) -> Encoded:
+    from handgrad.export import page
+
+    content = page.encode(net, about, shown(about))
+    return Encoded(((".html", content),), "handgrad", net_of(page.weights_in(content)))
 
 
 def shown(about: About) -> dict[str, Any]:
