@@ -14,6 +14,8 @@ import numpy as np
 from handgrad.core.arrays import Array
 from handgrad.errors import InputError
 
+CACHE_LINE = 64  # bytes
+
 
 class Buffer:
     """Two flat arrays of one length: `theta` holds values, `grad` holds gradients."""
@@ -21,8 +23,8 @@ class Buffer:
     __slots__ = ("grad", "theta")
 
     def __init__(self, size: int, dtype: Any) -> None:
-        self.theta: Array = np.zeros(size, dtype)
-        self.grad: Array = np.zeros(size, dtype)
+        self.theta: Array = aligned_zeros(size, dtype)
+        self.grad: Array = aligned_zeros(size, dtype)
 
 
 class Pair(Protocol):
@@ -193,6 +195,14 @@ def learned(name: str) -> tuple[Any, Any]:
         find(layer).grad = array
 
     return property(value, set_value), property(grad, set_grad)
+
+
+def aligned_zeros(size: int, dtype: Any) -> Array:
+    """Zeros that begin where a cache line does, so that a vector as wide as a line never lies across two of them."""
+    itemsize = np.dtype(dtype).itemsize
+    spare = np.zeros(size + CACHE_LINE // itemsize, dtype)
+    start = -spare.__array_interface__["data"][0] % CACHE_LINE // itemsize
+    return spare[start : start + size]
 
 
 def copy_into(array: Array, source: Any, name: str) -> None:

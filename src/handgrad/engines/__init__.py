@@ -1,7 +1,8 @@
-"""Engines: how the steps of a training are run. The NumPy engine is the specification."""
+"""Engines: how the steps of a training are run. The NumPy engine is the specification, the fast one is its twin."""
 
 from __future__ import annotations
 
+from handgrad.engines.choice import ENGINES, Choice, choose, make
 from handgrad.engines.numpy_engine import NumpyEngine, StepResult
 
-__all__ = ["NumpyEngine", "StepResult"]
+__all__ = ["ENGINES", "Choice", "NumpyEngine", "StepResult", "choose", "make"]

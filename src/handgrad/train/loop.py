@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from handgrad import engines
 from handgrad.core.arrays import Array, RandomSource, random_source
 from handgrad.core.checks import in_range, positive_int
 from handgrad.core.schedules import Schedule
 from handgrad.data.batches import SHUFFLES, in_parts, next_order, steps_in
-from handgrad.engines import NumpyEngine
 from handgrad.engines.numpy_engine import count_right
 from handgrad.errors import DivergedError, InputError
 from handgrad.records import EpochRecord, Record, StepRecord
@@ -33,6 +33,7 @@ from handgrad.train.guests import (
     set_mode,
 )
 from handgrad.train.samples import Samples, as_numbers, gather_samples, weights_of
+from handgrad.train.threads import available
 from handgrad.words import say
 
 
@@ -79,6 +80,9 @@ class Training:
         clip_norm: the largest norm that the whole gradient may have.
         weights: (n,), above 0: how much each sample counts. The loss of a batch is then the weighted mean, and so is
             that of samples set apart by `validation`; accuracies count each sample once.
+        engine: "numpy" (the layers as they are written), "fast" (compiled, see docs/engines.md), or "auto": the
+            compiled one where it is installed, serves this training, and the run is long enough to pay for it.
+        threads: that the compiled engine may use, which changes no number; None: all processors of this process.
 
     Raises:
         InputError: for settings that do not fit together; from `records`, for samples that are not finite numbers.
@@ -104,6 +108,8 @@ class Training:
         accumulate: int = 1,
         clip_norm: float | None = None,
         weights: Any = None,
+        engine: str = "numpy",
+        threads: int | None = None,
     ) -> None:
         checks.need_parts(net, criterion, optimizer)
         self.net, self.criterion, self.optimizer = net, criterion, optimizer
@@ -116,9 +122,12 @@ class Training:
         self.rng = random_source(rng)
         self.base_lr: float | None = getattr(optimizer, "lr", None)
         self._check(accumulate, clip_norm)
-        self.engine = NumpyEngine(
-            net, criterion, optimizer, accumulate=accumulate, clip_norm=clip_norm, weights=self.weights
-        )
+        self.accumulate, self.clip_norm, self.threads = accumulate, clip_norm, threads
+        self.engine_choice = engines.choose(
+            engine, net, criterion, optimizer, self.images, self.labels, epochs=self.epochs, accumulate=accumulate,
+            clip_norm=clip_norm, weights=self.weights,
+        )  # fmt: skip
+        self._engine: Any = None
         self.steps_per_epoch = steps_in(len(self.images), self.batch_size, drop_last)
         # Where the training stands; `state` and `load_state` know all of it.
         self.step = 0
@@ -132,6 +141,17 @@ class Training:
     def epoch(self) -> int:
         """Epochs that are wholly done."""
         return self.step // self.steps_per_epoch
+
+    @property
+    def engine(self) -> Any:
+        """What runs the steps; made when first asked for, since the compiled one has to look through the samples."""
+        if self._engine is None:
+            self._engine = engines.make(
+                self.engine_choice, self.net, self.criterion, self.optimizer, self.images, self.labels,
+                batch_size=self.batch_size, accumulate=self.accumulate, clip_norm=self.clip_norm,
+                threads=self.threads or available(), weights=self.weights,
+            )  # fmt: skip
+        return self._engine
 
     def records(self) -> Iterator[Record]:
         """Train from where it stands to the end, yielding a record a step and a record an epoch.
@@ -263,7 +283,8 @@ class Training:
         bad = samples.not_finite(rows)
         if bad:
             raise InputError("train.not_finite", step=step, where=bad[0], value=bad[1])
-        name, size = largest_gradient(self.net)
+        fast = hasattr(self.engine, "largest_gradient")  # the compiled engine keeps no gradients
+        name, size = self.engine.largest_gradient() if fast else largest_gradient(self.net)
         if name == "-" or size == 0:
             raise DivergedError("train.never_finite", step=step)
         raise DivergedError("train.diverged", step=step, layer=name, gradient=f"{size:.3g}")

@@ -1,0 +1,99 @@
+"""The crew: a step's phases, each cut into jobs that whoever is free takes.
+
+The calling thread takes a phase's jobs from the front, its helpers from the back. It needs no helper: where they
+sleep, or the machine runs something else, it does all jobs alone, and what comes out is the same to the bit. It waits
+for those jobs alone that a helper has begun.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from numba import types
+
+from handgrad.engines.fast import jobs as work
+from handgrad.engines.fast.compiling import compiled, kept
+from handgrad.engines.fast.lanes import count_up, look, put, swap
+
+# Places in `sync`, each on a cache line of its own.
+TICKET, DONE, STOP, NUMBER, SYNC = 0, 8, 16, 24, 32
+# A ticket is one integer: the phase's running number, the phase, and the jobs that are left, from one up to another.
+NUMBER_AT, PHASE_AT, FIRST_AT, PART = 40, 32, 16, 0xFFFF
+PATIENCE = 4000  # looks, some 20 us, before a helper without work sleeps, and the caller lets others run
+NAP = 50  # microseconds
+SHARES = os.name == "posix"  # whether threads can wait politely here
+
+if SHARES:
+    _sched_yield = types.ExternalFunction("sched_yield", types.int32())
+    _usleep = types.ExternalFunction("usleep", types.int32(types.uint32))
+
+    @compiled
+    def give_way() -> None:
+        """Let another thread run, if one wants to."""
+        _sched_yield()
+
+    @compiled
+    def nap() -> None:
+        """Sleep a moment."""
+        _usleep(types.uint32(NAP))
+
+else:
+
+    @compiled
+    def give_way() -> None:
+        """There is nobody to give way to."""
+
+    @compiled
+    def nap() -> None:
+        """There is nobody to wait for."""
+
+
+@kept
+def run(first: int, last: int, rows_from: int, rows: int, sync: Any, plan: Any, arrays: Any) -> None:
+    """The phases from first up to last, in order, on some rows of the epoch; none after a loss that is not finite."""
+    phases, numbers = plan[1], arrays[-1]
+    numbers[work.ROWS_FROM], numbers[work.ROWS] = rows_from, rows
+    for phase in range(first, last):
+        jobs = phases[phase, 1]
+        sync[NUMBER] += 1
+        put(sync, DONE, 0)
+        put(sync, TICKET, ((sync[NUMBER] & 0x7FFFFF) << NUMBER_AT) | (phase << PHASE_AT) | jobs)
+        while take(sync, True, plan, arrays):
+            pass
+        looks = 0
+        while look(sync, DONE) < jobs:
+            looks += 1
+            if looks > PATIENCE:
+                give_way()
+        if phases[phase, 2] and not work.gather_loss(phases[phase, 2], arrays):
+            return
+
+
+@kept
+def help_out(sync: Any, plan: Any, arrays: Any) -> None:
+    """Take jobs until told to stop."""
+    looks = 0
+    while look(sync, STOP) == 0:
+        if take(sync, False, plan, arrays):
+            looks = 0
+        else:
+            looks += 1
+            if looks > PATIENCE:
+                nap()
+
+
+@compiled
+def take(sync: Any, front: bool, plan: Any, arrays: Any) -> bool:
+    """Do one job of the present phase, from the front or the back; False if none is left."""
+    while True:
+        ticket = look(sync, TICKET)
+        first, last = (ticket >> FIRST_AT) & PART, ticket & PART
+        if first >= last:
+            return False
+        if swap(sync, TICKET, ticket, ticket + (1 << FIRST_AT) if front else ticket - 1):
+            break
+    phase = (ticket >> PHASE_AT) & 0xFF
+    work.do(plan[1][phase, 0] + (first if front else last - 1), plan, arrays)
+    count_up(sync, DONE)
+    return True

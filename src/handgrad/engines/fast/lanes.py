@@ -1,0 +1,304 @@
+"""Lanes: what Numba lacks for these kernels, a stretch of numbers kept in registers, and atomic integers.
+
+A `Lanes` value is 512 bytes of an array, 128 float32 or 64 float64, on which LLVM works with the widest vectors that
+the processor has. So `acc = fma(x, load(W, i, None), acc)` in a loop adds up rows of W without touching memory.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, overload, register_model
+
+BYTES = 512  # eight AVX-512 registers, sixteen of AVX2
+_INT32, _BIT = ir.IntType(32), ir.IntType(1)
+
+
+class Lanes(types.Type):
+    """Numba's type of such a stretch."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype, self.bits, self.count = dtype, dtype.bitwidth, BYTES * 8 // dtype.bitwidth
+        super().__init__(name=f"Lanes({dtype})")
+
+
+class Mask(types.Type):
+    """How many lanes of a stretch count, from the first on: the last strip of a row is rarely full."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        super().__init__(name=f"Mask({count})")
+
+
+def _vector(kind: Any) -> Any:
+    return ir.VectorType(ir.FloatType() if kind.bits == 32 else ir.DoubleType(), kind.count)
+
+
+@register_model(Lanes)
+@register_model(Mask)
+class _Model(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _INT32 if isinstance(kind, Mask) else _vector(kind))
+
+
+@intrinsic
+def load(_: Any, array: Any, start: Any, mask: Any) -> Any:
+    """array[start : start + lanes]; where a mask says no, 0 without reading."""
+    kind = Lanes(array.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        at = _address(context, builder, array, args, kind)
+        if isinstance(mask, types.NoneType):
+            return builder.load(at, align=kind.bits // 8)
+        vector = _vector(kind)
+        shape = ir.FunctionType(vector, [vector.as_pointer(), _INT32, ir.VectorType(_BIT, kind.count), vector])
+        name = f"llvm.masked.load.v{kind.count}f{kind.bits}.p0"
+        function = cgutils.get_or_insert_function(builder.module, shape, name)
+        return builder.call(
+            function,
+            [at, ir.Constant(_INT32, kind.bits // 8), _bits(builder, args[2], kind), ir.Constant(vector, None)],
+        )
+
+    return kind(array, types.intp, mask), generate
+
+
+@intrinsic
+def store(_: Any, array: Any, start: Any, lanes: Any, mask: Any) -> Any:
+    """array[start : start + lanes] = lanes, where the mask allows."""
+    kind = Lanes(array.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        at = _address(context, builder, array, args, kind)
+        if isinstance(mask, types.NoneType):
+            builder.store(args[2], at, align=kind.bits // 8)
+            return context.get_dummy_value()
+        vector = _vector(kind)
+        shape = ir.FunctionType(ir.VoidType(), [vector, vector.as_pointer(), _INT32, ir.VectorType(_BIT, kind.count)])
+        name = f"llvm.masked.store.v{kind.count}f{kind.bits}.p0"
+        function = cgutils.get_or_insert_function(builder.module, shape, name)
+        builder.call(function, [args[2], at, ir.Constant(_INT32, kind.bits // 8), _bits(builder, args[3], kind)])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, kind, mask), generate
+
+
+@intrinsic
+def fma(_: Any, x: Any, lanes: Any, total: Any) -> Any:
+    """x * lanes + total, x one number or lanes too, rounded once where the processor can."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _call(builder, "fma", [_as_lanes(context, builder, args[0], x, total), args[1], args[2]])
+
+    return total(x, lanes, total), generate
+
+
+@intrinsic
+def zeros(_: Any, array: Any) -> Any:
+    """Lanes of 0, of an array's dtype."""
+    kind = Lanes(array.dtype)
+    return kind(array), lambda context, builder, signature, args: ir.Constant(_vector(kind), None)
+
+
+@intrinsic
+def largest(_: Any, lanes: Any, other: Any) -> Any:
+    """max(|lanes|, other), lane by lane; nan where either is."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _call(builder, "maximum", [_call(builder, "fabs", [args[0]]), args[1]])
+
+    return lanes(lanes, lanes), generate
+
+
+@intrinsic
+def root(_: Any, lanes: Any) -> Any:
+    """sqrt(lanes)."""
+    return lanes(lanes), lambda context, builder, signature, args: _call(builder, "sqrt", [args[0]])
+
+
+@intrinsic
+def keep_where(_: Any, lanes: Any, other: Any, limit: Any) -> Any:
+    """where(other > limit, lanes, 0), limit being one number."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        bar = _as_lanes(context, builder, args[2], limit, lanes)
+        return builder.select(builder.fcmp_ordered(">", args[1], bar), args[0], ir.Constant(_vector(lanes), None))
+
+    return lanes(lanes, lanes, limit), generate
+
+
+@intrinsic
+def keep_far(_: Any, lanes: Any, limit: Any) -> Any:
+    """where(|lanes| >= limit, lanes, 0); nan stays."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        small = builder.fcmp_ordered(
+            "<", _call(builder, "fabs", [args[0]]), _as_lanes(context, builder, args[1], limit, lanes)
+        )
+        return builder.select(small, ir.Constant(_vector(lanes), None), args[0])
+
+    return lanes(lanes, limit), generate
+
+
+@intrinsic
+def total_of(_: Any, lanes: Any) -> Any:
+    """The sum of all lanes, by halves."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vector, half = args[0], lanes.count
+        nothing = ir.Constant(vector.type, ir.Undefined)
+        while half > 1:
+            half //= 2
+            low, high = (
+                builder.shuffle_vector(vector, nothing, ir.Constant(ir.VectorType(_INT32, half), list(part)))
+                for part in (range(half), range(half, 2 * half))
+            )
+            vector = builder.fadd(low, high)
+            nothing = ir.Constant(vector.type, ir.Undefined)
+        return builder.extract_element(vector, ir.Constant(_INT32, 0))
+
+    return lanes.dtype(lanes), generate
+
+
+def _arithmetic(operation: Any, instruction: str) -> None:
+    """lanes + lanes, number * lanes, and so on."""
+
+    @intrinsic
+    def combine(_: Any, a: Any, b: Any) -> Any:
+        kind = a if isinstance(a, Lanes) else b
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            sides = [_as_lanes(context, builder, value, side, kind) for value, side in zip(args, (a, b), strict=True)]
+            return getattr(builder, instruction)(*sides)
+
+        return kind(a, b), generate
+
+    def written(a: Any, b: Any) -> Any:
+        return combine(a, b)
+
+    @overload(operation)
+    def chosen(a: Any, b: Any) -> Any:
+        return written if isinstance(a, Lanes) or isinstance(b, Lanes) else None
+
+
+for _operation, _instruction in (
+    (operator.add, "fadd"), (operator.sub, "fsub"), (operator.mul, "fmul"), (operator.truediv, "fdiv"),
+):  # fmt: skip
+    _arithmetic(_operation, _instruction)
+
+
+@intrinsic
+def first_lanes(_: Any, count: Any, array: Any) -> Any:
+    """The mask that lets the first `count` lanes of an array's dtype pass."""
+    kind = Mask(Lanes(array.dtype).count)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.trunc(args[0], _INT32)
+
+    return kind(types.intp, array), generate
+
+
+@intrinsic
+def wide(_: Any) -> Any:
+    """Let LLVM use 512-bit vectors for the loops of this function: it keeps to 256 unless told, for old processors."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        # llvmlite lets only attributes without a value pass its own `add`.
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.none(), generate
+
+
+@intrinsic
+def apart(_: Any) -> Any:
+    """Keep this function apart from those that call it: it is large, called from many places, and not often."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.none(), generate
+
+
+@intrinsic
+def look(_: Any, array: Any, i: Any) -> Any:
+    """array[i] of integers, and everything that was written before it was."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load_atomic(_item(context, builder, array, args), "acquire", 8)
+
+    return types.int64(array, types.intp), generate
+
+
+@intrinsic
+def put(_: Any, array: Any, i: Any, value: Any) -> Any:
+    """array[i] = value, after everything that was written before."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store_atomic(args[2], _item(context, builder, array, args), "release", 8)
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, types.int64), generate
+
+
+@intrinsic
+def count_up(_: Any, array: Any, i: Any) -> Any:
+    """array[i] += 1, whoever else does the same."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        at = _item(context, builder, array, args)
+        return builder.atomic_rmw("add", at, ir.Constant(ir.IntType(64), 1), "acq_rel")
+
+    return types.int64(array, types.intp), generate
+
+
+@intrinsic
+def swap(_: Any, array: Any, i: Any, old: Any, new: Any) -> Any:
+    """array[i] = new if it is still old; whether it was."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        at = _item(context, builder, array, args)
+        return builder.extract_value(builder.cmpxchg(at, args[2], args[3], "acq_rel", "acquire"), 1)
+
+    return types.boolean(array, types.intp, types.int64, types.int64), generate
+
+
+def _item(context: Any, builder: Any, array: Any, args: Any) -> Any:
+    return builder.gep(context.make_array(array)(context, builder, args[0]).data, [args[1]])
+
+
+def _address(context: Any, builder: Any, array: Any, args: Any, kind: Any) -> Any:
+    return builder.bitcast(_item(context, builder, array, args), _vector(kind).as_pointer())
+
+
+def _bits(builder: Any, count: Any, kind: Any) -> Any:
+    """A mask as a vector of bits."""
+    numbers = ir.VectorType(_INT32, kind.count)
+    return builder.icmp_signed("<", ir.Constant(numbers, list(range(kind.count))), _spread(builder, count, numbers))
+
+
+def _call(builder: Any, name: str, args: Any) -> Any:
+    """An LLVM function of one kind of lanes: sqrt, fma, ..."""
+    vector = args[0].type
+    bits = 32 if isinstance(vector.element, ir.FloatType) else 64
+    shape = ir.FunctionType(vector, [vector] * len(args))
+    function = cgutils.get_or_insert_function(builder.module, shape, f"llvm.{name}.v{vector.count}f{bits}")
+    return builder.call(function, args)
+
+
+def _as_lanes(context: Any, builder: Any, value: Any, kind: Any, lanes: Any) -> Any:
+    """Lanes as they are, one number in every lane."""
+    if isinstance(kind, Lanes):
+        return value
+    return _spread(builder, context.cast(builder, value, kind, lanes.dtype), _vector(lanes))
+
+
+def _spread(builder: Any, number: Any, vector: Any) -> Any:
+    """One number in every lane."""
+    nothing = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(nothing, number, ir.Constant(_INT32, 0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INT32, vector.count), [0] * vector.count))
