@@ -153,6 +153,10 @@ class Training:
             )  # fmt: skip
         return self._engine
 
+    @engine.setter
+    def engine(self, engine: Any) -> None:
+        self._engine = engine
+
     def records(self) -> Iterator[Record]:
         """Train from where it stands to the end, yielding a record a step and a record an epoch.
 
