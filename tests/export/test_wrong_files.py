@@ -271,10 +271,25 @@ def test_a_file_that_is_there_stays_whole_if_the_export_fails(tmp_path: Path, mo
     assert [file.name for file in tmp_path.iterdir()] == ["net.onnx"]
 
 
+def test_programs_and_pages_of_ones_own_are_not_written_over(tmp_path: Path) -> None:
+    net = MLP(784, 3, rng=0)
+    for name in ("net.py", "net.html", "other_weights.npz"):
+        (tmp_path / name).write_text("my own work, which names handgrad too")
+    before = tree(tmp_path)
+    for name in ("net.py", "net.html", "other.py"):
+        with pytest.raises(InputError, match="is there already"):
+            handgrad.export(net, tmp_path / name)
+    assert tree(tmp_path) == before
+    for ending in handgrad.export.out.ENDINGS:  # an earlier export is
+        if ending != ".pt":
+            for _ in range(2):
+                handgrad.export(net, tmp_path / f"again{ending}")
+
+
 def test_a_package_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    for package, ending, install in (("onnx", ".onnx", "handgrad[onnx]"), ("torch", ".pt", "pip install torch")):
+    for package, ending, install in (("onnx", ".onnx", "handgrad[onnx]"), ("torch", ".pt", "pip install 'torch>=2.5'")):
         monkeypatch.setitem(sys.modules, package, None)
         with pytest.raises(InputError) as error:
             handgrad.export(MLP(5, 3), tmp_path / f"net{ending}")

@@ -25,6 +25,9 @@ from handgrad.train.checkpoint import encode_net, load_net, write_whole
 ENDINGS = (".safetensors", ".onnx", ".pt", ".py", ".html")
 RANDOM_ROWS = 256  # for the check, where there are no data
 PART = 1000  # rows at a time
+BESIDE = "_weights.npz"  # what the file with a program's weights is called after it
+# By what a file that `export` wrote is known, of the two kinds that people write themselves.
+_MARKS = {".py": b"Written by handgrad", ".html": b'name="generator" content="handgrad'}
 MOST_OFF = 1e-4  # of the largest output: far above rounding, far below any operator that is not the same
 
 
@@ -108,6 +111,7 @@ def export(
         raise InputError("export.preprocessing", ending=ending)
     if not path.absolute().parent.is_dir() or path.is_dir():
         raise DataError("export.no_folder", path=path)
+    _check_replaceable(path, ending)
     copy = plain(net)
     if ending != ".safetensors":
         check_single(copy, ending)
@@ -148,9 +152,9 @@ def _torch(net: Sequential, about: About, path: Path) -> Encoded:
 def _script(net: Sequential, about: About, path: Path) -> Encoded:
     from handgrad.export import script
 
-    beside = f"{path.stem}_weights.npz"
+    beside = path.stem + BESIDE
     text, weights = script.encode(net, about, beside)
-    return Encoded(((".py", text), ("_weights.npz", weights)), "python", script.runner(text, weights, beside))
+    return Encoded(((".py", text), (BESIDE, weights)), "python", script.runner(text, weights, beside))
 
 
 def _page(net: Sequential, about: About, path: Path) -> Encoded:
@@ -171,6 +175,18 @@ def net_of(content: bytes) -> Sequential:
         path = Path(folder) / "net.safetensors"
         path.write_bytes(content)
         return load_net(path)
+
+
+def _check_replaceable(path: Path, ending: str) -> None:
+    """InputError where a program or page of somebody's own, or arrays beside it, would be written over."""
+    mark = _MARKS.get(ending)
+    if mark is None:
+        return
+    ours = path.is_file() and mark in path.read_bytes()[:2000]
+    beside = path.with_name(path.stem + BESIDE)
+    for taken in (path, beside) if ending == ".py" else (path,):
+        if taken.exists() and not ours:
+            raise InputError("export.taken", path=taken)
 
 
 def _about(net: Sequential, data: Dataset | None, input_shape: tuple[int, ...] | None, raw_pixels: bool) -> About:

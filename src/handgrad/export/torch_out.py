@@ -29,7 +29,7 @@ def need_torch() -> Any:
     try:
         import torch
     except ImportError:
-        raise InputError("export.needs_package", package="torch", install="pip install torch") from None
+        raise InputError("export.needs_package", package="torch", install="pip install 'torch>=2.5'") from None
     return torch
 
 
