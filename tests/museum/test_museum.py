@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 
 import pytest
-from scores import Score, published_rates, score_all
+from scores import published_misses, score_all
 from stage import run
 from witness import last_accuracy, probes, worst_error
 
@@ -87,19 +87,15 @@ def test_a_sample_is_named_and_clean_nets_are_left_alone() -> None:
 
 
 @pytest.mark.slow
-def test_the_audit_is_about_as_good_as_the_page_says() -> None:
-    """On every tenth planted mistake; `bench/museum.py` scores them all, which takes many minutes."""
-    scores = list(score_all(PLANTED[::10]))
-    published = published_rates()[0]
-    for what, rate in published.items():
-        assert _rate(scores, what) >= rate - 12, what  # half a hundred of them: two standard deviations
+def test_the_audit_misses_nothing_but_what_the_page_lists() -> None:
+    """On every sixth planted mistake of the shown set; `bench/museum.py` scores them all, which takes many minutes."""
+    chosen = [e for e in PLANTED if not e.aside and e.name not in published_misses()][::6]
+    assert len(chosen) > 50
+    missed = [s for s in score_all(chosen) if not (s.named and s.placed)]
+    assert [(s.name, s.said) for s in missed if not s.failed] == []
+    assert len(missed) <= 1, missed  # that ran into a limit of time on a busy machine
 
 
 @pytest.mark.slow
 def test_no_clean_net_is_called_wrong() -> None:
     assert [s.name for s in score_all(CLEAN) if s.detected] == []
-
-
-def _rate(scores: list[Score], what: str) -> float:
-    wrong = [s for s in scores if s.family != "clean"]
-    return 100 * sum(getattr(s, what) for s in wrong) / len(wrong)

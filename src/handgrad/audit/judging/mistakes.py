@@ -70,6 +70,10 @@ def at_loss(w: Walk) -> Iterator[Guess]:
     yield Guess(("error-of-another-class",), "down", (p - np.roll(t, -1, axis=1)) / w.divisor, plain)
     yield Guess(("gradient-of-absolute-error",), "sign", np.sign(plain) / w.divisor, plain)
     yield Guess(("gradient-of-absolute-error",), "size", np.abs(plain), plain)
+    if last.bend is not None:  # the error's sign is lost before it is taken through the activation
+        for error, tag in ((plain, "error"), (by_output, "loss")):
+            yield Guess(("gradient-of-absolute-error",), f"size of {tag}", last.back(np.abs(error)), np.abs(error))
+            yield Guess(("gradient-of-absolute-error",), f"sign of {tag}", last.back(np.sign(error)), np.sign(error))
 
 
 def handed_down(w: Walk, i: int, delta: Array, deltas: list[Array]) -> Iterator[Guess]:

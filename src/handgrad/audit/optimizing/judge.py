@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from handgrad.audit.findings import Finding
@@ -27,8 +29,8 @@ def judge(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
         rest = judge(path.without(still), claim, settings)
         never = Finding("optimizer-some-not-updated", "error", tuple(path.names[i] for i in still), {}, {})
         return [never, *(rest or [])]
-    adaptive = (right_adaptive, _other_linear, wrong_adaptive, _other_adaptive)
-    rules = adaptive if claim in _ADAPTIVE else (judge_linear, _other_adaptive)
+    adaptive = (right_adaptive, _other_linear, wrong_adaptive, _other_adaptive, _only_signs)
+    rules = adaptive if claim in _ADAPTIVE else (judge_linear, _other_adaptive, _only_signs)
     return next((found for rule in rules if (found := rule(path, claim, settings)) is not None), None)
 
 
@@ -89,6 +91,15 @@ def _other_adaptive(path: Path, claim: str, settings: Settings) -> list[Finding]
             measured = {"claimed": TITLES[claim], "actual": TITLES[other]}
             return [Finding("optimizer-is-another", "error", path.names, measured, {})]
     return None
+
+
+def _only_signs(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
+    """Steps of one size, up or down, in which the gradient's own size is lost; or of a velocity of such steps."""
+    signs = replace(path, g=np.sign(path.g))
+    line = fit_linear(signs)
+    if line is None or not line.steady or (line.memory and claim == "sgd"):
+        return None
+    return [Finding("gradient-sign-only", "warning", path.names, {}, {})]
 
 
 def _not_finite(path: Path, claim: str, settings: Settings) -> list[Finding] | None:

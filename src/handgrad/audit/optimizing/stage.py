@@ -132,6 +132,8 @@ class Stage:
                 given[name] = self.states.setdefault(name, self._zeros(1))
             elif setting:
                 given[name] = _usual(setting)
+            elif self.flavour == "array" and not any(flat in names for names in ROLES.values()):
+                given[name] = self.names[0]  # whose array it is: what else would a call for one array want to know?
             else:
                 raise LookupError(name)
         both = self.flavour == "wb" or (self.flavour == "net of weights" and "w" in used)
