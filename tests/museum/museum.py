@@ -33,7 +33,7 @@ class Exhibit:
         family: the file of `mistakes/` it comes from; "clean" for a clean net.
         mistake: its name; "" for a clean net.
         codes: the findings that name it; empty for a clean net.
-        severity: "error" or "warning": the least that must be said.
+        severity: "error" or "warning", or "note" where it does no harm in these nets: the least that must be said.
         text: the content of the file.
         suffix: ".py" or ".ipynb".
         lines: the lines that are right to point at, from 1; in a notebook within their cell.

@@ -60,10 +60,10 @@ def score(exhibit: Exhibit) -> Score:
         except HandgradError as error:
             findings, failure = [], f"not audited: {error}".replace(folder + "/", "")
         seconds = time.perf_counter() - began
-    loud = [
-        f for f in findings if f["severity"] == "error" or (exhibit.severity != "error" and f["severity"] == "warning")
-    ]
-    fit = [f for f in findings if f["severity"] != "note" and f["code"] in exhibit.codes]
+    ranks = ("note", "warning", "error")
+    loud = [f for f in findings if ranks.index(f["severity"]) >= ranks.index(exhibit.severity or "error")]
+    fit = [f for f in findings if (f["severity"] != "note" or f in loud) and f["code"] in exhibit.codes]
+    told = [f for f in findings if f["severity"] != "note" or f in fit]
     pointing = fit or loud
     own = exhibit.family == "clean"
     return Score(
@@ -73,7 +73,7 @@ def score(exhibit: Exhibit) -> Score:
         placed=any(f["line"] in exhibit.lines for f in pointing),
         needless=own and any(f["severity"] == "warning" for f in findings),
         seconds=seconds,
-        said=failure or ", ".join(f"{f['code']}:{f['line']}" for f in findings if f["severity"] != "note") or "nothing",
+        said=failure or ", ".join(f"{f['code']}:{f['line']}" for f in told) or "nothing",
         failed=bool(failure),
     )  # fmt: skip
 

@@ -22,11 +22,20 @@ from handgrad.audit.place.first_wrong import first_wrong
 from handgrad.audit.place.fixed_batch import fixed_batch_line
 from handgrad.audit.place.forgotten import forgotten
 from handgrad.audit.place.penalty_lines import penalty_line
+from handgrad.audit.properties.updating import TWICE, rate_line
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.repair import repair
 
 _NAMELESS = {"unnamed", "network-unknown"}
-_OF_STEPS = {"sign-flipped", "averaged-twice", "never-updated", "never-reset", "gradient-sign-only", "uneven-scale"}
+_OF_STEPS = {
+    "sign-flipped",
+    "averaged-twice",
+    "never-updated",
+    "never-reset",
+    "gradient-sign-only",
+    "uneven-scale",
+    TWICE,
+}
 _STEP_SECONDS = 1.0
 _ROLES = ("backward", "gradients", "step", "update", "loss", "forward", "optimizer_step")
 
@@ -64,7 +73,7 @@ def _with_its_step(inspection: Inspection) -> Inspection:
             diagnosis = diagnose(subject)
     except (Exception, OutOfTime):  # a step that makes no sense says nothing of the gradients
         return inspection
-    errors = {finding.code for finding in diagnosis.findings if finding.severity == "error"}
+    errors = {f.code for f in diagnosis.findings if f.severity == "error" or f.code == TWICE}
     if not errors or errors - _OF_STEPS:
         return inspection
     functions = {name: one for name, one in inspection.reading.functions.items() if name != "gradients"}
@@ -134,7 +143,7 @@ def _somewhere(inspection: Inspection, finding: Finding) -> Finding:
     One that has no line stands at the function that it is about.
     """
     program = inspection.program
-    told = penalty_line(inspection, finding) or fixed_batch_line(inspection, finding)
+    told = penalty_line(inspection, finding) or fixed_batch_line(inspection, finding) or rate_line(inspection, finding)
     if finding.line is None and told is not None:
         finding = replace(finding, file=program.filename, line=told)
     roles = ("optimizer_step", "update", "step") if finding.code.startswith("optimizer-") else _ROLES

@@ -34,7 +34,8 @@ def found(path: Path, text: str, *said: Finding) -> list[Finding]:
 
 @pytest.mark.parametrize("name", CLEAN)
 def test_right_layers_give_no_finding(name: str, tmp_path: Path) -> None:
-    assert found(tmp_path / "net.py", CLEAN[name]) == []
+    notes = {"gradient-edited-in-place"} if name.endswith("_in_place") else set()
+    assert {finding.code for finding in found(tmp_path / "net.py", CLEAN[name])} == notes
 
 
 @pytest.mark.parametrize("case", WRONG, ids=lambda case: f"{case['of']}-{case['code']}")

@@ -209,16 +209,28 @@ def _own_rate(candidate: Candidate, subject: Subject, x: Array, y: Array) -> flo
     """The learning rate where the code uses its own whatever it is given; 0 where it takes ours."""
     rows = 1 if candidate.net.split else len(x)
     before = subject.snapshot()
-    candidate.net.report(x[:rows], y[:rows], 0.0)
-    after = subject.snapshot()
-    subject.restore(before)
-    moved = {name: before[name] - after[name] for name in before}
-    if not any(one.any() for one in moved.values()):
+
+    def moved_at_0() -> dict[str, Array]:
+        candidate.net.report(x[:rows], y[:rows], 0.0)
+        after = subject.snapshot()
+        subject.restore(before)
+        return {name: before[name] - after[name] for name in before}
+
+    moved = moved_at_0()
+    if not any(one.any() for one in moved.values()) or _only_memory(moved, moved_at_0(), moved_at_0()):
         return 0.0
     gradients = candidate.captured(x[:rows], y[:rows])
     beside = fits(moved, gradients, 1e-6).values() if gradients else ()
     rates = [abs(fit.factor) for fit in beside if fit.exact and fit.factor]
     return float(np.median(rates)) if rates else _written_rate(candidate.net.way.functions) or 1.0
+
+
+def _only_memory(*moves: Mapping[str, Array]) -> bool:
+    """Whether steps are nothing but a velocity from before that fades."""
+    first, second, third = (np.concatenate([one.ravel() for one in move.values()]) for move in moves)
+    share = float(np.vdot(second, first) / np.vdot(first, first))
+    left = np.linalg.norm(second - share * first) + np.linalg.norm(third - share * second)
+    return abs(share) < 1 - 1e-6 and bool(left <= 1e-6 * np.linalg.norm(first))
 
 
 def _written_rate(functions: Mapping[str, Any]) -> float:

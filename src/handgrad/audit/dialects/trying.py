@@ -211,8 +211,11 @@ def _proportional(loop: Loop, x: Array, y: Array) -> bool:
         loop.state = state
     still, once, twice = moves
     loop.adapted = _same_size(once) or _departs(loop, x, y, once)
+    size = np.linalg.norm(twice)  # of a rate that is multiplied in twice, four times as large
     return (
-        not still.any() and bool(once.any()) and bool(np.linalg.norm(twice - 2 * once) < 1e-2 * np.linalg.norm(twice))
+        not still.any()
+        and bool(once.any())
+        and bool(np.linalg.norm(twice - 2 * once) < 1e-2 * size or np.linalg.norm(twice - 4 * once) < 1e-2 * size)
     )
 
 

@@ -16,7 +16,7 @@ from handgrad.audit.judging.batch import Batch, batch
 from handgrad.audit.judging.decay import decayed
 from handgrad.audit.judging.descent import UNNAMED, Explanation, descend
 from handgrad.audit.judging.identify import Identity, identify, random_point
-from handgrad.audit.judging.measure import Fit, Steady, fit, fits, steady, tolerance
+from handgrad.audit.judging.measure import Fit, Steady, fit, fit_beside, fits, steady, tolerance
 from handgrad.audit.judging.scales import scales
 from handgrad.audit.judging.stillness import drawn, draws, held
 from handgrad.audit.judging.truth import slopes
@@ -25,6 +25,7 @@ from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
 ROWS = (5, 8)  # two batch sizes, coprime, so that no factor means two things
+TWICE = "learning-rate-twice"
 MISSING = "activation-derivative-missing"  # in every layer it is one mistake, the output's included
 ROUNDING = 1e-9  # relative: a gradient that is no larger is 0
 OF_BATCHES = {"averaged-twice", "summed", "averaged", "constant-factor", "batch-dependent-factor"}
@@ -104,9 +105,10 @@ def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
     saved, exact = subject.snapshot(), tolerance(subject)
     try:
         subject.restore(_point(subject, batches[0], rng))
-        early = _updated_too_early(subject, batches[0])
-        found = [steady(subject, one.x, one.y, GENTLE if early else USUAL) for one in batches]
-        exact = max(exact, 1e-4 if early else 0.0)
+        early = _by_rate(subject, batches[0])
+        rate = {"updated-too-early": GENTLE, TWICE: 1.0}.get(early[0].code, USUAL) if early else USUAL
+        found = [steady(subject, one.x, one.y, rate) for one in batches]
+        exact = max(exact, 1e-4 if rate == GENTLE else 0.0)
         if max(one.spread for one in found) > DRAWN and draws(
             lambda: subject.gradient(batches[0].x, batches[0].y), rng
         ):
@@ -143,17 +145,29 @@ def _point(subject: Subject, one: Batch, rng: np.random.Generator) -> dict[str, 
     return point if fine else near
 
 
-def _updated_too_early(subject: Subject, one: Batch) -> list[Finding]:
-    """A step whose gradient depends on the learning rate changes weights before the error has passed them."""
-    if subject.step is None:
+def _by_rate(subject: Subject, one: Batch) -> list[Finding]:
+    """A step whose gradient depends on the learning rate: it takes the rate twice, or changes weights still in use."""
+    if subject.step is None or subject.gradients is not None:
         return []
     gentle, bold = (steady(subject, one.x, one.y, lr).gradient for lr in (USUAL, BOLD))
+    twice = _rate_twice(subject, gentle, bold)
+    if twice:
+        return [Finding(TWICE, "warning", twice, {"power": 2.0}, {"power": 1.0})]
     beside = fits(bold, gentle, 1e-4)
     largest = max(float(np.linalg.norm(value)) for value in bold.values())
     noise = {name for name, value in bold.items() if np.linalg.norm(value) <= ROUNDING * largest}
     early = tuple(name for name, found in beside.items() if not found.exact and name not in noise)
     residual = max((beside[name].residual for name in early), default=0.0)
     return [Finding("updated-too-early", "error", early, {"residual": residual}, {"residual": 0.0})] if early else []
+
+
+def _rate_twice(subject: Subject, gentle: dict[str, Array], bold: dict[str, Array]) -> tuple[str, ...]:
+    """The parameters that move, if each has a gradient that is proportional to the rate; what decays them aside."""
+    moving = [name for name in gentle if gentle[name].any()]
+    values = subject.snapshot()
+    with_decay = {name: fit_beside(bold[name], gentle[name], values[name], 1e-4) for name in moving}
+    same = [one.exact and abs(one.factor * USUAL / BOLD - 1) < 1e-4 for one in with_decay.values()]
+    return tuple(moving) if same and all(same) else ()
 
 
 def _carry(found: list[Steady]) -> list[Finding]:

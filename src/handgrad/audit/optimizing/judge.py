@@ -29,7 +29,7 @@ def judge(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
         rest = judge(path.without(still), claim, settings)
         never = Finding("optimizer-some-not-updated", "error", tuple(path.names[i] for i in still), {}, {})
         return [never, *(rest or [])]
-    adaptive = (right_adaptive, _other_linear, wrong_adaptive, _other_adaptive, _only_signs)
+    adaptive = (right_adaptive, _other_linear, wrong_adaptive, _other_adaptive)
     rules = adaptive if claim in _ADAPTIVE else (judge_linear, _other_adaptive, _only_signs)
     return next((found for rule in rules if (found := rule(path, claim, settings)) is not None), None)
 

@@ -102,7 +102,11 @@ def targets(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
         claim, code = says(name), function.__code__
         asked = {plain(one) for one in code.co_varnames[: code.co_argcount]}
         things = asked & ROLES["params"] and "grad" in "".join(code.co_names)  # parameters that hold their gradients
-        if claim and (asked & ROLES["dw"] | asked & ROLES["grads"] or things) and asked & (ROLES["params"] | ROLES["w"]):
+        if (
+            claim
+            and (asked & ROLES["dw"] | asked & ROLES["grads"] or things)
+            and asked & (ROLES["params"] | ROLES["w"])
+        ):
             yield name, function, claim
 
 

@@ -124,7 +124,7 @@ class Stage:
                 continue
             elif flat in ROLES["time"] and not (setting and setting != "one"):
                 given[name] = step
-            elif flat in ROLES["key"]:
+            elif self._is_key(flat) and not setting:
                 given[name] = self.names[0]
             elif flat in ROLES["state"] and "state" in self._may_hold():
                 given[name] = self.states.setdefault(name, self._zeros(0))
@@ -132,14 +132,16 @@ class Stage:
                 given[name] = self.states.setdefault(name, self._zeros(1))
             elif setting:
                 given[name] = _usual(setting)
-            elif self.flavour == "array" and not any(flat in names for names in ROLES.values()):
-                given[name] = self.names[0]  # whose array it is: what else would a call for one array want to know?
             else:
                 raise LookupError(name)
         both = self.flavour == "wb" or (self.flavour == "net of weights" and "w" in used)
         if step and both and not {"w", "b", "dw", "db"} <= used:
             raise LookupError("b")
         return given
+
+    def _is_key(self, flat: str) -> bool:
+        """Whether an argument says whose array it is; a call for one array has little else to ask."""
+        return flat in ROLES["key"] or (self.flavour == "array" and not any(flat in one for one in ROLES.values()))
 
     def _may_hold(self) -> set[str]:
         return {"state"} if self.flavour in ("dict", "dict of d", "list", "array", "wb", "array delta") else set()

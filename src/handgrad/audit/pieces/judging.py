@@ -24,12 +24,14 @@ class Verdict:
         rows: whether it ran with samples as rows.
         complaints: what is wrong with it.
         lines: of its backward, those that ran.
+        spoils: whether its backward writes into the gradient that it is handed.
     """
 
     kind: str
     rows: bool
     complaints: tuple[Complaint, ...]
     lines: frozenset[int] = frozenset()
+    spoils: bool = False
 
 
 def judge(unit: Unit, shapes: list[tuple[int, ...]]) -> Verdict | None:
@@ -49,6 +51,8 @@ def _best(found: Iterator[Trial]) -> Verdict | None:
             verdict = replace(verdict, complaints=(Complaint("stale-cache", function=trial.unit.forward),))
         if verdict.complaints:
             verdict = replace(verdict, lines=_lines(trial))
+        elif _spoils(trial):
+            verdict = replace(verdict, spoils=True)
         if best is None or _weight(verdict) < _weight(best):
             best = verdict
         if not _weight(best):
@@ -60,6 +64,17 @@ def _ignores(trial: Trial) -> bool:
     """Whether dx is the same whatever comes from above."""
     other = trial.unit.run(trial.x, np.flip(trial.dy) + 1.0)
     return like(other.dx, trial.ran.dx, 1e-12)
+
+
+def _spoils(trial: Trial) -> bool:
+    """Whether backward changes the gradient that it is handed, which is its caller's."""
+    one, dy = trial.unit.worker(), trial.dy.copy()
+    try:
+        one.forward(trial.x.copy())
+        one.backward(trial.x, dy, (), 0.0)
+    except Exception:  # it wants more than that
+        return False
+    return not np.array_equal(dy, trial.dy)
 
 
 def _stale(trial: Trial) -> bool:

@@ -24,7 +24,7 @@ from handgrad.audit.objects import parts
 from handgrad.audit.pieces import gather, losses, slopes, softmaxes
 from handgrad.audit.pieces.complaint import Complaint
 from handgrad.audit.pieces.judging import Verdict, judge
-from handgrad.audit.pieces.places import place
+from handgrad.audit.pieces.places import place, written_into
 from handgrad.audit.pieces.unit import Unit
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 
@@ -67,6 +67,7 @@ _CALLS = {
     "softmax-over-batch": "sum|exp",
     "softmax-diagonal-only": "diagflat|diag|outer|eye",
 }
+_SPOILS = Complaint("gradient-edited-in-place", "", severity="note", behaviour=True)
 _KEEPS_QUIET = {"scalars"}  # dialects that have no layers
 
 
@@ -113,6 +114,8 @@ class _Survey:
         for unit, verdict in self.pairs.values():
             for complaint in verdict.complaints:
                 self._note(unit.name, complaint, (unit.backward, unit.forward), verdict.lines)
+            if verdict.spoils:
+                self._note(unit.name, _SPOILS, (unit.backward,))
         self._each(gather.slopes(found, things), self._slope)
         self._each(sorted(gather.layers(found, things), key=lambda one: one.holds), self._layer)
         self._each(losses.loss_units(self.inspection.namespace, things), self._loss)
@@ -158,6 +161,8 @@ class _Survey:
             return
         if verdict.kind == "linear" and verdict.rows:
             self.rows = True
+        if verdict.spoils and not unit.holds:
+            self._note(unit.name, _SPOILS, (unit.backward,))
         for complaint in verdict.complaints:
             whole = unit.holds or (
                 not verdict.kind and sum(v.ndim == 2 and min(v.shape) > 1 for v in unit.point.values()) > 1
@@ -267,6 +272,9 @@ class _Survey:
             call = _CALLS.get(complaint.code, "")
             quantity = _LOOKED_FOR.get(complaint.code, complaint.quantity)
             file, line = place(self.inspection.program, function, quantity, lines, call)
+            if complaint.code == _SPOILS.code:
+                line = written_into(self.inspection.program.tree, function) or line
+                complaint.measured["layer"] = name
             expected = {"residual": 0.0} if "residual" in complaint.measured else {}
             made[key] = Finding(
                 self._name(complaint), complaint.severity, (where,), complaint.measured, expected, file, line

@@ -200,3 +200,21 @@ def _written(node: ast.AST | None) -> str:
         case ast.Subscript(value=value):
             return _written(value)
     return ""
+
+
+def written_into(tree: ast.Module, function: Any) -> int | None:
+    """The first line of a function that writes into one of its arguments; where it has another name, that line."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    first = code.co_firstlineno if code is not None else None
+    node = next((n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.lineno == first), None)
+    names = {one.arg: 0 for one in node.args.args} if node is not None else {}
+    statements = [] if node is None else [n for n in ast.walk(node) if isinstance(n, ast.Assign | ast.AugAssign)]
+    for one in sorted(statements, key=lambda n: n.lineno):
+        if isinstance(one, ast.Assign) and ast.unparse(one.value) in names:
+            names |= {ast.unparse(target): one.lineno for target in one.targets}  # a copy would have to be made here
+        targets = one.targets if isinstance(one, ast.Assign) else [one.target]
+        for target in targets:
+            into = target.value if isinstance(target, ast.Subscript) else target
+            if ast.unparse(into) in names and (into is not target or isinstance(one, ast.AugAssign)):
+                return names[ast.unparse(into)] or one.lineno
+    return None

@@ -20,12 +20,15 @@ from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, s
 from handgrad.audit.properties.pairing import labels_apart
 from handgrad.audit.properties.preparation import scaled_differently
 from handgrad.audit.properties.start import start
+from handgrad.audit.properties.updating import never_called, rate_twice
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 
 PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     labels_apart,
     same_batch,
     never_mixed,
+    never_called,
+    rate_twice,
     scaled_differently,
     accuracy,
     argmax_axis,

@@ -1,0 +1,270 @@
+"""Updating: whether a training loop updates at all, and whether it multiplies by the learning rate once. Both are read.
+
+An update is a statement that takes a multiple of the learning rate from something; what it is a multiple of is followed
+through assignments and returned values, as one follows a unit of measure.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from handgrad.audit.dialects.calling import UPDATE, plain
+from handgrad.audit.findings import Finding
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.properties.naming import last_name
+from handgrad.audit.properties.places import found
+
+TWICE = "learning-rate-twice"
+_RATES = {
+    "lr",
+    "learningrate",
+    "learnrate",
+    "eta",
+    "stepsize",
+}  # alpha is also the slope of a leaky ReLU, rate dropout's
+_PRODUCTS = {"dot", "matmul", "outer", "multiply", "einsum", "tensordot"}
+_SAME = {"sum", "mean", "copy", "array", "asarray", "reshape", "squeeze", "ravel", "flatten", "transpose", "clip", "T"}
+_BACK = re.compile(r"back_?ward|back_?prop|^grad(ient)?s?$|compute_grad|gradients?$", re.I)
+_UPDATE = {plain(name) for name in UPDATE}
+_ANYTHING = re.compile("")
+_TRAINS = re.compile(r"train|fit|learn|epoch|iter|batch|main|step|sgd|descent", re.I)
+_PASSES = 3  # through the file, for what is assigned below and used above
+
+
+def rate_twice(inspection: Inspection) -> list[Finding]:
+    """A step that is multiplied by the learning rate once more than it should be."""
+    if any(one.code == TWICE for one in inspection.diagnosis.findings):
+        return []
+    first = next(iter(_Degrees(inspection.program.tree).twice()), None)
+    if first is None:
+        return []
+    return [found(inspection, TWICE, "warning", first, {"power": 2.0}, {"power": 1.0})]
+
+
+def rate_line(inspection: Inspection, finding: Finding) -> int | None:
+    """Where the learning rate comes in too early, for steps that are known to take it twice."""
+    if finding.code != TWICE:
+        return None
+    degrees = _Degrees(inspection.program.tree)
+    return next(iter((*degrees.twice(), *degrees.outside())), None)
+
+
+def never_called(inspection: Inspection) -> list[Finding]:
+    """A training loop that goes back and updates nothing, in a file that has an update and calls it nowhere."""
+    tree = inspection.program.tree
+    functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
+    updates = {one.name for one in functions if any(_updates(node) for node in ast.walk(one))}
+    within = {id(node) for one in functions if one.name in updates for node in ast.walk(one)}
+    outside = {_said(one) for one in ast.walk(tree) if id(one) not in within}
+    named = {"__call__", "__init__"} & updates  # which are called without their name
+    itself = any(_TRAINS.search(one.name) and _own_calls(one, _BACK) for one in functions if one.name in updates)
+    loose = any(_updates(node) and id(node) not in within for node in ast.walk(tree))
+    if not updates or named or itself or loose or updates & outside:
+        return []
+    for name, loop in _training(tree):
+        if id(loop) in within or any(plain(last_name(one.func)) in _UPDATE for one in _own_calls(loop, _ANYTHING)):
+            continue  # what is called may come from another file
+        back = _own_calls(loop, _BACK)
+        if back and _TRAINS.search(name) and last_name(back[-1].func) not in updates:
+            measured = {"update": sorted(updates)[0], "backward": last_name(back[-1].func)}
+            return [found(inspection, "update-never-called", "error", back[-1].lineno, measured)]
+    return []
+
+
+def _said(node: ast.AST) -> str:
+    """The name, or the text, that a node is: what is handed on or looked up may be called elsewhere."""
+    text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+    return text or last_name(node)
+
+
+def _training(tree: ast.Module) -> Iterator[tuple[str, ast.For | ast.While]]:
+    """(what it is called, or stands in) of each loop."""
+    scopes: list[ast.FunctionDef | ast.Module] = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+    for scope in (*scopes, tree):
+        for loop in _loops(scope.body):
+            said = ast.unparse(loop.target) + ast.unparse(loop.iter) if isinstance(loop, ast.For) else ""
+            yield getattr(scope, "name", "") + " " + said, loop
+
+
+def _loops(body: list[ast.stmt]) -> Iterator[ast.For | ast.While]:
+    for one in body:
+        if isinstance(one, ast.For | ast.While):
+            yield one
+        elif isinstance(one, ast.If | ast.With | ast.Try):
+            yield from _loops(one.body)
+
+
+def _own_calls(inside: ast.AST, of: re.Pattern[str]) -> list[ast.Call]:
+    calls = (n for n in ast.walk(inside) if isinstance(n, ast.Call) and of.search(last_name(n.func)))
+    return sorted(calls, key=lambda n: n.lineno)
+
+
+def _updates(node: ast.AST) -> bool:
+    """Whether a statement moves something by a multiple of the learning rate, or of a velocity."""
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub | ast.Add):
+        return any(_is_rate(part) or _says(part, "vel") for part in ast.walk(node.value))
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Sub):
+        return any(_is_rate(part) for part in ast.walk(node.value))
+    return False
+
+
+def _is_rate(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name | ast.Attribute) and plain(last_name(node)) in _RATES | {"alpha", "rate"}
+
+
+def _says(node: ast.AST, word: str) -> bool:
+    return word in last_name(node).lower()
+
+
+class _Degrees:
+    """How often the learning rate is a factor of what each name of a file holds."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.held: dict[tuple[str, str], int] = defaultdict(int)
+        self.returned: dict[str, int] = defaultdict(int)
+        self.statements: list[tuple[str, ast.stmt]] = []
+        self._gather("", tree.body)
+        for _ in range(_PASSES):
+            for scope, one in self.statements:
+                self._assign(scope, one)
+
+    def twice(self) -> list[int]:
+        """Lines at which a step comes to have it twice: where it comes in first, if that is not in the update."""
+        for scope, one in self.statements:
+            added, target = _change(one)
+            if added is None or target is None or _key(target)[1] in _RATES:
+                continue
+            if self._degree(scope, added) >= 2:
+                return [*self._sources(scope, added), one.lineno]
+        return []
+
+    def outside(self) -> list[int]:
+        """Lines with the rate as a factor, outside of updates; those of a backward pass first."""
+        lines = [
+            (not _BACK.search(scope.partition("@")[0]), one.lineno) for scope, one in self.statements
+            if isinstance(one, ast.Assign) and _change(one)[0] is None and _factor(one.value)
+        ]  # fmt: skip
+        return [line for _, line in sorted(lines)]
+
+    def _gather(self, scope: str, body: list[ast.stmt]) -> None:
+        for one in body:
+            if isinstance(one, ast.Assign | ast.AugAssign | ast.Return):
+                self.statements.append((scope, one))
+            inside = f"{one.name}@{one.lineno}" if isinstance(one, ast.FunctionDef) else scope
+            for part in ("body", "orelse", "finalbody"):
+                self._gather(inside, getattr(one, part, []))
+
+    def _assign(self, scope: str, one: ast.stmt) -> None:
+        if isinstance(one, ast.Return) and one.value is not None:
+            self.returned[scope] = max(self.returned[scope], self._degree(scope, one.value))
+        elif isinstance(one, ast.AugAssign) and isinstance(one.op, ast.Mult):
+            self._hold(scope, one.target, self._degree(scope, one.target) or self._degree(scope, one.value))
+        elif isinstance(one, ast.Assign) and _change(one)[0] is None:
+            for target in one.targets:
+                for each, value in _pairs(target, one.value):
+                    self._hold(scope, each, self._degree(scope, value, _key(each)[1]))
+
+    def _hold(self, scope: str, target: ast.expr, degree: int) -> None:
+        place, name = _key(target)
+        if name not in _RATES and degree:
+            key = (place or scope, name)
+            self.held[key] = max(self.held[key], min(degree, 2))
+
+    def _sources(self, scope: str, added: ast.expr) -> list[int]:
+        """The statement that gave the rate to a factor of an update, ahead of it."""
+        names = {_key(part) for part in ast.walk(added) if isinstance(part, ast.Name | ast.Attribute)}
+        held = {(place or scope, name) for place, name in names if self.held[place or scope, name]}
+        for where, one in self.statements:
+            if isinstance(one, ast.Assign) and _factor(one.value):
+                keys = {(place or where, name) for place, name in map(_key, one.targets)}
+                if keys & held:
+                    return [one.lineno]
+        return []
+
+    def _degree(self, scope: str, node: ast.expr, own: str = "") -> int:
+        """Of an expression; a sum has what all of its terms have, its own old value aside."""
+
+        def of(part: ast.expr) -> int:
+            return self._degree(scope, part, own)
+
+        match node:
+            case ast.Name() | ast.Attribute():
+                place, name = _key(node)
+                if isinstance(node, ast.Attribute) and node.attr == "T":
+                    return of(node.value)
+                return 1 if name in _RATES else self.held[place or scope, name]
+            case ast.BinOp(op=ast.Mult() | ast.MatMult()):
+                return of(node.left) + of(node.right)
+            case ast.BinOp(op=ast.Div()):
+                return of(node.left) - of(node.right)
+            case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int(power))):
+                return of(node.left) * power
+            case ast.BinOp(op=ast.Add() | ast.Sub()):
+                mine = [part for part in (node.left, node.right) if not own or own not in _names(part)]
+                return min(map(of, mine), default=0)
+            case ast.UnaryOp():
+                return of(node.operand)
+            case ast.Subscript():
+                return of(node.value)
+            case ast.Tuple() | ast.List():
+                return max(map(of, node.elts), default=0)
+            case ast.Call():
+                return self._called(scope, node)
+        return 0
+
+    def _called(self, scope: str, node: ast.Call) -> int:
+        name = last_name(node.func)
+        parts = list(node.args)
+        if isinstance(node.func, ast.Attribute) and last_name(node.func.value) not in ("np", "numpy"):
+            parts.insert(0, node.func.value)
+        degrees = [self._degree(scope, part) for part in parts]
+        if name in _PRODUCTS:
+            return sum(degrees)
+        if name in _SAME and degrees:
+            return degrees[0]
+        return min((had for scope, had in self.returned.items() if scope.startswith(f"{name}@")), default=0)
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Each name with its value, for several at once."""
+    if not isinstance(target, ast.Tuple | ast.List):
+        yield target, value
+    elif isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
+        yield from zip(target.elts, value.elts, strict=True)
+    elif isinstance(value, ast.Call):
+        yield from ((each, value) for each in target.elts)
+
+
+def _change(one: ast.stmt) -> tuple[ast.expr | None, ast.expr | None]:
+    """(what is added to or taken from something, that) for w -= a, w = w - a, and the like."""
+    if isinstance(one, ast.AugAssign) and isinstance(one.op, ast.Sub | ast.Add):
+        return one.value, one.target
+    if isinstance(one, ast.Assign) and isinstance(one.value, ast.BinOp) and isinstance(one.value.op, ast.Sub | ast.Add):
+        target, value = one.targets[0], one.value
+        if ast.unparse(value.left) == ast.unparse(target):
+            return value.right, target
+    return None, None
+
+
+def _factor(value: ast.expr) -> bool:
+    """Whether the rate is a factor somewhere within, and not the whole."""
+    return not _is_rate(value) and any(
+        isinstance(part, ast.BinOp)
+        and isinstance(part.op, ast.Mult)
+        and any(isinstance(n, ast.Name | ast.Attribute) and plain(last_name(n)) in _RATES for n in ast.walk(part))
+        for part in ast.walk(value)
+    )
+
+
+def _key(node: ast.expr) -> tuple[str, str]:
+    """("." of an attribute, its plain name); the elements of a list or dictionary count as one."""
+    while isinstance(node, ast.Subscript | ast.Starred):
+        node = node.value
+    return ("." if isinstance(node, ast.Attribute) else "", plain(last_name(node)))
+
+
+def _names(node: ast.expr) -> set[str]:
+    return {plain(last_name(part)) for part in ast.walk(node) if isinstance(part, ast.Name | ast.Attribute)}
