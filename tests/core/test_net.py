@@ -388,3 +388,12 @@ def test_predict_is_evaluation_mode_in_blocks() -> None:
     assert net.predict(x[:1]).shape == (1, 3)
     assert net.predict(x[:0]).shape == (0, 3)
     assert not net.training
+
+
+def test_a_net_without_weights_inside_a_net_rounds_no_gradient() -> None:
+    inner = Sequential(Tanh())
+    outer = Sequential(Linear(3, 3, rng=0, dtype=np.float64), inner)
+    outer(np.ones((1, 3)))
+    dy = np.array([[1 + 1e-12, 1.0, 1.0]])
+    y = outer(np.ones((1, 3)))
+    np.testing.assert_array_equal(inner.backward(dy), dy * (1 - y * y))

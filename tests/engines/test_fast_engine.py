@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handgrad.core.layers import Linear
-from handgrad.core.losses import SoftmaxCrossEntropy
+from handgrad.core.layers import ELU, GELU, BatchNorm, Dropout, LayerNorm, Linear, ReLU, SiLU, Softplus, Tanh
+from handgrad.core.losses import MSE, BinaryCrossEntropy, Huber, SoftmaxCrossEntropy
 from handgrad.core.mlp import MLP
 from handgrad.core.net import Sequential
-from handgrad.core.optim import SGD, Adam, AdamW
+from handgrad.core.optim import SGD, Adam, AdamW, RMSprop
 from handgrad.engines import NumpyEngine
 
 numba = pytest.importorskip("numba")
@@ -64,6 +64,56 @@ def test_two_epochs_agree_with_the_numpy_engine(sizes: Any, activation: Any, bat
     np.testing.assert_allclose(nets[1].theta, nets[0].theta, rtol=0, atol=1e-12)
     for name, array in optimizers[0].state().items():
         np.testing.assert_allclose(optimizers[1].state()[name], array, rtol=0, atol=1e-12, err_msg=name)
+
+
+F8: dict[str, Any] = {"dtype": np.float64}
+NETS: dict[str, Any] = {
+    "wide": lambda: [ReLU(), Linear(40, 40, rng=3, **F8), Tanh()],
+    "dropout": lambda: [ReLU(), Dropout(0.4, rng=5)],
+    "batch norm": lambda: [BatchNorm(40, **F8), GELU()],
+    "layer norm": lambda: [LayerNorm(40, **F8), SiLU()],
+    "nested": lambda: [ELU(), Sequential(Dropout(0.1, rng=4), Softplus())],
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "plain": {}, "clipped": {"clip_norm": 0.1}, "accumulated": {"accumulate": 3},
+    "weighted": {"weights": np.random.default_rng(9).random(70) + 0.1},
+}  # fmt: skip
+MORE = OPTIMIZERS | {"rmsprop": lambda net: RMSprop(net, lr=0.01)}
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "setting", "optimizer"),
+    [*((kind, "plain", "plain") for kind in NETS), *(("wide", s, o) for s in SETTINGS for o in MORE)],
+)
+def test_steps_that_are_compiled_in_part_agree(kind: str, setting: str, optimizer: str, sparse: bool) -> None:
+    images, labels, settings = digits(70, 30), RNG.integers(0, 5, 70), SETTINGS[setting]
+    nets = [Sequential(Linear(30, 40, rng=1, **F8), *NETS[kind](), Linear(40, 5, rng=2, **F8)) for _ in range(2)]
+    optimizers = [MORE[optimizer](net) for net in nets]
+    criterion = SoftmaxCrossEntropy()
+    slow = NumpyEngine(nets[0], criterion, optimizers[0], **settings)
+    fast = FastEngine(nets[1], criterion, optimizers[1], images, labels, 20, sparse=sparse, threads=2, **settings)
+    assert not fast.whole
+    for epoch in range(2):
+        order = np.random.default_rng(epoch).permutation(70)
+        expected = list(slow.epoch(images, labels, order, 20, [None] * 4))
+        got = list(fast.epoch(images, labels, order, 20, [None] * 4))
+        assert [r.correct for r in got] == [r.correct for r in expected]
+        np.testing.assert_allclose([r.loss for r in got], [r.loss for r in expected], rtol=1e-12)
+    for (name, a), b in zip(nets[0].state().items(), nets[1].state().values(), strict=True):
+        np.testing.assert_allclose(b, a, rtol=0, atol=1e-11, err_msg=name)
+
+
+@pytest.mark.parametrize("criterion", [MSE(), BinaryCrossEntropy(), Huber(0.2)])
+def test_losses_of_numbers_agree(criterion: Any) -> None:
+    images, labels = digits(70, 30), np.eye(5)[RNG.integers(0, 5, 70)]
+    nets = [MLP(30, 8, 5, rng=0, dtype=np.float64) for _ in range(2)]
+    slow = NumpyEngine(nets[0], criterion, Adam(nets[0]))
+    fast = FastEngine(nets[1], criterion, Adam(nets[1]), images, labels, 20)
+    expected = list(slow.epoch(images, labels, np.arange(70), 20, [None] * 4))
+    got = list(fast.epoch(images, labels, np.arange(70), 20, [None] * 4))
+    np.testing.assert_allclose([r.loss for r in got], [r.loss for r in expected], rtol=1e-12)
+    np.testing.assert_allclose(nets[1].theta, nets[0].theta, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

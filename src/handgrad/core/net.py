@@ -113,7 +113,9 @@ class Sequential(Layer):
             input_gradient: False skips the gradient by the input (and returns None), a third of the work of an MLP.
         """
         before = [grad.copy() for _, grad in self.parameters()] if accumulate else []
-        dy = as_float(dy).astype(self.dtype, copy=False)
+        dy = as_float(dy)
+        if self._ours or self.parameters():  # a net inside a net may hold nothing that learns, and has no dtype then
+            dy = dy.astype(self.dtype, copy=False)
         first, *others = self._layers
         for layer in reversed(others):
             dy = layer.backward(dy)

@@ -41,9 +41,8 @@ class Choice(NamedTuple):
 
 
 def choose(
-    engine: str, net: Any, criterion: Any, optimizer: Any, images: Array, labels: Array, *, epochs: int,
-    accumulate: int = 1, clip_norm: float | None = None, weights: Array | None = None,
-) -> Choice:  # fmt: skip
+    engine: str, net: Any, criterion: Any, optimizer: Any, images: Array, labels: Array, *, epochs: int, **settings: Any
+) -> Choice:
     """The engine for a training: "numpy" and "fast" as asked for, and of "auto" the better one.
 
     InputError for a name that there is not, and for "fast" where it cannot serve.
@@ -52,7 +51,7 @@ def choose(
         raise InputError("core.choice", what="engine", got=engine, choices=", ".join(ENGINES))
     if engine == "numpy":
         return Choice("numpy", "engines.asked", {})
-    against = _missing() or _unfit(net, criterion, optimizer, images, labels, accumulate, clip_norm, weights)
+    against = _missing() or _unfit(net, optimizer, images)
     if engine == "fast":
         if against:
             key = "engines.no_numba" if against[0] == "engines.not_installed" else "engines.cannot"
@@ -60,6 +59,8 @@ def choose(
         return Choice("fast", "engines.asked", {})
     if against:
         return Choice("numpy", *against)
+    if share_of_nonzeros(images) > SPARSE_BELOW:
+        return Choice("numpy", "engines.dense", {})
     seconds = 3 * net.theta.size * len(images) * epochs / PER_SECOND
     if seconds < PAYS_FROM and "numba" not in sys.modules:
         return Choice("numpy", "engines.short", {})
@@ -71,84 +72,98 @@ def make(
     accumulate: int = 1, clip_norm: float | None = None, threads: int = 1, weights: Array | None = None,
 ) -> Any:  # fmt: skip
     """The engine itself; the fast one indexes the samples here."""
+    settings: dict[str, Any] = {"accumulate": accumulate, "clip_norm": clip_norm, "weights": weights}
     if choice.name == "numpy":
-        return NumpyEngine(net, criterion, optimizer, accumulate=accumulate, clip_norm=clip_norm, weights=weights)
+        return NumpyEngine(net, criterion, optimizer, **settings)
     from handgrad.engines.fast.engine import FastEngine
 
-    return FastEngine(net, criterion, optimizer, images, labels, batch_size, threads=threads)
+    sparse = share_of_nonzeros(images) <= SPARSE_BELOW
+    return FastEngine(net, criterion, optimizer, images, labels, batch_size, sparse=sparse, threads=threads, **settings)
+
+
+def share_of_nonzeros(images: Array) -> float:
+    """The share of numbers that are not 0, among rows spread over all."""
+    some = images[:: max(1, len(images) // LOOKED_AT)]
+    return float(np.count_nonzero(some)) / some.size
 
 
 def _missing() -> tuple[str, dict[str, Any]] | None:
     return None if importlib.util.find_spec("numba") else ("engines.not_installed", {})
 
 
-def _unfit(
-    net: Any,
-    criterion: Any,
-    optimizer: Any,
-    images: Array,
-    labels: Array,
-    accumulate: int,
-    clip_norm: float | None,
-    weights: Array | None,
-) -> tuple[str, dict[str, Any]] | None:
+def _unfit(net: Any, optimizer: Any, images: Array) -> tuple[str, dict[str, Any]] | None:
     """What the fast engine does not serve, as a key and its values; None where it serves all."""
-    part = _strange_layer(net)
-    if part is not None:
-        return "engines.layer", {"layer": part}
-    if type(criterion) is not SoftmaxCrossEntropy:
-        return "engines.loss", {"loss": type(criterion).__name__}
-    if type(optimizer) not in (SGD, Adam, AdamW):
-        return "engines.optimizer", {"optimizer": type(optimizer).__name__}
-    if not _holds_all(optimizer, net):
-        return "engines.other_parameters", {}
-    settings = {"accumulate": accumulate != 1, "clip_norm": clip_norm is not None, "weights": weights is not None}
-    if any(settings.values()):
-        return "engines.setting", {"setting": next(name for name, given in settings.items() if given)}
-    outputs = _linears(net)[-1].outputs
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= outputs:
-        return "engines.labels", {}
-    if images.size // len(images) != _linears(net)[0].inputs or images.dtype.kind not in "uif":
-        return "engines.images", {}
-    share = (
-        np.count_nonzero(images[:: max(1, len(images) // LOOKED_AT)]) / images[:: max(1, len(images) // LOOKED_AT)].size
-    )
-    return ("engines.dense", {"share": f"{share:.0%}"}) if share > SPARSE_BELOW else None
-
-
-def _strange_layer(net: Any) -> str | None:
-    """The first part of a net that the fast engine does not know; None: it knows all."""
-    if not isinstance(net, Sequential) or not _as_written(net, Sequential):
-        return type(net).__name__
+    if not isinstance(net, Sequential) or not all(_as_written(part, Sequential) for part in _nets(net)):
+        return "engines.net", {"net": type(net).__name__}
     if net.dtype not in (np.float32, np.float64):
-        return str(net.dtype)
+        return "engines.net", {"net": str(net.dtype)}
+    layers = [layer for _, layer in net.named_layers()]
+    first = next((i for i, layer in enumerate(layers) if type(layer) is not Flatten), 0)
+    if type(layers[first]) is not Linear or not _as_written(layers[first], Linear):
+        return "engines.first_layer", {"layer": str(getattr(layers[first], "label", type(layers[first]).__name__))}
+    if images.size // len(images) != layers[first].inputs or images.dtype.kind not in "uif":
+        return "engines.images", {}
+    if not isinstance(optimizer, Optimizer) or not _holds_all(optimizer, net):
+        return "engines.optimizer", {}
+    return None
+
+
+def is_whole(
+    net: Sequential, criterion: Any, optimizer: Any, labels: Array, *, accumulate: int = 1,
+    clip_norm: float | None = None, weights: Array | None = None,
+) -> bool:  # fmt: skip
+    """Whether the fast engine knows every part of a step, and so can take it in one call."""
+    outputs = linears(net)[-1].outputs
+    return (
+        _is_perceptron(net)
+        and type(criterion) is SoftmaxCrossEntropy
+        and type(optimizer) in (SGD, Adam, AdamW)
+        and accumulate == 1 and clip_norm is None and weights is None
+        and labels.ndim == 1 and labels.dtype.kind in "iu" and labels.min() >= 0 and labels.max() < outputs
+    )  # fmt: skip
+
+
+def _is_perceptron(net: Sequential) -> bool:
+    """Whether it is Linear layers with at most one activation behind each but the last, narrow ones but the first."""
     before: type | None = None
     for _, layer in net.named_layers():
         kind = type(layer)
         known = kind is Linear or (kind in ACTIVATIONS and before is Linear) or (kind is Flatten and before is None)
-        if not known or "forward" in vars(layer) or "backward" in vars(layer):
-            return str(getattr(layer, "label", kind.__name__))
-        if kind is Linear and before is not None and before is not Flatten and layer.outputs > NARROW:
-            return f"{layer.label} ({layer.outputs})"
+        if not known or not _as_written(layer, kind):
+            return False
+        if kind is Linear and before not in (None, Flatten) and layer.outputs > NARROW:
+            return False
         before = kind
-    linears = _linears(net)
-    return None if linears else type(net).__name__
+    return before is Linear
 
 
-def _as_written(net: Any, kind: type) -> bool:
-    """Whether forward and backward are those of the class, and nobody's own."""
-    return all(getattr(type(net), name) is getattr(kind, name) and name not in vars(net)
-               for name in ("forward", "backward", "__call__"))  # fmt: skip
+def layers_behind(net: Sequential) -> list[Any]:
+    """The layers behind the first Linear and the activation that it may have right behind it."""
+    layers = [layer for _, layer in net.named_layers()]
+    behind = layers[layers.index(linears(net)[0]) + 1 :]
+    bends = bool(behind) and type(behind[0]) in ACTIVATIONS and _as_written(behind[0], type(behind[0]))
+    return behind[bends:]
 
 
-def _linears(net: Sequential) -> list[Linear]:
+def linears(net: Sequential) -> list[Linear]:
+    """The net's Linear layers, in their order."""
     return [layer for _, layer in net.named_layers() if type(layer) is Linear]
 
 
+def _nets(net: Sequential) -> list[Sequential]:
+    return [net, *(part for layer in net.layers if isinstance(layer, Sequential) for part in _nets(layer))]
+
+
+def _as_written(part: Any, kind: type) -> bool:
+    """Whether forward and backward are those of the class, and nobody's own."""
+    return all(getattr(type(part), name) is getattr(kind, name) and name not in vars(part)
+               for name in ("forward", "backward", "__call__"))  # fmt: skip
+
+
 def _holds_all(optimizer: Optimizer, net: Sequential) -> bool:
-    """Whether the optimizer's parameters are the net's, all of them and in their order."""
-    stretches = runs(optimizer.pairs)
-    theta = net.theta
-    return (
-        len(stretches) == 1 and stretches[0][0].size == theta.size and np.shares_memory(stretches[0][0][:1], theta[:1])
-    )
+    """Whether the optimizer's parameters are the net's, all of them and in their order, and all of them ours."""
+    stretches, theta = runs(optimizer.pairs), net.theta
+    size = sum(value.size for value, _ in net.parameters())
+    return len(stretches) == 1 and stretches[0][0].size == theta.size == size and np.shares_memory(
+        stretches[0][0][:1], theta[:1]
+    )  # fmt: skip

@@ -17,7 +17,7 @@ from handgrad.engines.fast.compiling import compiled, kept
 from handgrad.engines.fast.lanes import count_up, look, put, swap
 
 # Places in `sync`, each on a cache line of its own.
-TICKET, DONE, STOP, NUMBER, SYNC = 0, 8, 16, 24, 32
+TICKET, DONE, STOP, HELPERS, NUMBER, SYNC = 0, 8, 16, 24, 32, 40
 # A ticket is one integer: the phase's running number, the phase, and the jobs that are left, from one up to another.
 NUMBER_AT, PHASE_AT, FIRST_AT, PART = 40, 32, 16, 0xFFFF
 PATIENCE = 4000  # looks, some 20 us, before a helper without work sleeps, and the caller lets others run
@@ -51,10 +51,23 @@ else:
 
 @kept
 def run(first: int, last: int, rows_from: int, rows: int, sync: Any, plan: Any, arrays: Any) -> None:
-    """The phases from first up to last, in order, on some rows of the epoch; none after a loss that is not finite."""
+    """The phases from first up to last, in order, on some rows of the epoch; none after a loss that is not finite.
+
+    With a negative `first` it is a helper's day: take jobs until told to stop. (One function, so that all that both
+    need is compiled once.)
+    """
+    looks = 0
+    while first < 0 and look(sync, STOP) == 0:
+        if look(sync, HELPERS) and take(sync, False, plan, arrays):
+            looks = 0
+        else:
+            looks += 1
+            if looks > PATIENCE:
+                nap()
     phases, numbers = plan[1], arrays[-1]
-    numbers[work.ROWS_FROM], numbers[work.ROWS] = rows_from, rows
-    for phase in range(first, last):
+    for phase in range(max(first, 0), last):
+        if phase == first:
+            numbers[work.ROWS_FROM], numbers[work.ROWS] = rows_from, rows
         jobs = phases[phase, 1]
         sync[NUMBER] += 1
         put(sync, DONE, 0)
@@ -68,19 +81,6 @@ def run(first: int, last: int, rows_from: int, rows: int, sync: Any, plan: Any, 
                 give_way()
         if phases[phase, 2] and not work.gather_loss(phases[phase, 2], arrays):
             return
-
-
-@kept
-def help_out(sync: Any, plan: Any, arrays: Any) -> None:
-    """Take jobs until told to stop."""
-    looks = 0
-    while look(sync, STOP) == 0:
-        if take(sync, False, plan, arrays):
-            looks = 0
-        else:
-            looks += 1
-            if looks > PATIENCE:
-                nap()
 
 
 @compiled

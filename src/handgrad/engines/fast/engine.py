@@ -8,45 +8,60 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from handgrad.core.arrays import Array
-from handgrad.core.losses import SoftmaxCrossEntropy
-from handgrad.core.net import Sequential
-from handgrad.core.optim import SGD, Adam, AdamW, Optimizer
+from handgrad.core.optim import SGD, Adam, AdamW, clip_by_norm
 from handgrad.core.params import aligned_zeros
+from handgrad.data.batches import to_input
+from handgrad.engines.choice import is_whole, layers_behind, linears
 from handgrad.engines.fast import crew, jobs, kernels
 from handgrad.engines.fast.lanes import BYTES
 from handgrad.engines.fast.nonzeros import nonzeros
-from handgrad.engines.fast.plan import make_plan, strips_of
-from handgrad.engines.numpy_engine import StepResult
+from handgrad.engines.fast.pace import Pace
+from handgrad.engines.fast.plan import make_plan, mixed_plan, strips_of
+from handgrad.engines.numpy_engine import NumpyEngine, StepResult, count_right
+
+FORWARD, BACKWARD, UPDATE = range(3)  # phases of a mixed step
 
 
-class FastEngine:
-    """Runs the steps of a net, loss and optimizer that `handgrad.engines.choose` found fit.
+class FastEngine(NumpyEngine):
+    """Runs the steps of a training that `handgrad.engines.choose` found fit.
+
+    A step is compiled as a whole where it knows every part of it: a perceptron with a narrow output, softmax and
+    cross-entropy, SGD, Adam or AdamW. Otherwise the first layer and the update are compiled, and all between them runs
+    as the layers are written.
 
     Args:
-        net, criterion, optimizer: ours; see `choose`.
+        net, criterion, optimizer, accumulate, clip_norm, weights: see `NumpyEngine`.
         images, labels: the samples, which are indexed here, once.
         batch_size: the largest batch that will come.
-        threads: that share each step.
+        sparse: whether the images have enough zeros to leave them out.
+        threads: that may share a step; how many do is measured, and changes no number.
     """
 
     name = "fast"
 
     def __init__(
-        self, net: Sequential, criterion: SoftmaxCrossEntropy, optimizer: Any, images: Array, labels: Array,
-        batch_size: int, *, threads: int = 1,
+        self, net: Any, criterion: Any, optimizer: Any, images: Array, labels: Array, batch_size: int, *,
+        sparse: bool = True, threads: int = 1, **settings: Any,
     ) -> None:  # fmt: skip
-        self.net, self.criterion, self.optimizer = net, criterion, optimizer
-        self.batch_size, self.threads = batch_size, threads
-        self.index = nonzeros(images, net.dtype)
-        self.labels = np.ascontiguousarray(labels, np.int64)
-        self.features = self._first().inputs
-        self._bind()
+        super().__init__(net, criterion, optimizer, **settings)
+        self.batch_size, self.sparse = batch_size, sparse
+        self.pace = Pace(threads if crew.SHARES else 1)
+        self.first = linears(net)[0]
+        self.rest = layers_behind(net) if sparse else [layer for _, layer in net.named_layers()]
+        self.whole = sparse and is_whole(net, criterion, optimizer, labels, **settings)
+        self.knows = type(optimizer) in (SGD, Adam, AdamW)
+        self.stores = not (self.knows and self.accumulate == 1 and self.clip_norm is None)
+        self.index = nonzeros(images if sparse else images[:0], net.dtype)
+        self.labels = np.ascontiguousarray(labels if self.whole else [], np.int64)
+        self.alive = np.zeros(self.first.inputs, bool)
+        self.alive[self.index.columns] = True
 
     def epoch(
         self, images: Array, labels: Array, order: Array, batch_size: int, rates: Iterable[float | None]
@@ -55,112 +70,190 @@ class FastEngine:
 
         A rate of None leaves the optimizer's own.
         """
-        self._bind()
-        numbers, optimizer, phases = self.numbers, self.optimizer, len(self.plan.phases)
-        arrays = self._arrays(np.ascontiguousarray(order, np.int64))
-        helpers = [self._helper(arrays) for _ in range(1, self.threads if crew.SHARES else 1)]
-        last = len(order)
+        self._bind(order)
+        helpers = [self._helper() for _ in range(1, self.pace.most)]
         try:
-            for start, rate in zip(range(0, last, batch_size), rates, strict=False):
+            for start, rate in zip(range(0, len(order), batch_size), rates, strict=False):
                 if rate is not None:
-                    optimizer.lr = rate
+                    self.optimizer.lr = rate
+                self.sync[crew.HELPERS] = self.pace.threads > 1
+                began = time.perf_counter()
                 self._set_rates()
-                rows = min(batch_size, last - start)
-                crew.run(0, phases, start, rows, self.sync, self.tables, arrays)
-                loss = float(numbers[jobs.TOTAL])
-                if math.isfinite(loss):
-                    optimizer.steps += 1
-                    yield StepResult(loss, int(numbers[jobs.RIGHT]), rows)
+                if self.whole:
+                    result = self._whole_step(start, min(batch_size, len(order) - start))
                 else:
-                    yield StepResult(loss, None, rows)
+                    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                        result = self.step(images, labels, order[start : start + batch_size])
+                self.pace.took(time.perf_counter() - began)
+                yield result
         finally:
             self.sync[crew.STOP] = 1
             for helper in helpers:
                 helper.join()
-            self.sync[crew.STOP] = 0
 
     def largest_gradient(self) -> tuple[str, float]:
         """(name, size) of the largest number among all gradients of the last step."""
-        sizes: dict[str, float] = {}
-        peaks = self.peaks.reshape(len(self.plan.ops), -1, 2, BYTES // self.peaks.itemsize)
-        for op, row in enumerate(self.plan.ops):
-            if row[jobs.KIND] in (jobs.SPARSE_BACKWARD, jobs.NARROW_BACKWARD):
-                layer = next(d for d in self.plan.layers if self._start(d.linear, "weight") == row[jobs.W])
-                for i, kind in enumerate(("weight", "bias")):
-                    sizes[f"{layer.name}.{kind}"] = float(np.abs(peaks[op, :, i]).max())
+        sizes = {} if self.whole else {name: float(np.abs(p.grad).max()) for name, p in self.net.named_parameters()}
+        if self.whole or not self.stores:
+            for row in self.plan.ops:
+                if row[jobs.KIND] in (jobs.SPARSE_BACKWARD, jobs.NARROW_BACKWARD):
+                    layer = next(layer for layer in self.plan.layers if self._place(layer.linear) == row[jobs.W])
+                    peaks = self.peaks[row[jobs.PEAK] :][: self.strips * 2 * self.lanes].reshape(-1, 2, self.lanes)
+                    for i, kind in enumerate(layer.linear._parameters):
+                        sizes[f"{layer.name}.{kind}"] = float(np.abs(peaks[:, i]).max())
         name = max(sizes, key=lambda key: math.inf if math.isnan(sizes[key]) else sizes[key])
         return name, sizes[name]
 
-    def _helper(self, arrays: Any) -> threading.Thread:
-        thread = threading.Thread(target=crew.help_out, args=(self.sync, self.tables, arrays), daemon=True)
-        thread.start()
-        return thread
+    # -- a step
 
-    def _bind(self) -> None:
-        """Look the arrays up: parameters may have moved to another net's buffer since the last epoch."""
-        optimizer: Optimizer = self.optimizer
-        optimizer._cut()
-        self.theta = self.net.theta
-        dtype = self.theta.dtype
-        every = optimizer.decay == "all"
-        self.plan = make_plan(self.net, self.batch_size, every, self._first()._parameters["weight"].start)
-        none = np.zeros(1, dtype)
-        state = [*optimizer._state.values(), none, none]
-        self.state = (state[0], state[1])
-        lanes = BYTES // dtype.itemsize
-        strips = strips_of(self.plan.layers, lanes)
-        self.work = aligned_zeros(self.plan.work, dtype)
-        self.spare = np.zeros(strips * lanes * jobs.SPARE_WIDTH + lanes, dtype)
-        self.rates = np.zeros(kernels.RATES, dtype)
-        self.peaks = np.zeros(len(self.plan.ops) * strips * 2 * lanes, dtype)
-        self.numbers = np.zeros(jobs.PARTS + 2 * 8, np.float64)
-        self.sync = np.zeros(crew.SYNC, np.int64)
-        self.tables = (self.plan.ops, self.plan.phases, self.plan.table)
-        most = int(np.diff(self.index.starts).max(initial=0)) * -(-self.batch_size // jobs.GROUPS)
-        self.groups = (
-            np.zeros((jobs.GROUPS, self.features + 1), np.int32),
-            np.zeros((jobs.GROUPS, most), np.int32),
-            np.zeros((jobs.GROUPS, most), dtype),
-        )
-        self.alive = self._alive()
+    def _whole_step(self, start: int, rows: int) -> StepResult:
+        crew.run(0, len(self.plan.phases), start, rows, self.sync, self.tables, self.arrays)
+        loss = float(self.numbers[jobs.TOTAL])
+        if not math.isfinite(loss):
+            return StepResult(loss, None, rows)
+        self.optimizer.steps += 1
+        return StepResult(loss, int(self.numbers[jobs.RIGHT]), rows)
 
-    def _alive(self) -> Array:
-        """Which inputs some sample has, or have a past in the optimizer: the weights of others never move."""
-        alive = np.zeros(self.features, bool)
-        alive[self.index.columns] = True
-        start, linear = 0, self._first()
-        for array in self.state:
-            if array.size > 1:
-                alive |= array[start : start + linear.W.size].reshape(linear.W.shape).any(axis=1)
-        return alive
+    def _gradient(
+        self, images: Array, labels: Array, rows: Array, share: float = 1.0, *, accumulate: bool = False
+    ) -> tuple[float, int | None]:
+        """As in the NumPy engine, the first layer apart; its gradient comes with the update, unless it is stored."""
+        y = labels.take(rows, axis=0)
+        x = self._first_forward(rows) if self.sparse else to_input(images.take(rows, axis=0), self.dtype)
+        for layer in self.rest:
+            x = layer.forward(x)
+        weights = () if self.weights is None else (self.weights.take(rows),)
+        loss = float(self.criterion(x, y, *weights))
+        if not math.isfinite(loss):
+            return loss, None
+        before = self.net.grad.copy() if accumulate else None
+        dy = self.criterion.backward().astype(self.dtype, copy=False)
+        dy = dy if share == 1 else dy * share
+        layers = self.rest if self.sparse else self.rest[self.rest.index(self.first) + 1 :]
+        for layer in reversed(layers):
+            dy = layer.backward(dy)
+        if self.sparse:
+            self._view("dz", len(rows))[...] = dy
+            if self.stores:
+                self._run(BACKWARD)
+        else:
+            self.first.backward(dy, input_gradient=False)
+        if before is not None:
+            self.net.grad += before
+        return loss, count_right(x, y)
 
-    def _arrays(self, order: Array) -> Any:
-        return (
-            self.theta, self.state, tuple(self.index), order, self.labels, self.groups, self.alive, self.work,
-            self.spare, self.plan.slopes, self.rates, self.peaks, self.numbers,
-        )  # fmt: skip
+    def _first_forward(self, rows: Array) -> Array:
+        """The first layer's output, its activation included, for some rows."""
+        self.order[: len(rows)] = rows
+        crew.run(FORWARD, FORWARD + 1, 0, len(rows), self.sync, self.tables, self.arrays)
+        return self._view("y", len(rows))
+
+    def _update(self) -> None:
+        if not self.stores:
+            self._run(BACKWARD)
+        else:
+            if self.clip_norm is not None:
+                clip_by_norm(self.net, self.clip_norm)
+            if self.knows:
+                self._run(UPDATE)
+            else:
+                self.optimizer.step()
+                return
+        self.optimizer.steps += 1
+
+    def _run(self, phase: int) -> None:
+        rows = int(self.numbers[jobs.ROWS])
+        crew.run(phase, phase + 1, 0, rows, self.sync, self.tables, self.arrays)
+
+    def _view(self, what: str, rows: int) -> Array:
+        """The first layer's output or its gradient, (rows, outputs), in the scratch."""
+        at, n = int(self.plan.ops[0, jobs.Y if what == "y" else jobs.DZ]), self.first.outputs
+        return self.work[at : at + rows * n].reshape(rows, n)
 
     def _set_rates(self) -> None:
         """The numbers of this step, as the optimizer's `update` works them out."""
         optimizer, rates = self.optimizer, self.rates
+        if not self.knows:
+            return
         lr, decay = optimizer.lr, optimizer.weight_decay
-        rates[kernels.LR], rates[kernels.DECAY], rates[kernels.ONE] = lr, decay, 1
-        rates[kernels.SMOOTHING] = self.criterion.label_smoothing
+        rates[kernels.LR], rates[kernels.DECAY] = lr, decay
         if isinstance(optimizer, SGD):
             rates[kernels.MU] = optimizer.momentum
             method = kernels.NESTEROV if optimizer.nesterov else kernels.MOMENTUM if optimizer.momentum else kernels.SGD
-            self.numbers[jobs.METHOD] = kernels.PLAIN if method == kernels.SGD and not decay else method
-        elif isinstance(optimizer, Adam):
+            method = kernels.PLAIN if method == kernels.SGD and not decay else method
+        else:
             (b1, b2), t = optimizer.betas, optimizer.steps + 1
             c = math.sqrt(1 - b2**t)
             rates[kernels.B1], rates[kernels.B1_REST] = b1, 1 - b1
             rates[kernels.B2], rates[kernels.B2_REST] = b2, 1 - b2
             rates[kernels.EPS], rates[kernels.LR_CORRECTED] = optimizer.eps * c, lr * c / (1 - b1**t)
-            rates[kernels.TINY] = 1e8 * np.finfo(rates.dtype).tiny
-            self.numbers[jobs.METHOD] = kernels.ADAMW if isinstance(optimizer, AdamW) else kernels.ADAM
+            method = kernels.ADAMW if isinstance(optimizer, AdamW) else kernels.ADAM
+        self.numbers[jobs.METHOD] = kernels.STORE if self.stores else method
+        self.numbers[jobs.STEP_METHOD] = method
 
-    def _first(self) -> Any:
-        return next(layer for _, layer in self.net.named_layers() if hasattr(layer, "inputs"))
+    # -- its arrays
 
-    def _start(self, linear: Any, kind: str) -> int:
-        return int(linear._parameters[kind].start - self._first()._parameters["weight"].start)
+    def _bind(self, order: Array) -> None:
+        """Look the arrays up: parameters may have moved to another net's buffer since the last epoch."""
+        theta, dtype = self.net.theta, self.net.dtype
+        biases, start = getattr(self.optimizer, "decay", "all") == "all", self.first._parameters["weight"].start
+        self.net.grad[...] = (
+            np.nan
+        )  # no gradient is kept that is used at once, and an old one is not to be taken for it
+        if self.whole:
+            self.plan = make_plan(self.net, self.batch_size, biases, start)
+        else:
+            self.plan = mixed_plan(self.net, self.batch_size, biases, start, self.stores, not self.sparse)
+        self.order = np.ascontiguousarray(order, np.int64) if self.whole else np.zeros(self.batch_size, np.int64)
+        self.lanes = BYTES // dtype.itemsize
+        self.strips = strips_of(self.plan.layers, self.lanes)
+        self.work = aligned_zeros(self.plan.work, dtype)
+        self.rates = np.zeros(kernels.RATES, dtype)
+        self.rates[kernels.ONE], self.rates[kernels.TINY] = 1, 1e8 * np.finfo(dtype).tiny
+        self.rates[kernels.SMOOTHING] = getattr(self.criterion, "label_smoothing", 0)
+        self.peaks = aligned_zeros(len(self.plan.ops) * self.strips * 2 * self.lanes, dtype)
+        self.numbers, self.sync = np.zeros(jobs.PARTS + 2 * 8), np.zeros(crew.SYNC, np.int64)
+        self.numbers[jobs.METHOD] = kernels.STORE
+        self.tables = (self.plan.ops, self.plan.phases, self.plan.table)
+        spare = aligned_zeros(self.strips * jobs.SPARE_WIDTH * self.lanes, dtype)
+        state = self._state()
+        self.arrays = (
+            theta, state, tuple(self.index), self.order, self.labels, self._groups(), self._alive(state), self.work,
+            spare, self.plan.slopes, self.rates, self.peaks, self.numbers,
+        )  # fmt: skip
+
+    def _state(self) -> tuple[Array, Array, Array]:
+        """What the optimizer remembers, two arrays like theta at most, and the gradients."""
+        found: list[Array] = []
+        if self.knows:
+            self.optimizer._cut()
+            found = list(self.optimizer._state.values())
+        none = np.zeros(1, self.dtype)
+        first, second, *_ = [*found, none, none]
+        return first, second, self.net.grad
+
+    def _groups(self) -> tuple[Array, Array, Array]:
+        """Room for a batch's nonzeros, column by column."""
+        most = int(np.diff(self.index.starts).max(initial=0)) * -(-self.batch_size // jobs.GROUPS)
+        shape = (jobs.GROUPS, most)
+        return (
+            np.zeros((jobs.GROUPS, self.first.inputs + 1), np.int32), np.zeros(shape, np.int32),
+            np.zeros(shape, self.dtype),
+        )  # fmt: skip
+
+    def _alive(self, state: tuple[Array, ...]) -> Array:
+        """Which inputs some sample has, or have a past in the optimizer: the weights of others never move."""
+        shape = self.first.W.shape
+        past = [array[: self.first.W.size].reshape(shape).any(axis=1) for array in state[:2] if array.size > 1]
+        alive: Array = np.logical_or.reduce([self.alive, *past])
+        return alive
+
+    def _place(self, linear: Any) -> int:
+        """Where a layer's weights begin in theta."""
+        return int(linear._parameters["weight"].start - self.first._parameters["weight"].start)
+
+    def _helper(self) -> threading.Thread:
+        arguments = (-1, 0, 0, 0, self.sync, self.tables, self.arrays)
+        thread = threading.Thread(target=crew.run, args=arguments, daemon=True)
+        thread.start()
+        return thread

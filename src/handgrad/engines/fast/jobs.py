@@ -11,16 +11,16 @@ import math
 from typing import Any
 
 from handgrad.engines.fast import kernels as k
-from handgrad.engines.fast.activations import bend, unbend
+from handgrad.engines.fast.activations import RELU, bend, unbend
 from handgrad.engines.fast.compiling import compiled
 from handgrad.engines.fast.lanes import BYTES, first_lanes, store
 
 # What an operation does.
-SPARSE_FORWARD, GROUP, TURN, NARROW_FORWARD, LOSS, NARROW_BACKWARD, SPARSE_BACKWARD = range(7)
+SPARSE_FORWARD, GROUP, TURN, NARROW_FORWARD, LOSS, NARROW_BACKWARD, SPARSE_BACKWARD, UPDATE = range(8)
 # Columns of the table of operations: what, the layer's sizes, places of its arrays in theta and work, ...
-KIND, N_IN, N_OUT, W, B, X, Z, Y, DX, DZ, WT, BEND, BELOW, DECAY_W, DECAY_B, PEAK, COLUMNS = range(17)
+KIND, N_IN, N_OUT, W, B, X, Z, Y, DX, DZ, WT, BEND, BELOW, DECAY_W, DECAY_B, PEAK, UNBEND, COLUMNS = range(18)
 # Places in `numbers`: which rows this step takes; its loss and how many are right; and from PARTS on two for each job.
-ROWS_FROM, ROWS, METHOD, TOTAL, RIGHT, PARTS = range(6)
+ROWS_FROM, ROWS, METHOD, STEP_METHOD, TOTAL, RIGHT, PARTS = range(7)
 NARROW = 32  # outputs that a narrow layer has at most
 SPARE_WIDTH = NARROW + 1  # stretches of scratch that a strip needs
 GROUPS = 2  # parts in which a batch's nonzeros are put in order
@@ -37,7 +37,7 @@ def do(job: int, plan: Any, arrays: Any) -> None:
 @compiled
 def run(ops: Any, op: int, part: int, parts: int, strip: int, arrays: Any) -> None:
     """One operation on one part: of `parts` blocks of rows the part-th, or `strip` columns from `part` on."""
-    theta, _, data, order, labels, groups, _, work, _, slopes, rates, _, numbers = arrays
+    theta, state, data, order, labels, groups, _, work, _, slopes, rates, _, numbers = arrays
     start, count = int(numbers[ROWS_FROM]), int(numbers[ROWS])
     first, last = count * part // parts, count * (part + 1) // parts
     kind, n_in, n_out, z = ops[op, KIND], ops[op, N_IN], ops[op, N_OUT], ops[op, Z]
@@ -53,6 +53,9 @@ def run(ops: Any, op: int, part: int, parts: int, strip: int, arrays: Any) -> No
     elif kind == LOSS:
         rows, seen = order[start + first : start + last], numbers[PARTS + 2 * part : PARTS + 2 * part + 2]
         k.softmax_cross_entropy(work, z, ops[op, DZ], n_out, labels, rows, first, count, rates, seen)
+    elif kind == UPDATE:
+        at, method = ops[op, W] + part, int(numbers[STEP_METHOD])
+        k.update_all(theta, state, at, state[2], at, strip, method, rates[ops[op, DECAY_W]], rates)
     elif strip == BYTES // theta.itemsize:
         run_strip(ops, op, part, strip, arrays, None)
     else:
@@ -73,6 +76,10 @@ def run_strip(ops: Any, op: int, c: int, strip: int, arrays: Any, mask: Any) -> 
         k.sparse_product(data, order[start : start + count], theta, w, b, n_out, work, z, c, mask, ops[op, BEND])
         bend(ops[op, BEND], slopes[op], work, z, ops[op, Y], n_out, 0, count, c, c + strip)
     elif ops[op, KIND] == SPARSE_BACKWARD:
+        if ops[op, UNBEND] and ops[op, BEND] == RELU:
+            k.relu_back(work, ops[op, Y], dz, n_out, count, c, mask)
+        elif ops[op, UNBEND]:
+            unbend(ops[op, BEND], slopes[op], work, z, ops[op, Y], dz, n_out, count, c, c + strip)
         if b >= 0:
             db = k.column_sums(work, dz, n_out, count, c, mask)
             k.update(theta, state, b + c, db, mask, method, decay_b, rates)

@@ -27,8 +27,9 @@ from handgrad.engines.fast.lanes import (
     zeros,
 )  # fmt: skip
 
-# What an optimizer does with a gradient; PLAIN is SGD that changes nothing where the gradient is 0.
-PLAIN, SGD, MOMENTUM, NESTEROV, ADAM, ADAMW = range(6)
+# What happens to a gradient: an optimizer's step, of which PLAIN is SGD that changes nothing where the gradient is 0;
+# or it is kept as it is, for a step that needs all of them first.
+PLAIN, SGD, MOMENTUM, NESTEROV, ADAM, ADAMW, STORE = range(7)
 # Places in `rates`, the numbers of this step.
 LR, DECAY, MU, B1, B1_REST, B2, B2_REST, EPS, LR_CORRECTED, TINY, SMOOTHING, ZERO, ONE, RATES = range(14)
 
@@ -88,7 +89,7 @@ def sparse_gradient(
     for i in range(len(alive)):
         end0, end1 = ends[0, i], ends[1, i]
         at, touched = w + i * n + c, k0 < end0 or k1 < end1
-        if not touched and (method == PLAIN or not (alive[i] or decay)):
+        if not touched and (method == PLAIN or not (alive[i] or decay or method == STORE)):
             continue
         g = zeros(theta)
         for k in range(k0, end0):
@@ -106,13 +107,15 @@ def sparse_gradient(
 
 @compiled
 def update(theta: Any, state: Any, at: int, g: Any, mask: Any, method: int, decay: Any, rates: Any) -> None:
-    """`Optimizer.update` on theta[at:] with the gradient g; `state` is two arrays like theta.
+    """`Optimizer.update` on theta[at:] with the gradient g; `state` is two arrays like theta, and the gradients.
 
     Means near the smallest normal number become 0 here at once, which the optimizer does from time to time.
     """
     apart()
     t = load(theta, at, mask)
-    if method <= SGD:
+    if method == STORE:
+        store(state[2], at, g, mask)
+    elif method <= SGD:
         store(theta, at, t - rates[LR] * (g + decay * t), mask)
     elif method <= NESTEROV:
         d = g + decay * t
@@ -181,6 +184,14 @@ def narrow_back(
         if bend == RELU:
             total = keep_where(total, load(work, y + r * n_in + c, mask), 0)
         store(work, dx + r * n_in + c, total, mask)
+
+
+@compiled
+def relu_back(work: Any, y: int, dz: int, n: int, rows: int, c: int, mask: Any) -> None:
+    """dz[:, c:] *= y[:, c:] > 0."""
+    for r in range(rows):
+        d = keep_where(load(work, dz + r * n + c, mask), load(work, y + r * n + c, mask), 0)
+        store(work, dz + r * n + c, d, mask)
 
 
 @compiled

@@ -5,6 +5,7 @@ Four of five pixels of a handwritten digit are 0, and of a bag of words nearly a
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,7 +49,7 @@ def fill(images: Any, starts: Any, columns: Any, values: Any, scale: Any) -> Non
 
 def nonzeros(images: Array, dtype: Any) -> Nonzeros:
     """The nonzeros of images (n, ...), uint8 or floats, as `to_input` gives them."""
-    flat = images.reshape(len(images), -1)
+    flat = images.reshape(len(images), math.prod(images.shape[1:]))
     if flat.dtype != np.uint8:
         flat = to_input(flat, dtype)
     starts = np.empty(len(flat) + 1, np.int64)

@@ -31,6 +31,8 @@ from handgrad.engines.fast.jobs import (
     SPARSE_BACKWARD,
     SPARSE_FORWARD,
     TURN,
+    UNBEND,
+    UPDATE,
     WT,
     B,
     W,
@@ -41,6 +43,7 @@ from handgrad.engines.fast.jobs import (
 from handgrad.engines.fast.lanes import BYTES
 
 BLOCKS = 4  # of rows, in phases that go row by row
+SLICE = 16_384  # numbers that one job updates
 BENDS: dict[type, int] = {
     ReLU: activations.RELU, LeakyReLU: activations.LEAKY, Sigmoid: activations.SIGMOID, Tanh: activations.TANH,
     ELU: activations.ELU, GELU: activations.GELU, SiLU: activations.SILU, Softplus: activations.SOFTPLUS,
@@ -68,18 +71,56 @@ class Plan(NamedTuple):
 
 
 def layers_of(net: Sequential) -> list[Dense]:
-    """The net as Linear layers, each with its activation. Only for a net that `unfit` has nothing against."""
+    """The net's Linear layers, each with the activation that comes right after it, if one does."""
     found: list[Dense] = []
+    before: Any = None
     for name, layer in net.named_layers():
         if type(layer) is Linear:
             found.append(Dense(layer, activations.NONE, 0.0, name))
-        elif found and type(layer) in BENDS:
+        elif type(before) is Linear and type(layer) in BENDS:
             bend = BENDS[type(layer)]
             if type(layer) is GELU and layer.approximate == "tanh":
                 bend = activations.GELU_TANH
             slope = getattr(layer, "slope", getattr(layer, "alpha", 0.0))
             found[-1] = found[-1]._replace(bend=bend, slope=slope)
+        before = layer
     return found
+
+
+def mixed_plan(net: Sequential, batch: int, biases_decay: bool, start: int, stores: bool, dense: bool) -> Plan:
+    """The plan of a step of which only the first layer and the update are compiled.
+
+    Its phases: the first layer forward; backward, and the update of all other parameters unless gradients are stored;
+    the update of every parameter. Without zeros to skip (dense) the first layer is none of it.
+    """
+    layers, dtype = layers_of(net)[:1], net.dtype
+    lanes = BYTES // np.dtype(dtype).itemsize
+    ops, slopes = _operations(layers, batch, biases_decay, start, lanes)
+    ops = ops[[0, 1, 3]]  # no LOSS
+    ops[2, UNBEND] = 1
+    updates = np.zeros((0, COLUMNS), np.int64)
+    slices: list[tuple[int, ...]] = []
+    for _, parameter in net.named_parameters():
+        row = np.zeros((1, COLUMNS), np.int64)
+        decays = biases_decay or len(parameter.shape) > 1
+        row[0, [KIND, W, DECAY_W]] = UPDATE, parameter.start - start, kernels.DECAY if decays else kernels.ZERO
+        op = 3 + len(updates)
+        updates = np.concatenate([updates, row])
+        slices += [(op, op + 1, i, 0, min(SLICE, parameter.size - i)) for i in range(0, parameter.size, SLICE)]
+    strips = _strips(layers[0].linear.outputs, lanes)
+    first = 4 + layers[0].linear.has_bias  # the first operation that updates a parameter of another layer
+    rest = [job for job in slices if job[0] >= first]
+    forward: list[tuple[int, ...]] = [(0, 1, c, 0, width) for c, width in strips]
+    forward += [(1, 2, part, GROUPS, 0) for part in range(GROUPS)]
+    backward: list[tuple[int, ...]] = [(2, 3, c, 0, width) for c, width in strips]
+    phases = [[], [] if stores else slices, slices] if dense else [forward, backward + ([] if stores else rest), slices]
+    starts = np.cumsum([0, *map(len, phases)])
+    rows = [(starts[i], len(phase), 0) for i, phase in enumerate(phases)]
+    table = np.array([job for phase in phases for job in phase], np.int64)
+    work = _work(layers, batch)[-1]["end"] + lanes
+    slopes = np.concatenate([slopes[[0, 1, 3]], np.zeros(len(updates))]).astype(dtype)
+    slopes[2] = slopes[0]
+    return Plan(np.concatenate([ops, updates]), np.array(rows, np.int64), table, slopes, work, layers)
 
 
 def make_plan(net: Sequential, batch: int, biases_decay: bool, start: int) -> Plan:

@@ -1,0 +1,46 @@
+"""Pace: how many threads share a step, measured while training. Their number changes no result, so it may change.
+
+Some steps are taken alone and some together, in turn; what is faster is kept, and looked at again from time to time, as
+a machine that was idle may be busy a moment later.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+ROUND, ROUNDS = 6, 3  # steps in a row, of which the first does not count; rounds of each kind until it is settled
+LASTS = 400  # steps after which it is looked at again
+GAIN = 1.1  # times faster than alone is what more threads must be
+
+
+class Pace:
+    """Says for each step with how many threads to take it.
+
+    Attributes:
+        threads: for the coming step, 1 or `most`.
+        seconds: median seconds a step by number of threads, from the last time that it was looked at.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = self.threads = most
+        self.seconds: dict[int, float] = {}
+        self._times: dict[int, list[float]] = {1: [], most: []}
+        self._step = 0
+
+    def took(self, seconds: float) -> None:
+        """A step is done, and took so long."""
+        if self.most == 1:
+            return
+        turn, within = divmod(self._step, ROUND)
+        if turn < 2 * ROUNDS:
+            if within:
+                self._times[self.threads].append(seconds)
+            self._step += 1
+            self.threads = (self.most, 1)[self._step // ROUND % 2]
+            if self._step == 2 * ROUNDS * ROUND:
+                self.seconds = {count: statistics.median(times) for count, times in self._times.items()}
+                self.threads = self.most if self.seconds[1] >= GAIN * self.seconds[self.most] else 1
+        else:
+            self._step += 1
+            if self._step >= 2 * ROUNDS * ROUND + LASTS:
+                self._step, self.threads, self._times = 0, self.most, {1: [], self.most: []}
