@@ -36,7 +36,7 @@ class Gallery:
 
     def figure(self, picture: Picture) -> str:
         """One picture of the story, with what it was made of beside it where that can be seen too."""
-        row = beside(picture, self.story, self.links) if picture.kind == "heat" else None
+        row = beside(picture, self.story, self.links)
         if row is not None:
             return self._row(picture, row)
         cells = cells_of(picture, self.story, self.links)
@@ -66,6 +66,29 @@ class Gallery:
             f'<figure class="several n{len(row)}">{caption}<div class="row" style="grid-template-columns:{columns}">'
             f"{''.join(parts)}</div>{self._readout()}</figure>"
         )
+
+    def numbers(self, picture: Picture) -> str:
+        """An image, and the same as the numbers that the network gets."""
+        group = len(self.data)
+        cells = cells_of(picture, self.story, self.links)
+        image = self._squares(cells, "image", (), group)
+        height, width = picture.array.shape
+        texts = "".join(
+            f'<text x="{x + 0.5}" y="{y + 0.66}"{"" if value else zero}>{_short(value)}</text>'
+            for y, line in enumerate(picture.array.tolist())
+            for x, value in enumerate(line)
+            for zero in (' class="zero"',)
+        )
+        index = self._take(cells, (), group)
+        numbers = (
+            f'<svg class="cells numbers" viewBox="0 0 {width} {height}" data-cells="{index}" role="group" '
+            f'aria-labelledby="alt-{index}"><rect class="ground" width="{width}" height="{height}"/>{texts}</svg>'
+            f'<p class="unseen" id="alt-{index}">{words("explain_page.alt_numbers")}</p>'
+        )
+        caption = f"<figcaption>{sentence(picture.title)}</figcaption>"
+        stages = (image, numbers)
+        row = "".join(f'<div class="stage">{stage}</div>' for stage in stages)
+        return f'<figure class="sides">{caption}<div class="row">{row}</div>{self._readout()}</figure>'
 
     def _readout(self) -> str:
         """Where the page says what is pointed at; the first one says how."""
@@ -126,7 +149,8 @@ class Gallery:
             key = cells.key.replace("*", str(i))
             marks = f' data-k="{escape(key)}"' if key else ""
             here = f' <span class="unseen">{words("explain_page.right_one")}</span>' if i in picture.marked else ""
-            bar = f'<i class="{"m" if value < 0 else "p"}" style="left:{left:.1f}%;width:{width:.1f}%"></i>'
+            kind = "m" if value < 0 else "own" if i in picture.marked and not signed else "p"
+            bar = f'<i class="{kind}" style="left:{left:.1f}%;width:{width:.1f}%"></i>'
             rows.append(
                 f'<li class="{"own" if i in picture.marked else ""}"><span class="label">{escape(label)}{here}</span>'
                 f'<span class="track{" signed" if signed else ""}" aria-hidden="true">{bar}</span>'
@@ -148,13 +172,18 @@ def _shades(shares: Array) -> str:
     return "".join(paths)
 
 
+def _short(value: float) -> str:
+    """A pixel from 0 to 1 in the little room of its cell: .53."""
+    return f"{value:.2f}".removeprefix("0").replace("1.00", "1") if value else "0"
+
+
 def _scale(array: Array) -> str:
     """The colours' meaning: from the most negative number to the most positive one, as far from 0 as each other."""
     most = float(np.nanmax(np.abs(array)))
-    ends = [number(printed(-most) if most else "0"), "0", number(printed(most))]
+    ends = [number(printed(sign * most)) if most else "0" for sign in (-1, 1)]
     return (
-        f'<div class="scale" aria-hidden="true"><span>{ends[0]}</span><i class="left"></i><span>0</span>'
-        f'<i class="right"></i><span>{ends[2]}</span></div>'
+        '<div class="scale" aria-hidden="true"><i class="left"></i><i class="right"></i>'
+        f"<span>{ends[0]}</span><span>0</span><span>{ends[1]}</span></div>"
     )
 
 

@@ -22,6 +22,7 @@ _HERE = Path(__file__).parent
 _HOUSE = _HERE.parents[1] / "house.css"
 _VERDICTS = {"explain_loss.answer_right": "good", "explain_loss.answer_wrong": "error"}
 _MOVED = ("explain_update.moved", "explain_update.not_moved")
+_WIDE = 6  # so many steps stand beside each other; more, one below the other
 _NAMES = {"en": "English", "ko": "한국어"}
 
 
@@ -114,17 +115,30 @@ def _opening(story: Story, gallery: Gallery) -> str:
 
 def _map(story: Story) -> str:
     """The way through the network as a list of chapters: there, back, and the update."""
-    rows = {"there": ("input", "forward", "loss"), "back": ("backward",), "end": ("update", "why")}
-    lists = []
-    for row, parts in rows.items():
-        chapters = [chapter for chapter in story.chapters if chapter.part in parts]
-        if chapters:
-            steps = "".join(f"<li>{_step(chapter)}</li>" for chapter in chapters)
-            lists.append(f'<ol class="{row}">{steps}</ol>')
-    if len(story.chapters) < 3:
+    there, back, end = (
+        [chapter for chapter in story.chapters if chapter.part in parts]
+        for parts in (("input", "forward", "loss"), ("backward",), ("update", "why"))
+    )
+    if len(there) < 2 or not back:
         return ""
-    heading = words("explain_page.way")
-    return f'<nav class="map" aria-labelledby="way"><h2 id="way">{heading}</h2>{"".join(lists)}</nav>'
+    # Each step back stands below its own step forward: the layer's, the loss's, and the pixels below the input.
+    places = {_place(chapter): i for i, chapter in enumerate(there, 1)}
+    lists = []
+    for row, chapters in (("there", there), ("back", back), ("end", end)):
+        steps = "".join(
+            f'<li style="--i:{places.get(_place(chapter), 1)}">{_step(chapter)}</li>' for chapter in chapters
+        )
+        lists.append(f'<ol class="{row}">{steps}</ol>' if steps else "")
+    size = " long" if len(there) > _WIDE else ""
+    heading = f'<h2 id="way">{words("explain_page.way")}</h2>'
+    return f'<nav class="map{size}" aria-labelledby="way">{heading}<div class="grid">{"".join(lists)}</div></nav>'
+
+
+def _place(chapter: Chapter) -> str:
+    """What a step and its way back have in common."""
+    if chapter.part in ("input", "loss") or chapter.key in ("backward-input", "backward-loss"):
+        return chapter.key.removeprefix("backward-")
+    return chapter.layer
 
 
 def _step(chapter: Chapter) -> str:
@@ -158,7 +172,7 @@ def _chapter(chapter: Chapter, links: Links, gallery: Gallery) -> str:
             several = row and len(neighbours) > 1
             if several and not pictures:
                 parts.append('<div class="gallery">')
-            parts.append(gallery.figure(block))
+            parts.append(gallery.numbers(block) if row and chapter.part == "input" else gallery.figure(block))
             pictures = pictures + 1 if several else 0
             last = i + 1 == len(chapter.blocks) or not isinstance(chapter.blocks[i + 1], Picture)
             if several and last:

@@ -24,7 +24,7 @@ class Stage(NamedTuple):
 def beside(picture: Picture, story: Story, links: Links) -> list[Stage | str] | None:
     """A heat map over the image's pixels in its row of pictures and signs; None where it stands alone."""
     layer, _, what = picture.source.rpartition(".")
-    x = story.arrays.get(f"{layer}.x")
+    x = story.arrays.get(f"{layer}.x") if picture.kind == "heat" else None
     if x is None or picture.array.ndim != 2 or x[story.row].size != picture.array.size:
         return None
     row = x[story.row].reshape(picture.array.shape)
