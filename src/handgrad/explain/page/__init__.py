@@ -5,6 +5,6 @@ The page adds no arithmetic of its own in the browser: what is shown when a cell
 
 from __future__ import annotations
 
-from handgrad.explain.page.page import frame, page
+from handgrad.explain.page.document import frame, page
 
 __all__ = ["frame", "page"]

@@ -55,7 +55,8 @@
     const together = picture.group === null ? [picture] : pictures.filter((other) => other.group === picture.group);
     const key = picture.key && filled(picture.key, cell);
     light(picture.svg, key ? [key] : [], key ? sourcesOf(key) : picture.of.map((source) => filled(source, cell)));
-    for (const other of together) mark({ picture: other, cell }, "lit");
+    const done = (other) => key && other.key === picture.key; // lit by its key already
+    for (const other of together) if (!done(other)) mark({ picture: other, cell }, "lit");
     tell(picture, cell);
   };
 

@@ -15,7 +15,7 @@ from handgrad.explain.story import Sentence
 from handgrad.words import LANGUAGES, say
 
 _FUNCTIONS = {"log", "exp", "max", "min", "sqrt", "tanh"}
-_NAME = re.compile(r"([^\W\d_]+)(_[a-z]+)?([₀-₉]?)(?:\[([\d,]+)\])?")
+_NAME = re.compile(r"([^\W\d_₀-₉]+)(_[a-z]+)?([₀-₉]?)(?:\[([\d,]+)\])?")
 
 
 def both(text: Callable[[str], str]) -> str:
