@@ -95,3 +95,17 @@ def test_what_is_not_there_is_one_sentence(call: Call, home: Path, arguments: li
     assert said.err.startswith("handgrad: ")
     assert len(said.err.strip().splitlines()) == 1
     assert "Traceback" not in said.err
+
+
+def test_a_file_of_ones_own(call: Call, home: Path, tmp_path: Path) -> None:
+    net = Path(__file__).parents[1] / "museum" / "nets" / "script" / "softmax_relu.py"
+    said = call("explain", net, "--layer", "fc2", "--json")
+    assert said.status == 0
+    assert {chapter["layer"] for chapter in json.loads(said.out)["chapters"]} == {"fc2"}
+    said = call("explain", net, "--at-step", "3")
+    assert (said.status, said.out) == (2, "")
+    assert "--at-step is for runs" in said.err
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    said = call("explain", tmp_path / "empty.py", lang="ko")
+    assert (said.status, said.out) == (2, "")
+    assert len(said.err.strip().splitlines()) == 1

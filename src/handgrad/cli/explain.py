@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from handgrad.cli.app import Command
 from handgrad.cli.output import console, put_json
 from handgrad.errors import InputError
-from handgrad.explain import Story, moment_of, story_lines, story_of, story_values
+from handgrad.explain import moment_of, story_lines, story_of, story_values
 from handgrad.explain.board import DIGITS, TERMS
 from handgrad.explain.page import page
+from handgrad.explain.strangers.digits import digits_to_show
 from handgrad.train import Run
-from handgrad.words import say
+from handgrad.words import language, say
 
+FILES = (".py", ".ipynb")  # a network of the user's own
 WIDEST = 120  # columns; longer lines are hard to read
 
 
@@ -38,23 +43,49 @@ def explain(
     unit: int | None, why: str | None, terms: int, digits: int, html: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Trace a step and tell it."""
+    if run.is_file() or run.suffix.lower() in FILES:
+        told = _of_file(run, image, label, at_step, {"layer": layer, "unit": unit, "why": why, "terms": terms,
+                                                     "digits": digits}, html=html, as_json=as_json)  # fmt: skip
+        if html is not None:
+            _write(html, told["page"])
+        _show(told.get("lines", ()), {"file": str(run)} | told.get("values", {}), html, as_json=as_json)
+        return
     moment = moment_of(Run.open(run), image=image, label=label, at_step=at_step, batch=batch)
     story = story_of(moment, layer=layer, unit=unit, why=why, terms=terms, digits=digits)
     if html is not None:
-        _write_page(html, story)
+        _write(html, page(story))
+    lines = () if html is not None or as_json else story_lines(story, width=min(console().width, WIDEST))
+    _show(lines, {"run": str(run)} | (story_values(story) if as_json else {}), html, as_json=as_json)
+
+
+def _of_file(
+    path: Path, image: str | None, label: int | None, at_step: int | None, options: dict[str, Any], *,
+    html: Path | None, as_json: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """The story of the network in a file of somebody's own, made in a child process."""
+    from handgrad.audit.reading.sandbox import run_in_child
+
+    if at_step is not None:
+        raise InputError("explain_file.not_here", option="--at-step", file=path)
+    wanted = [*(["page"] if html else []), *(["values"] if as_json else [])] or ["lines"]
+    request = {"path": os.path.abspath(path), "lang": language(), "width": min(console().width, WIDEST),
+               "wanted": wanted} | options | digits_to_show(image, label)  # fmt: skip
+    return run_in_child("handgrad.explain.strangers.file:explain_file", request, seconds=60)
+
+
+def _show(lines: Iterable[str], values: dict[str, Any], html: Path | None, *, as_json: bool) -> None:
     if as_json:
-        put_json({"run": str(run)} | story_values(story))
-        return
-    if html is not None:
+        put_json(values)
+    elif html is not None:
         console().print(say("explain_cli.written", path=str(html)))
-        return
-    out = console()
-    for line in story_lines(story, width=min(out.width, WIDEST)):
-        out.print(line)
+    else:
+        out = console()
+        for line in lines:
+            out.print(line)
 
 
-def _write_page(path: Path, story: Story) -> None:
+def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(page(story), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError("explain_cli.unwritable", path=str(path), reason=error.strerror or str(error)) from error

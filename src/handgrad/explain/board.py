@@ -54,6 +54,12 @@ class Board:
         """The right class of the followed image, or the number of the prediction that is followed."""
         return self.outputs[self.trace.layers[-1].name]
 
+    @property
+    def divide_by(self) -> float:
+        """What the loss divides its sum by, where that is not the number of its values."""
+        default = self.trace.loss.inside["mean.values"][0].size if "mean.values" in self.trace.loss.inside else 1
+        return float(getattr(self.trace.loss.loss, "divide_by", default))
+
     def class_name(self, number: int) -> str:
         """The name of a class, its number where it has none."""
         classes = self.moment.classes

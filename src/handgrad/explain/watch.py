@@ -27,7 +27,7 @@ def watched(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[An
     if not isinstance(code, CodeType):
         return function(*args, **kwargs), {}
     inside: Inside = {}
-    package = "/handgrad/core/"
+    package = "/handgrad/"
 
     def enter(frame: FrameType, event: str, arg: Any) -> Any:
         own = frame.f_code

@@ -116,14 +116,14 @@ def _observed(inspection: Inspection, wrong: frozenset[str], *, twice: bool) -> 
         after = subject.snapshot()
     finally:
         subject.restore(saved)
-    order = _order(notes, x)
+    order = order_taken(notes, x)
     right = RightNumbers(Case(identity, before, x[order], y[order]))
     trail = Trail(notes, max(tolerance(subject), 1e-6))
     gradient = gradient | dict(gradients_made(right, trail, gradient))
     return Step(right, trail, before, after, gradient, _RATE, wrong, rows, tuple(earlier), inspection.program.tree)
 
 
-def _order(notes: list[Noted], x: Array) -> Array:
+def order_taken(notes: list[Noted], x: Array) -> Array:
     """The order in which the code took the rows: many shuffle what they get."""
     keys = np.linspace(1, 2, x.shape[1])
     sorted_rows = np.argsort(x @ keys)

@@ -14,11 +14,15 @@ from handgrad.explain.story import Block, Sentence
 def batch_mean(board: Board, losses: Array) -> list[Block]:
     """L = (own loss + own loss + ...) / B, of the losses (B,) of the images."""
     batch = len(losses)
-    if batch == 1:
+    divide_by = float(getattr(board.trace.loss.loss, "divide_by", batch))
+    if batch == 1 == divide_by:
         return [Sentence("explain_loss.batch_of_one")]
     chosen, rest = board.largest_terms(losses)
     terms = [Value(losses[b], board.moment.names[b]) for b in chosen]
     total = add(*terms, *([rest] if rest else []))
+    if divide_by != batch:
+        said = Sentence("explain_loss.divided", {"count": f"{divide_by:g}"})
+        return [said, *divided_sum(board, "L", total, exact(divide_by, "N"), board.trace.loss.value)]
     said = Sentence("explain_loss.mean", {"batch": batch})
     return [said, *divided_sum(board, "L", total, exact(batch, "B"), board.trace.loss.value)]
 

@@ -89,12 +89,15 @@ def _backward(board: Board, kind: str) -> Chapter:
     dx, p, b = loss.dprediction[row], loss.inside["dz"][0][:, row], len(loss.dprediction)
     targets = loss.inside["t"][-1][:, row] if "t" in loss.inside else (np.arange(len(dx)) == right).astype(dx.dtype)
     shown = [right, *(int(k) for k in np.argsort(-np.abs(dx)) if k != right)][:SHOWN]
+    divide_by = float(getattr(loss.loss, "divide_by", b))
     blocks: list[Block] = [Sentence("explain_loss.back_batch" if b > 1 else "explain_loss.back_one", {"batch": b})]
+    if divide_by != b:
+        blocks = [Sentence("explain_loss.back_divided", {"count": f"{divide_by:g}"})]
     for k in shown:
         t = Value(targets[k], f"t[{k}]", exact=float(targets[k]).is_integer())
         difference = sub(Value(p[k], f"p[{k}]"), t)
         ref = Ref("loss.dprediction", (row, k))
-        expression = div(difference, exact(b, "B")) if b > 1 else difference
+        expression = div(difference, exact(divide_by, "B" if divide_by == b else "N")) if divide_by != 1 else difference
         blocks.append(settle(f"dx[{k}]", expression, dx[k], digits=board.digits, ref=ref))
     if np.count_nonzero(dx < 0) == 1 and dx[right] < 0:
         blocks.append(Sentence("explain_loss.back_signs", {"right": board.class_name(right)}))

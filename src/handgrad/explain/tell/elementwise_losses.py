@@ -74,7 +74,8 @@ def chapters(board: Board, name: str) -> list[Chapter]:
     shown = ",".join(map(str, index[1:]))
     y = Value(note.prediction[index], f"x[{shown}]", Ref("loss.prediction", index))
     t = Value(note.target[index].astype(note.prediction.dtype), f"t[{shown}]", Ref("loss.target", index))
-    each, count = note.inside["mean.values"][0], note.prediction.size
+    each, size = note.inside["mean.values"][0], note.prediction.size
+    count = board.divide_by
     chosen, rest = board.largest_terms(each.reshape(-1))
     terms = [Value(each.reshape(-1)[i], f"one[{','.join(map(str, _unravelled(i, each.shape)))}]") for i in chosen]
     total = add(*terms, *([rest] if rest else []))
@@ -82,13 +83,14 @@ def chapters(board: Board, name: str) -> list[Chapter]:
         Sentence("explain_loss.one_number", {"cell": cell}),
         settle(f"one[{','.join(map(str, index))}]", kind.one(note.loss, y, t), each[index], digits=board.digits),
     ]
-    if count > 1:
-        blocks.append(Sentence("explain_loss.mean_of_all", {"batch": len(note.prediction), "count": count}))
+    if size > 1 or count != 1:
+        said = {"batch": len(note.prediction), "count": f"{count:g}"}
+        blocks.append(Sentence("explain_loss.mean_of_all" if count == size else "explain_loss.divided", said))
         blocks += divided_sum(board, "L", total, exact(count, "N"), note.value)
     dx = note.dprediction[index]
     gradient = div(kind.back(note.loss, y, t), exact(count, "N"))
     back: list[Block] = [
-        Sentence("explain_loss.back_numbers", {"count": count}),
+        Sentence("explain_loss.back_numbers", {"count": f"{count:g}"}),
         settle(f"dx[{shown}]", gradient, dx, digits=board.digits, ref=Ref("loss.dprediction", index)),
         Sentence("explain_loss.back_up" if dx < 0 else "explain_loss.back_down"),
     ]

@@ -1,0 +1,111 @@
+"""A file of somebody's own, explained in the audit's child process: its text becomes a network, a step, and a story."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects import Reading
+from handgrad.audit.judging.diagnose import Diagnosis
+from handgrad.audit.reading.source import Program, read_program
+from handgrad.audit.session import judged
+from handgrad.core.arrays import Array
+from handgrad.explain.as_json import story_values
+from handgrad.explain.page import page
+from handgrad.explain.story import Chapter, Sentence, Story
+from handgrad.explain.strangers.step import StrangersStep, strangers_step
+from handgrad.explain.tell.whole import story_of
+from handgrad.explain.terminal import story_lines
+
+LINE = 60  # characters of a line of the file that are shown
+
+
+def explain_file(request: dict[str, Any]) -> dict[str, Any]:
+    """The story of one step of the network in `request["path"]`, as lines, JSON values or a page.
+
+    Args:
+        request: path; images (B, 28, 28) from 0 to 255, labels, names and classes to show it, or None; the options of
+            `story_of`; lang, width, and which of "lines", "values" and "page" to give back.
+
+    Raises:
+        DataError: where there is no network, or it cannot be told.
+        InputError: no such layer, unit or weight.
+    """
+    program = read_program(request["path"])
+    execution = program.execute()
+    with program.guarded():
+        reading, diagnosis = judged(program, execution.namespace)
+        step = _step(program, reading, diagnosis, request)
+    story = _story(program, reading, step, request)
+    lang = request["lang"]
+    given: dict[str, Any] = {}
+    if "lines" in request["wanted"]:
+        given["lines"] = list(story_lines(story, lang=lang, width=request["width"]))
+    if "values" in request["wanted"]:
+        given["values"] = story_values(story, lang)
+    if "page" in request["wanted"]:
+        given["page"] = page(story)
+    return given
+
+
+def _step(program: Program, reading: Reading, diagnosis: Diagnosis, request: dict[str, Any]) -> StrangersStep:
+    images: Array | None = None
+    if request.get("images") is not None:
+        images = np.array(request["images"], np.float64) / 255
+    labels = None if request.get("labels") is None else np.array(request["labels"])
+    names, classes = tuple(request.get("names", ())), tuple(request.get("classes", ()))
+    return strangers_step(program, reading, diagnosis, images, labels, names, classes)
+
+
+def _story(program: Program, reading: Reading, step: StrangersStep, request: dict[str, Any]) -> Story:
+    """The twin's story, with the file's own names, its lines, and how well the two agree."""
+    options = {name: request[name] for name in ("layer", "unit", "why", "terms", "digits") if name in request}
+    if options.get("why"):
+        options["why"] = _translated(options["why"], step.parameters)
+    story = story_of(step.moment, **options)
+    opening = [Sentence("explain_file.recognised", {"dialect": reading.dialect, "net": _net(step)})]
+    opening.append(Sentence("explain_file.agrees", {"digits": step.digits}))
+    if step.penalty:
+        opening.append(Sentence("explain_file.penalty", {"value": f"{step.penalty:.4g}"}))
+    if not step.updated:
+        opening.append(Sentence("explain_file.no_update"))
+    chapters = [_with_line(program, chapter, step) for chapter in story.chapters]
+    if chapters:
+        about = [s for s in chapters[0].about if s.key not in ("explain.when_after", "explain.when_step")]
+        chapters[0] = replace(chapters[0], about=(*opening, *about))
+    return replace(story, chapters=tuple(chapters), facts=story.facts | {"file": str(program.path)})
+
+
+def _net(step: StrangersStep) -> str:
+    """784 -> 64 -> relu -> 10."""
+    parts: list[str] = []
+    for note in step.moment.trace.layers:
+        if "Linear" in note.kinds:
+            inputs, outputs = note.parameters["weight"].shape
+            parts += [str(inputs)] * (not parts) + [str(outputs)]
+        else:
+            parts.append(type(note.layer).__name__)
+    return " → ".join(parts)
+
+
+def _with_line(program: Program, chapter: Chapter, step: StrangersStep) -> Chapter:
+    if chapter.key not in step.lines:
+        return chapter
+    line, factor = step.lines[chapter.key]
+    _, shown, cell = program.place(line)
+    lines = program.text.split("\n")
+    text = lines[line - 1].strip() if line <= len(lines) else ""
+    said = {"line": shown, "text": text if len(text) <= LINE else text[: LINE - 1] + "…", "cell": cell}
+    found = [Sentence("explain_file.line" if cell is None else "explain_file.cell", said)]
+    if factor != 1:
+        found.append(Sentence("explain_file.factor", {"factor": f"{factor:.4g}"}))
+    return replace(chapter, about=(*chapter.about, *found))
+
+
+def _translated(why: str, parameters: dict[str, str]) -> str:
+    """W1[3,4] -> fc1.weight[3,4]: the file's own names are understood too."""
+    name, bracket, index = why.rpartition("[")
+    own = {theirs: ours for ours, theirs in parameters.items()}
+    return own.get(name.strip(), name) + bracket + index

@@ -1,0 +1,139 @@
+"""A network in a file of somebody's own, told with its own numbers and lines; what cannot be told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from recompute import agrees, from_json
+
+from handgrad.audit.reading.sandbox import run_in_child
+from handgrad.errors import DataError, InputError
+from handgrad.explain.strangers.digits import digits_to_show
+from handgrad.explain.terminal import cells
+
+NETS = Path(__file__).parents[1] / "museum" / "nets"
+# One clean net of each dialect, as the audit names them.
+DIALECTS = {
+    "closures": "closures/combinators.py", "columns": "columns/network.py",
+    "dictionaries": "dictionaries/deep_course.py",
+    "pairs": "function_pairs/fc_layers.py", "glue": "glue/logistic_stack.py", "modules": "modules/mlp_gz.py",
+    "nnfs": "nnfs/mnist_classes.py", "scalars": "scalars/moons_value.py", "script": "script/softmax_relu.py",
+    "unrolled": "unrolled/three_layers.py", "notebook": "modules/layers_notebook.ipynb",
+}  # fmt: skip
+SMALL = """
+import numpy as np
+
+rng = np.random.default_rng(1)
+W1, b1 = rng.normal(size=(784, 6)) * 0.05, np.zeros(6)
+W2, b2 = rng.normal(size=(6, 10)) * 0.5, np.zeros(10)
+
+
+def forward(x):
+    h = np.tanh(x @ W1 + b1)
+    z = h @ W2 + b2
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return h, e / e.sum(axis=1, keepdims=True)
+
+
+def loss(x, y):
+    return -np.mean(np.log(forward(x)[1][np.arange(len(x)), y]))
+
+
+def step(x, y, lr):
+    h, p = forward(x)
+    dz = p.copy()
+    dz[np.arange(len(x)), y] -= 1
+    dz /= len(x)
+    dh = dz @ W2.T * (1 - h * h)
+    for w, dw in ((W1, x.T @ dh), (b1, dh.sum(axis=0)), (W2, h.T @ dz), (b2, dz.sum(axis=0))):
+        w -= lr * dw
+
+
+def parameters():
+    return {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
+"""
+
+
+def explained(path: Path, **options: Any) -> dict[str, Any]:
+    """The story of a file, as lines and as values."""
+    request = {"path": str(path), "lang": "en", "width": 80, "wanted": ["lines", "values"]}
+    return run_in_child("handgrad.explain.strangers.file:explain_file", request | options, seconds=60)
+
+
+def check(told: dict[str, Any]) -> None:
+    """Every equation closes, in both formats."""
+    equations = [b for chapter in told["values"]["chapters"] for b in chapter["blocks"] if b["type"] == "equation"]
+    assert len(equations) > 8
+    for equation in equations:
+        assert agrees(from_json(equation["expression"]), equation["result"]["number"]), equation
+    assert max(map(cells, told["lines"])) <= 80
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("strangers") / "small.py"
+    path.write_text(SMALL)
+    return path
+
+
+def test_a_file_is_told_with_its_own_numbers_and_lines(small: Path) -> None:
+    digits = digits_to_show("test:7", None)
+    told = explained(small, **digits)
+    check(told)
+    space: dict[str, Any] = {}
+    exec(SMALL, space)
+    x = np.array(digits["images"]).reshape(4, -1) / 255
+    whole = "\n".join(told["lines"])
+    weights = {name: space[name].copy() for name in ("W1", "W2")}
+    space["step"](x, np.array(digits["labels"]), 0.1)
+    # One number of each kind, out of the file's own arrays.
+    y = re.search(r"    y\[(\d)\] += +(-?[\d.]+)$", whole, re.MULTILINE)
+    assert y is not None
+    assert agrees(float((x @ weights["W1"])[0, int(y[1])]), y[2])
+    new = re.search(r"W_new\[(\d+),(\d)\] =[^~]*? = (-?[\d.]+)$", whole, re.MULTILINE)
+    assert new is not None
+    assert agrees(float(space["W1"][int(new[1]), int(new[2])]), new[3])
+    assert float(new[3]) != float(weights["W1"][int(new[1]), int(new[2])])
+    assert "Your line 10 makes these numbers: h = np.tanh(x @ W1 + b1)" in whole
+    assert "Your line 24 makes these numbers: dz /= len(x)" in whole
+
+
+def test_its_own_names_can_be_asked_for(small: Path) -> None:
+    told = explained(small, why="W2[3,1]", **digits_to_show("test:7", None))
+    assert told["values"]["why"] == "fc2.weight[3,1]"
+    with pytest.raises(InputError, match="no parameter 'W9'"):
+        explained(small, why="W9[3,1]")
+
+
+def test_a_wrong_backward_pass_is_sent_to_the_audit(small: Path, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.py"
+    path.write_text(SMALL.replace("    dz /= len(x)\n", "").replace("1 - h * h", "1 - h"))
+    with pytest.raises(DataError, match="handgrad audit"):
+        explained(path)
+
+
+def test_what_cannot_be_told_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not known"):
+        explained(NETS / "glue" / "residual.py")
+    with pytest.raises(DataError, match="There is no file"):
+        explained(tmp_path / "nowhere.py")
+    Image.fromarray(np.pad(np.full((9, 3), 255, np.uint8), 9)).save(tmp_path / "one.png")
+    with pytest.raises(InputError, match="--label"):
+        digits_to_show(str(tmp_path / "one.png"), None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("net", DIALECTS.values(), ids=list(DIALECTS))
+def test_each_dialect(net: str) -> None:
+    told = explained(NETS / net, **digits_to_show(None, None))
+    check(told)
+    about = [sentence for chapter in told["values"]["chapters"] for sentence in chapter["about"]]
+    assert any(sentence.startswith("Your code and the layers told of here") for sentence in about)
+    if "scalars" not in net:
+        assert sum("makes these numbers" in sentence for sentence in about) >= 4
+    assert not any("formula" in sentence for sentence in about)
