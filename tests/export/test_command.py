@@ -90,10 +90,5 @@ def test_it_speaks_korean(home: Path, tmp_path: Path) -> None:
     said = call("export", home / "run", tmp_path / "net.html", lang="ko")
     assert "테스트 이미지 50장에서 가장 큰 차이: 0" in said.out
     assert "스스로 계산을 검사합니다" in said.out
-    assert (
-        call("import", tmp_path / "net.html", "--out", tmp_path / "run", "--data", home / "digits", lang="ko").status
-        == 0
-    )
-    for command in ("export", "import"):
-        assert ".safetensors, .onnx" in " ".join(call(command, "--help").out.split()) or command == "import"
-        assert "FILE" in call(command, "--help", lang="ko").out
+    said = call("import", tmp_path / "net.html", "--out", tmp_path / "run", "--data", home / "digits", lang="ko")
+    assert "저장한 곳:" in said.out

@@ -126,6 +126,7 @@ def test_outputs_on_the_test_set(page: Page, count: int) -> None:
     np.testing.assert_allclose(chances, probabilities(NET, images), rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_page_checks_itself_when_it_is_opened(page: Page, browser: Browser, file: Path, tmp_path: Path) -> None:
     assert re.search(r"on 10 images this page and the library differ by at most \d", page.inner_text("#check"))
     changed = tmp_path / "changed.html"
@@ -186,6 +187,7 @@ def answer(page: Page) -> tuple[str, list[float]]:
     return page.inner_text("#best"), shares
 
 
+@pytest.mark.slow
 def test_a_drawing_gives_what_predict_gives(page: Page) -> None:
     draw_by_mouse(page, THREE)
     best, shares = answer(page)
@@ -218,6 +220,7 @@ def test_undo_clear_and_test_images(page: Page) -> None:
     assert page.evaluate("strokes.length") == 1
 
 
+@pytest.mark.slow
 def test_drawing_by_keyboard(page: Page) -> None:
     page.focus("#paper")
     assert page.locator("#pen").is_visible()

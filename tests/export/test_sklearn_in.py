@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from handgrad import DataError, InputError, from_sklearn, import_net
+from handgrad import DataError, HandgradClassifier, InputError, from_sklearn, import_net
 
 X = np.random.default_rng(0).standard_normal((60, 5))
 THREE = np.arange(60) % 3
@@ -50,6 +50,8 @@ def test_what_is_no_fitted_mlp() -> None:
             from_sklearn(thing)
     with pytest.raises(InputError, match="has not been fitted"):
         from_sklearn(MLPClassifier())
+    with pytest.raises(InputError, match=r"estimator\.net_"):
+        from_sklearn(fitted(HandgradClassifier(hidden_layer_sizes=(4,), max_iter=2), THREE))
     broken = fitted(MLPClassifier((4,), max_iter=2), THREE)
     broken.coefs_[0][0, 0] = np.nan
     with pytest.raises(InputError, match=r"'fc1.weight' holds 1 of 20 numbers that are NaN"):

@@ -59,7 +59,7 @@ def safetensors_files() -> dict[str, bytes]:
     whole = checkpoint.encode_net(DIGITS)
     linear = {"name": "fc1", "kind": "Linear", "inputs": 2, "outputs": 2}
     deep: dict[str, Any] = {"dtype": "float32", "layers": [linear]}
-    for i in range(200):
+    for i in range(50):
         deep = {"dtype": "float32", "layers": [{"name": f"b{i}", "kind": "Sequential"} | deep]}
     nan = MLP(784, 8, 10, rng=0)
     nan["fc1"].W[3, 4] = np.nan
@@ -187,8 +187,8 @@ def complaint(said: Said) -> None:
 @pytest.mark.parametrize("file", BROKEN)
 def test_broken_and_hostile_files(file: str, home: Path) -> None:
     before = tree(home)
-    for lang in ("en", "ko"):
-        complaint(call("import", home / file, "--out", home / "new", "--data", home / "digits", lang=lang))
+    lang = ("en", "ko")[BROKEN.index(file) % 2]
+    complaint(call("import", home / file, "--out", home / "new", "--data", home / "digits", lang=lang))
     assert tree(home) == before
 
 

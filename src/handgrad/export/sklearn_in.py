@@ -30,6 +30,8 @@ def from_sklearn(estimator: Any) -> Sequential:
     """
     if not hasattr(estimator, "hidden_layer_sizes") or isinstance(estimator, type):
         raise InputError("export.not_mlp", got=type(estimator).__name__)
+    if hasattr(estimator, "net_"):  # ours, whose layers are more than these arrays
+        raise InputError("export.has_net", got=type(estimator).__name__)
     if not hasattr(estimator, "coefs_"):
         raise InputError("export.not_fitted", got=type(estimator).__name__)
     pairs = list(zip(estimator.coefs_, estimator.intercepts_, strict=True))
