@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -167,9 +169,30 @@ def test_the_program_runs_alone_and_predicts(tmp_path: Path) -> None:
             check=True, cwd="/", env={"PATH": os.environ["PATH"]},
         )  # fmt: skip
         assert done.stdout.count("sample ") == samples
-        assert done.stdout.count("it is ") == (0 if arguments else samples)
+        assert done.stdout.count("label: ") == (0 if arguments else samples)
     guess = handgrad.probabilities(net, data.test.images[:1])[0]
     assert f"sample 0: {guess.argmax()} ({guess.max():.1%})" in done.stdout
+
+
+def test_the_program_speaks_korean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Korean nothing is left in English but names, and the code is the same."""
+    net, data = net_of_digits(), load_data("mnist")
+    texts = []
+    for lang in ("en", "ko"):
+        monkeypatch.setenv("HANDGRAD_LANG", lang)
+        path = tmp_path / "digits.py"
+        handgrad.export(net, path, data=data)
+        texts.append(path.read_text(encoding="utf-8"))
+    trees = [ast.parse(text) for text in texts]
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                node.value = ""
+    assert ast.dump(trees[0]) == ast.dump(trees[1])
+    parts = [node for node in ast.walk(ast.parse(texts[1])) if isinstance(node, (ast.FunctionDef, ast.Module))]
+    words = [text for text in map(ast.get_docstring, parts) if text]
+    assert len(words) == 6
+    assert all(re.search("[가-힣]", word) for word in words)
 
 
 def net_of_digits() -> Sequential:

@@ -60,7 +60,7 @@ def encode(net: Sequential, about: About, values: dict[str, object]) -> bytes:
     }
     page = re.sub(r"@([A-Z_]+)@", lambda slot: fillings[slot[1]], parts["page.html"]).encode()
     if len(page) > MOST_BYTES:
-        megabytes = f"{len(page) / 1e6:.1f}"
+        megabytes = f"{len(page) / 1e6:.2f}"
         raise InputError("export.page_size", parameters=f"{net.theta.size:,}", size=megabytes, most=MOST_BYTES // 10**6)
     return page
 

@@ -17,20 +17,21 @@ import handgrad
 from handgrad.core import normal
 from handgrad.core.arrays import Array
 from handgrad.core.net import Sequential
+from handgrad.words import say
 
 if TYPE_CHECKING:
     from handgrad.export.out import About
 
 EXAMPLES = 5  # samples of the test set, kept beside the weights to be predicted
 
-_HEAD = (
-    '"""A trained network in plain NumPy: {chain}.\n'
-    """
-    python {file}                predicts the examples that lie beside it
-    python {file} samples.npy    predicts your own, an array of shape {shape}
-    python -m pdb {file}         steps through it, line by line
+_HEAD = """\"\"\"{title}
 
-Its weights are in {listed}. Written by handgrad {version}.
+    python {file}                {examples_text}
+    python {file} samples.npy    {own}
+    python -m pdb {file}         {steps}
+
+{beside_text}
+Written by handgrad {version}.
 \"\"\"
 
 import sys
@@ -42,88 +43,102 @@ weights = np.load(Path(__file__).with_name({beside!r}))
 CLASSES = {classes!r}
 
 """
-)
 
-_FORWARD = '\n\ndef forward(x):\n    """x {shape}{scaled} -> {given}."""\n    x = np.asarray(x, np.{dtype})\n'
+_FORWARD = """
 
-_PROBABILITIES = {
-    False: """
+def forward(x):
+    \"\"\"x {shape}{scaled} -> {given}.\"\"\"
+    x = np.asarray(x, np.{dtype})
+"""
+
+_SOFTMAX = """
 
 def probabilities(scores):
-    \"\"\"exp(z) / sum(exp(z)), row by row. The largest score is taken off first, which changes nothing.\"\"\"
+    \"\"\"{softmax}\"\"\"
     e = np.exp(scores - scores.max(axis=1, keepdims=True))  # {given}
     return e / e.sum(axis=1, keepdims=True)  # {given}
-""",
-    True: """
+"""
+
+_READY = """
 
 def probabilities(outputs):
-    \"\"\"The network ends in {last}: its outputs are what is wanted.\"\"\"
+    \"\"\"{ready}\"\"\"
     return outputs
-""",
-}
+"""
 
 _DRAW = """
 
 def draw(pixels):
-    \"\"\"Print a picture in letters, every second row of it.\"\"\"
-    for row in pixels.reshape({picture_shape})[::2]:
+    \"\"\"{draw}\"\"\"
+    for row in np.clip(pixels, 0, 1).reshape{picture_shape}[::2]:
         print("".join(" .:-=+*#%@"[int(9 * pixel)] for pixel in row))
 """
 
 _MAIN = """
 
 def main():
-    \"\"\"Predict each sample, and print the likeliest classes.\"\"\"
+    \"\"\"{main}\"\"\"
     own = len(sys.argv) > 1
     x = np.load(sys.argv[1]) if own else {examples}
     if x.dtype == np.uint8:
-        x = x * np.{dtype}(1 / 255)  # pixels from 0 to 255 become numbers from 0 to 1
-    x = x.reshape(len(x), {sample})
+        x = x * np.{dtype}(1 / 255)  # {scale}
+    x = x.reshape(len(x), {sample_shape})
     for number, row in enumerate(probabilities(forward(x))):
-{draw}        likeliest = np.argsort(-row)[:3]
-        print(f"sample {{number}}:", ", ".join(f"{{CLASSES[k]}} ({{row[k]:.1%}})" for k in likeliest))
-{label}
+{draw_line}        likeliest = np.argsort(-row)[:3]
+        print(f"{sample} {{number}}:", ", ".join(f"{{CLASSES[k]}} ({{row[k]:.1%}})" for k in likeliest))
+{label_lines}
 
 if __name__ == "__main__":
     main()
 """
 
 _LABEL = """        if not own:
-            print("          it is", CLASSES[weights["labels"][number]])
+            print("    {label}", CLASSES[weights["labels"][number]])
 """
 
 
 def encode(net: Sequential, about: About, beside: str) -> tuple[bytes, bytes]:
-    """(the program, the .npz beside it). `beside` is the name of that file."""
+    """(the program, the .npz beside it), in the reader's language. `beside` is the name of that file."""
     writer = _Writer(net, about)
     body = "".join(writer.forward())
-    module = re.sub(r"[^\w.-]", "_", beside.removesuffix("_weights.npz"))  # it stands in the program's own text
     last = type(writer.layers[-1][1]).__name__
-    shape = about.input_shape or ("features",)
     pictures = about.picture_shape is not None and len(about.images) > 0
-    values = {
-        "chain": ", ".join(type(layer).__name__ + _sizes(layer) for _, layer in writer.layers),
-        "file": f"{module}.py",
-        "beside": beside,
-        "listed": f"{module}_weights.npz",
-        "version": handgrad.__version__,
-        "shape": f"(batch, {', '.join(map(str, shape))})",
-        "scaled": ", pixels from 0 to 1" if pictures else "",
-        "given": writer.shown,
-        "dtype": net.dtype,
-        "last": last,
-        "picture_shape": about.picture_shape,
-        "classes": list(about.classes) or [str(k) for k in range(writer.outputs)],
-        "examples": 'weights["examples"]' if len(about.images) else f"np.zeros({(1, *(about.input_shape or (8,)))})",
-        "sample": ", ".join(map(str, about.input_shape or (-1,))),
-        "draw": "        draw(x[number])\n" if pictures else "",
-        "label": _LABEL if len(about.images) else "",
-    }
-    ready = last in ("Softmax", "Sigmoid")
-    parts = [_HEAD, _FORWARD, _PROBABILITIES[ready], _DRAW if pictures else "", _MAIN]
+    values = _values(writer, about, beside) | {"dtype": net.dtype, "ready": _say("ready", layer=last)}
+    values["draw_line"] = "        draw(x[number])\n" if pictures else ""
+    probabilities = _READY if last in ("Softmax", "Sigmoid") else _SOFTMAX
+    parts = [_HEAD, _FORWARD, probabilities, _DRAW if pictures else "", _MAIN]
     head, forward, *rest = (part.format(**values) for part in parts)
     text = head + "".join(writer.loads) + "".join(writer.helpers()) + forward + body + "".join(rest)
     return text.encode(), _weights(net, about)
+
+
+def _values(writer: _Writer, about: About, beside: str) -> dict[str, Any]:
+    """What stands in the gaps of the text above."""
+    module = re.sub(r"[^\w.-]", "_", beside.removesuffix("_weights.npz"))  # it stands in the program's own text
+    shape = f"(batch, {', '.join(map(str, about.input_shape or ('features',)))})"
+    chain = ", ".join(type(layer).__name__ + _sizes(layer) for _, layer in writer.layers)
+    plain = {key: _say(key) for key in ("softmax", "draw", "main", "scale", "sample", "label", "steps")}
+    return plain | {
+        "title": _say("title", chain=chain),
+        "file": f"{module}.py",
+        "examples_text": _say("examples"),
+        "own": _say("own", shape=shape),
+        "beside": beside,
+        "beside_text": _say("beside", file=f"{module}_weights.npz"),
+        "version": handgrad.__version__,
+        "classes": list(about.classes) or [str(k) for k in range(writer.outputs)],
+        "shape": shape,
+        "scaled": _say("pixels") if about.picture_shape else "",
+        "given": writer.shown,
+        "picture_shape": about.picture_shape,
+        "examples": 'weights["examples"]' if len(about.images) else f"np.zeros({(1, *(about.input_shape or (8,)))})",
+        "sample_shape": ", ".join(map(str, about.input_shape or (-1,))),
+        "label_lines": _LABEL.format(label=_say("label")) if len(about.images) else "",
+    }
+
+
+def _say(key: str, **values: Any) -> str:
+    return say(f"export_script.{key}", **values)
 
 
 def _sizes(layer: Any) -> str:
@@ -187,7 +202,7 @@ class _Writer:
 
     def helpers(self) -> list[str]:
         """The functions that some layers need, each once."""
-        return [text for name, text in _HELPERS.items() if name in self.used]
+        return [text.replace("@", _say(name)) for name, text in _HELPERS.items() if name in self.used]
 
     def _resize(self, layer: Any) -> None:
         kind = type(layer).__name__
@@ -211,13 +226,13 @@ _HELPERS = {
     "sigmoid": '''
 
 def sigmoid(x):
-    """1 / (1 + exp(-x)), written so that no exponential can overflow."""
+    """@"""
     return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
 ''',
     "normal_cdf": f'''
 
 def normal_cdf(x):
-    """The share of normally distributed numbers below x. NumPy has no erf, so it is a Chebyshev series."""
+    """@"""
     z = np.minimum(np.abs(x), 40) * 0.5**0.5
     t = 2 / (2 + z)
     series = np.polynomial.chebyshev.chebval(2 * t - 1, NORMAL)
@@ -239,20 +254,20 @@ def _linear(layer: Any, x: str, name: str) -> list[str]:
 def _gelu(layer: Any, x: str, name: str) -> list[str]:
     if layer.approximate == "none":
         return [f"{name} = {x} * normal_cdf({x})"]
-    near = f"near = np.clip({x}, -10, 10)  # beyond, tanh is 1 in any case, and a cube could overflow"
+    near = f"near = np.clip({x}, -10, 10)  # {_say('near')}"
     return [near, f"{name} = {x} * 0.5 * (1 + np.tanh({float(np.sqrt(2 / np.pi))} * (near + 0.044715 * near**3)))"]
 
 
 def _softmax(layer: Any, x: str, name: str) -> list[str]:
     return [
-        f"{name} = np.exp({x} - {x}.max(axis=-1, keepdims=True))  # the largest taken off: it cancels out",
+        f"{name} = np.exp({x} - {x}.max(axis=-1, keepdims=True))  # {_say('largest')}",
         f"{name} = {name} / {name}.sum(axis=-1, keepdims=True)",
     ]
 
 
 def _batch_norm(layer: Any, x: str, name: str) -> list[str]:
     return [
-        f"{name}_std = np.sqrt({name}_running_var + {layer.eps})  # of the training data",
+        f"{name}_std = np.sqrt({name}_running_var + {layer.eps})  # {_say('running')}",
         f"{name} = {name}_scale * ({x} - {name}_running_mean) / {name}_std + {name}_shift",
     ]
 
@@ -277,7 +292,7 @@ _LINES: dict[str, Callable[[Any, str, str], list[str]]] = {
     "Softplus": lambda layer, x, name: [f"{name} = np.logaddexp({x}, 0)"],
     "Softmax": _softmax,
     "Flatten": lambda layer, x, name: [f"{name} = {x}.reshape(len({x}), -1)"],
-    "Dropout": lambda layer, x, name: [f"{name} = {x}  # it drops nothing once the training is over"],
+    "Dropout": lambda layer, x, name: [f"{name} = {x}  # {_say('dropout')}"],
     "BatchNorm": _batch_norm,
     "LayerNorm": _layer_norm,
 }
