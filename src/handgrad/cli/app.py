@@ -18,6 +18,7 @@ COMMANDS = (
     "rerun",
     "plot",
     "audit",
+    "diff",
     "explain",
     "export",
     "import",

@@ -55,7 +55,7 @@ def _suspects(inspection: Inspection, findings: list[Finding]) -> list[Suspect]:
     if not wrong:
         return []
     codes = {finding.code for finding in errors}
-    step = _observed(inspection, wrong, twice="never-reset" in codes)
+    step = observed_step(inspection, wrong, twice="never-reset" in codes)
     found: list[Suspect] = []
     if "never-reset" in codes:
         found += never_reset(step)
@@ -87,7 +87,7 @@ def _written(node: ast.stmt) -> ast.expr | None:
     return node.value if isinstance(node, (ast.Return, ast.Assign)) else None
 
 
-def _observed(inspection: Inspection, wrong: frozenset[str], *, twice: bool) -> Step:
+def observed_step(inspection: Inspection, wrong: frozenset[str], *, twice: bool) -> Step:
     """One step at a random point, with everything that it made. The parameters are restored."""
     subject, identity = inspection.reading.subject, inspection.diagnosis.identity
     assert identity is not None
