@@ -7,6 +7,8 @@ Accuracy and Stability of Numerical Algorithms, sections 2.2 and 3.1), errors of
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from handgrad.audit.judging.walk import Stage
@@ -48,7 +50,7 @@ class Bounds:
             self.found[f"z{i}"] = error
             error = self.found[f"a{i}"] = self._bent(stage, error)
 
-    def _bent(self, stage: Stage, error: Array) -> Array:
+    def _bent(self, stage: Stage, error: Array) -> Any:
         """y = f(z): the error of z times the steepest slope nearby, and a few roundings in f itself."""
         own = FEW * self.both
         if stage.bend is None:
@@ -57,7 +59,7 @@ class Bounds:
             return stage.y * (2 * error.max(axis=1, keepdims=True) + (stage.y.shape[1] + FEW) * self.both)
         return self._steepest(stage, error) * error + own * (np.abs(stage.y) + np.abs(stage.z))
 
-    def _steepest(self, stage: Stage, error: Array) -> Array:
+    def _steepest(self, stage: Stage, error: Array) -> Any:
         slopes = [np.abs(_slope(stage, stage.z + side * error)) for side in (-1, 0, 1)]
         return np.maximum.reduce(slopes)
 
@@ -78,7 +80,7 @@ class Bounds:
             self.found[Quantity("db", layer).name] = self.sum_of(rows) * np.abs(dz).sum(axis=0) + error.sum(axis=0)
             error = error @ np.abs(stage.W.T) + self.sum_of(dz.shape[1]) * (np.abs(dz) @ np.abs(stage.W.T))
 
-    def _by_output(self) -> Array:
+    def _by_output(self) -> Any:
         """dL/dy of the output y: how steeply it depends on y, times the error of y, and a few roundings."""
         walk = self.right.case.walk
         y, t, error = walk.output, walk.t, self.found[f"a{self.right.last}"]
@@ -88,9 +90,9 @@ class Bounds:
             steep = t / y**2 + (1 - t) / (1 - y) ** 2
         else:
             steep = np.full_like(y, 2.0)
-        return steep / walk.divisor * error + FEW * self.both * np.abs(walk.by_output)  # type: ignore[no-any-return]
+        return steep / walk.divisor * error + FEW * self.both * np.abs(walk.by_output)
 
-    def _through(self, stage: Stage, layer: int, da: Array, dz: Array, error: Array) -> Array:
+    def _through(self, stage: Stage, layer: int, da: Array, dz: Array, error: Array) -> Any:
         """dz = f'(z) da; for softmax dz = p (da - sum of p da), row by row."""
         of_z, own = self.found[f"z{layer}"], FEW * self.both
         if stage.bend is None:
