@@ -201,6 +201,9 @@ def test_what_several_ranks_cannot_do_is_said() -> None:
     with pytest.raises(InputError, match=r"batch of 2 .* 3 ranks"):
         on_ranks(3, lambda world: make(world, batch_size=2))
 
+    with pytest.raises(InputError, match="compiled engine"):
+        on_ranks(1, lambda world: make(world, engine="fast"))
+
     def published(world: ThreadWorld) -> None:
         net = MLP(12, 4, 3, output="softmax", rng=0)
         ParallelTraining(net, IMAGES, LABELS, PublishedCrossEntropy(average=False), SGD(net), world=world)

@@ -22,13 +22,16 @@ class ParallelTraining(Training):
     """A `Training` whose batches are shared out among the ranks of a world.
 
     Args:
-        world: the ranks, from `open_world()`. All other arguments are those of `Training`, the same on every rank.
+        world: the ranks, from `open_world()`.
+        engine: "auto" or "numpy": the layers are run as they are written. All other arguments are those of `Training`, the same on every rank.
 
     Raises:
         InputError: as `Training`; for a batch of fewer rows than ranks, and for what only one process can do.
     """
 
-    def __init__(self, *parts: Any, world: World, **settings: Any) -> None:
+    def __init__(self, *parts: Any, world: World, engine: str = "auto", **settings: Any) -> None:
+        if engine == "fast":
+            raise InputError("parallel.engine")
         super().__init__(*parts, **settings)
         if self.batch_size < world.size:
             raise InputError("parallel.batch", batch_size=self.batch_size, ranks=world.size)
@@ -40,8 +43,8 @@ class ParallelTraining(Training):
             self.criterion,
             self.optimizer,
             world=world,
-            accumulate=settings.get("accumulate", 1),
-            clip_norm=settings.get("clip_norm"),
+            accumulate=self.accumulate,
+            clip_norm=self.clip_norm,
             weights=self.weights,
         )
         self.engine = self.parallel
