@@ -23,7 +23,8 @@ class ParallelTraining(Training):
 
     Args:
         world: the ranks, from `open_world()`.
-        engine: "auto" or "numpy": the layers are run as they are written. All other arguments are those of `Training`, the same on every rank.
+        engine: "auto" or "numpy": the layers are run as they are written.
+        parts, settings: those of `Training`, the same on every rank.
 
     Raises:
         InputError: as `Training`; for a batch of fewer rows than ranks, and for what only one process can do.
