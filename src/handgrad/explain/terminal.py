@@ -37,14 +37,14 @@ def chapter_lines(chapter: Chapter, *, lang: str | None = None, width: int = 80)
         yield from _formula_lines(formula.text, width)
     if chapter.shapes:
         shapes = [f"{shape.symbol} {_shape_text(shape.shape)}" for shape in chapter.shapes]
-        yield from _wrapped("    " + "   ".join(shapes), width)
+        yield from _wrapped("    " + ", ".join(shapes), width)
     for block in chapter.blocks:
         match block:
             case Sentence():
                 yield from _wrapped(block.text(lang), width)
             case Equation():
                 yield from equation_lines(block, lang=lang, width=width)
-            case Picture():
+            case Picture() if block.kind != "heat" or chapter.part != "backward" or not chapter.layer:
                 yield from _picture_lines(block, lang, width)
 
 
@@ -117,6 +117,10 @@ def _aligned(texts: list[str]) -> list[str]:
 
 
 def _picture_lines(picture: Picture, lang: str | None, width: int) -> Iterator[str]:
+    if picture.kind == "heat" and picture.array.ndim == 2 and picture.array.shape[1] <= width - 4:
+        yield from _wrapped(picture.title.text(lang) + " " + say("explain.heat", lang), width)
+        yield from (f"    {line}".rstrip() for line in heat_lines(picture.array))
+        return
     if picture.kind == "bars":
         if picture.array.size <= _MOST_BARS:
             yield from _wrapped(picture.title.text(lang), width)
@@ -140,6 +144,16 @@ def half_blocks(picture: Array) -> list[str]:
     bright = np.pad(picture > 0.375, ((0, len(picture) % 2), (0, 0)))
     codes = 2 * bright[0::2] + bright[1::2]  # (height, width) -> (height / 2, width)
     return ["".join(_BLOCKS[code] for code in line) for line in codes]
+
+
+def heat_lines(picture: Array) -> list[str]:
+    """Signed numbers as lines of characters, the larger of two rows a line: + and - from a third of the largest on."""
+    padded = np.pad(np.nan_to_num(picture.astype(np.float64)), ((0, len(picture) % 2), (0, 0)))
+    upper, lower = padded[0::2], padded[1::2]
+    shown = np.where(np.abs(upper) >= np.abs(lower), upper, lower)  # (height, width) -> (height / 2, width)
+    size = np.abs(shown) / (np.abs(shown).max() or 1.0)
+    marks = np.where(size >= 1 / 3, np.where(shown > 0, "+", "-"), np.where(size >= 1 / 10, "·", " "))
+    return ["".join(line) for line in marks]
 
 
 def cells(text: str) -> int:

@@ -89,23 +89,23 @@ CURVES: dict[str, Curve] = {
     ),
     "ReLU": Curve(
         Formula("y = max(0, x)", r"y = \max(0, x)"),
-        Formula("dx = dy where x > 0, else 0", r"dx = \begin{cases} dy & x > 0 \\ 0 & x \le 0 \end{cases}"),
+        Formula("dx = dy if x > 0 else 0", r"dx = \begin{cases} dy & x > 0 \\ 0 & x \le 0 \end{cases}"),
         lambda note, x: call("max", exact(0), x),
         lambda note, dy, x, y: mul(dy, exact(0 if _left(x) else 1)),
     ),
     "LeakyReLU": Curve(
         Formula("y = max(x, slope x)", r"y = \max(x, s\,x)"),
-        Formula("dx = dy where x > 0, else slope dy", r"dx = \begin{cases} dy & x > 0 \\ s\,dy & x \le 0 \end{cases}"),
+        Formula("dx = dy if x > 0 else slope dy", r"dx = \begin{cases} dy & x > 0 \\ s\,dy & x \le 0 \end{cases}"),
         lambda note, x: call("max", x, mul(exact(note.layer.slope), x)),
         lambda note, dy, x, y: mul(dy, exact(note.layer.slope if _left(x) else 1)),
     ),
     "ELU": Curve(
         Formula(
-            "y = x where x > 0, else α (exp(x) - 1)",
+            "y = x if x > 0 else α (exp(x) - 1)",
             r"y = \begin{cases} x & x > 0 \\ \alpha (e^x - 1) & x \le 0 \end{cases}",
         ),
         Formula(
-            "dx = dy where x > 0, else dy (y + α)",
+            "dx = dy if x > 0 else dy (y + α)",
             r"dx = \begin{cases} dy & x > 0 \\ dy\,(y + \alpha) & x \le 0 \end{cases}",
         ),
         _elu,
@@ -118,7 +118,7 @@ CURVES: dict[str, Curve] = {
         _slope_gelu,
     ),
     "SiLU": Curve(
-        Formula("y = x s  with  s = 1 / (1 + exp(-x))", r"y = x\,s, \quad s = \frac{1}{1 + e^{-x}}"),
+        Formula("y = x s,  s = 1 / (1 + exp(-x))", r"y = x\,s, \quad s = \frac{1}{1 + e^{-x}}"),
         Formula("dx = dy (s + y (1 - s))", r"dx = dy\,(s + y\,(1 - s))"),
         lambda note, x: div(x, add(exact(1), call("exp", call("neg", x)))),
         _slope_silu,

@@ -13,7 +13,7 @@ from handgrad.explain.story import Block, Chapter, Formula, Picture, Sentence
 from handgrad.explain.tell.batch_mean import batch_mean
 
 FORMULAS = (
-    Formula("p[i] = exp(z[i]) / Σₖ exp(z[k])  with  z = x - max x", r"p_i = \frac{e^{z_i}}{\sum_k e^{z_k}},"
+    Formula("p[i] = exp(z[i]) / Σₖ exp(z[k]),  z = x - max x", r"p_i = \frac{e^{z_i}}{\sum_k e^{z_k}},"
             r"\quad z = x - \max x"),
     Formula("L = -(1/B) Σ_b Σᵢ t[b,i] log p[b,i]", r"L = -\frac{1}{B} \sum_b \sum_i t_{bi} \log p_{bi}"),
 )  # fmt: skip
@@ -23,11 +23,11 @@ SHOWN = 3  # classes: the right one and its strongest rivals
 
 def chapters(board: Board, kind: str) -> list[Chapter]:
     """The loss and the first step back."""
-    return [_forward(board, kind), _backward(board, kind)]
+    return [_softmax(board, kind), _loss(board, kind), _backward(board, kind)]
 
 
-def _forward(board: Board, kind: str) -> Chapter:
-    """From the scores to the loss of the followed image, and to the mean over the batch."""
+def _softmax(board: Board, kind: str) -> Chapter:
+    """From the scores of the followed image to the shares of the classes."""
     loss, row, right = board.trace.loss, board.row, board.right
     x = loss.prediction[row]
     z, e = loss.inside["z"][-1][:, row], loss.inside["e"][-1][:, row]
@@ -51,11 +51,21 @@ def _forward(board: Board, kind: str) -> Chapter:
     blocks.append(Picture("bars", title, p, marked=(right,), labels=board.class_names(len(x))))
     said = {"right": board.class_name(right), "best": board.class_name(best), "share": f"{float(p[best]):.2%}"}
     blocks.append(Sentence("explain_loss.answer_right" if best == right else "explain_loss.answer_wrong", said))
-    blocks += _own_loss(board, z, total)
-    shapes = (shape("x", "loss.prediction", loss.prediction), shape("t", "loss.target", loss.target))
+    return Chapter(
+        "softmax", "loss", Sentence("explain.title_softmax", {"kind": kind}), "", kind,
+        (Sentence("explain_loss.about_softmax"),), FORMULAS[:1],
+        (shape("x", "loss.prediction", loss.prediction),), tuple(blocks),
+    )  # fmt: skip
+
+
+def _loss(board: Board, kind: str) -> Chapter:
+    """From the shares to the loss of the followed image, and to the mean over the batch."""
+    loss, row = board.trace.loss, board.row
+    z, total = loss.inside["z"][-1][:, row], loss.inside["total"][-1][row]
     return Chapter(
         "loss", "loss", Sentence("explain.title_loss", {"kind": kind}), "", kind,
-        (Sentence("explain_loss.about_softmax_cross_entropy"),), FORMULAS, shapes, tuple(blocks),
+        (Sentence("explain_loss.about_softmax_cross_entropy"),), FORMULAS[1:],
+        (shape("t", "loss.target", loss.target),), tuple(_own_loss(board, z, total)),
     )  # fmt: skip
 
 

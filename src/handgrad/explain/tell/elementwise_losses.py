@@ -47,15 +47,15 @@ KINDS: dict[str, Kind] = {
         lambda loss, y, t: mul(exact(2), sub(y, t)),
     ),
     "Huber": Kind(
-        Formula("one: d²/2 where |d| ≤ δ, else δ (|d| - δ/2),  d = x - t;  L = (1/N) Σ one",
+        Formula("one = d²/2 if |d| ≤ δ else δ (|d| - δ/2),  d = x - t,  L = (1/N) Σ one",
                 r"\ell = \begin{cases} d^2/2 & |d| \le \delta \\ \delta(|d| - \delta/2) & |d| > \delta \end{cases},"
                 r"\quad L = \frac{1}{N} \sum \ell"),
-        Formula("dx = d, held within ±δ, / N", r"dx = \frac{\max(-\delta, \min(\delta, d))}{N}"),
+        Formula("dx = max(-δ, min(δ, d)) / N", r"dx = \frac{\max(-\delta, \min(\delta, d))}{N}"),
         _huber,
         _huber_back,
     ),
     "BinaryCrossEntropy": Kind(
-        Formula("one: max(x, 0) - x t + log(1 + exp(-|x|));  L = (1/N) Σ one",
+        Formula("one = max(x, 0) - x t + log(1 + exp(-|x|)),  L = (1/N) Σ one",
                 r"\ell = \max(x, 0) - x t + \log(1 + e^{-|x|}), \quad L = \frac{1}{N} \sum \ell"),
         Formula("dx = (1 / (1 + exp(-x)) - t) / N", r"dx = \frac{1}{N}\left(\frac{1}{1 + e^{-x}} - t\right)"),
         lambda loss, y, t: add(sub(call("max", y, exact(0)), mul(y, t)),

@@ -45,8 +45,17 @@ def backward(board: Board, note: LayerNote) -> Chapter:
         shapes.append(shape("dx", f"{note.name}.dx", note.dx))
     return Chapter(
         f"backward-{note.name}", "backward", Sentence("explain.title_backward", {"name": note.name, "kind": "Linear"}),
-        note.name, "Linear", (Sentence("explain_linear.about_backward"),), FORMULAS, tuple(shapes), tuple(blocks),
+        note.name, "Linear", (_about(board, note),), FORMULAS, tuple(shapes), tuple(blocks),
     )  # fmt: skip
+
+
+def _about(board: Board, note: LayerNote) -> Sentence:
+    """What the three sums are for, once; further down only that they are the same again."""
+    notes = board.trace.layers
+    above = [other.name for other in notes[notes.index(note) + 1 :] if "Linear" in other.kinds]
+    if not above:
+        return Sentence("explain_linear.about_backward")
+    return Sentence("explain_linear.about_backward_again", {"above": above[0], "name": note.name})
 
 
 def weight_gradient(board: Board, note: LayerNote, cell: int, unit: int) -> list[Block]:

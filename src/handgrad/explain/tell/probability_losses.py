@@ -16,8 +16,8 @@ BACKWARD = Formula("dx[i] = -t[i] / x[i] / B", r"dx_i = -\frac{t_i}{B\,x_i}")
 PUBLISHED = Formula("L = -(1/B) Σ_b Σᵢ t[b,i] log(x[b,i] + 1e-7)",
                     r"L = -\frac{1}{B} \sum_b \sum_i t_{bi} \log(x_{bi} + 10^{-7})")  # fmt: skip
 PUBLISHED_BACK = {
-    True: Formula("handed back: (x[i] - t[i]) / B", r"\frac{x_i - t_i}{B}"),
-    False: Formula("handed back: x[i] - t[i]", "x_i - t_i"),
+    True: Formula("dx[i] = (x[i] - t[i]) / B", r"\frac{x_i - t_i}{B}"),
+    False: Formula("dx[i] = x[i] - t[i]", "x_i - t_i"),
 }
 
 

@@ -9,7 +9,7 @@ from handgrad.explain.expression import Value, mul
 from handgrad.explain.story import Block, Chapter, Formula, Sentence
 from handgrad.explain.trace import LayerNote
 
-FLATTEN = Formula("y = x, its rows laid end to end", r"y = \mathrm{vec}(x)")
+FLATTEN = Formula("y = x.reshape(B, n)", r"y = \mathrm{vec}(x)")
 DROPOUT = Formula("y = x mask / (1 - p)", r"y = x \cdot \frac{\mathrm{mask}}{1 - p}")
 DROPOUT_BACK = Formula("dx = dy mask / (1 - p)", r"dx = dy \cdot \frac{\mathrm{mask}}{1 - p}")
 

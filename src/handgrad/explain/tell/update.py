@@ -28,7 +28,7 @@ FORMULAS: dict[str, tuple[Formula, ...]] = {
     "Adam": (
         Formula("m ← β₁ m + (1 - β₁) g        v ← β₂ v + (1 - β₂) g²",
                 r"m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad v \leftarrow \beta_2 v + (1 - \beta_2) g^2"),
-        Formula("w ← w - lr m̂ / (√v̂ + ε)  with  m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ)",
+        Formula("w ← w - lr m̂ / (√v̂ + ε),  m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ)",
                 r"w \leftarrow w - \eta \frac{\hat m}{\sqrt{\hat v} + \varepsilon}, \quad"
                 r" \hat m = \frac{m}{1 - \beta_1^t}, \quad \hat v = \frac{v}{1 - \beta_2^t}"),
     ),
