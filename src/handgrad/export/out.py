@@ -37,7 +37,7 @@ class Exported:
 
     Attributes:
         files: the file, and the weights beside it where it has any.
-        reader: what loaded and ran it: onnx.reference, torch, python or handgrad.
+        reader: what loaded and ran it: onnx.reference, torch, Python or handgrad.
         rows: samples in the check; those of the test set where there are data, else random numbers.
         from_test_set: which of the two.
         largest_difference: between an output of the net and of what was loaded, in absolute numbers.
@@ -154,7 +154,7 @@ def _script(net: Sequential, about: About, path: Path) -> Encoded:
 
     beside = path.stem + BESIDE
     text, weights = script.encode(net, about, beside)
-    return Encoded(((".py", text), (BESIDE, weights)), "python", script.runner(text, weights, beside))
+    return Encoded(((".py", text), (BESIDE, weights)), "Python", script.runner(text, weights, beside))
 
 
 def _page(net: Sequential, about: About, path: Path) -> Encoded:
