@@ -29,7 +29,7 @@ from handgrad.train.checkpoint import read_net
 
 PROGRAM = [sys.executable, "-c", "from handgrad.cli import main; main()"]
 # The keys of `train --json`, in the order in which they are promised.
-TRAIN_KEYS = ["recipe", "data", "seed", "epochs", "batch_size", "parameters", "threads", "reported_loss",
+TRAIN_KEYS = ["recipe", "data", "seed", "epochs", "batch_size", "parameters", "engine", "threads", "reported_loss",
               "train_accuracy", "test_loss", "test_accuracy", "train_seconds", "total_seconds", "run"]  # fmt: skip
 
 

@@ -31,8 +31,12 @@ def rerun(run: Path, out: Path | None, as_json: bool) -> None:
         raise InputError("rerun_cli.unfinished", path=run)
     if first.manifest["data"]["sums"] != first.data().sums():
         raise DataError("train.other_data", data=first.data().name)
+    same = {
+        "thread_count": first.manifest["threads"],
+        "engine": first.manifest.get("engine", {}).get("name", "numpy"),
+    }
     with tempfile.TemporaryDirectory() as temporary:
-        again = Run.start(out or Path(temporary) / "run", first.recipe, thread_count=first.manifest["threads"])
+        again = Run.start(out or Path(temporary) / "run", first.recipe, **same)
         for _ in again.train():
             pass
         again.finish()

@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from handgrad import engines
 from handgrad.cli import STARTED
 from handgrad.cli.app import Command
 from handgrad.cli.output import console, put_json
@@ -43,6 +44,9 @@ SETTINGS = {field.name for field in fields(Recipe)} - {"name"}
 @click.option("--patience", type=int, help=say("train_cli.help_patience"))
 @click.option("--seed", type=int, help=say("train_cli.help_seed"))
 @click.option("--rng", metavar="modern|legacy", help=say("train_cli.help_rng"))
+@click.option(
+    "--engine", metavar="auto|numpy|fast", default="auto", show_default=True, help=say("train_cli.help_engine")
+)
 @click.option("--threads", metavar="auto|N", default="auto", show_default=True, help=say("train_cli.help_threads"))
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help=say("train_cli.help_out"))
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help=say("train_cli.help_resume"))
@@ -102,6 +106,7 @@ def summary(run: Run, total_seconds: float) -> dict[str, Any]:
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
         "parameters": manifest["parameters"],
+        "engine": manifest["engine"],
         "threads": manifest["threads"],
         "reported_loss": result["reported_loss"],
         "train_accuracy": result["train_accuracy"],
@@ -130,7 +135,7 @@ def changed(recipe: Recipe, options: dict[str, Any]) -> Recipe:
 
 def _started(options: dict[str, Any], runs: type[Run]) -> Run:
     recipe = changed(load_recipe(options["recipe"]), options)
-    return runs.start(options["out"], recipe, thread_count=_threads(options["threads"]))
+    return runs.start(options["out"], recipe, thread_count=_threads(options["threads"]), engine=options["engine"])
 
 
 def _resumed(options: dict[str, Any], given: set[str], runs: type[Run]) -> Run:
@@ -144,6 +149,7 @@ def _resumed(options: dict[str, Any], given: set[str], runs: type[Run]) -> Run:
         "optimizer": run.recipe.optimizer["name"],
         "lr": run.recipe.optimizer.get("lr"),
         "threads": str(run.manifest["threads"]),
+        "engine": run.manifest.get("engine", {}).get("name", "numpy"),
     }
     got = dict(options)
     if options["hidden"] is not None:
@@ -176,7 +182,7 @@ def _threads(text: str) -> int | None:
 
 
 def _announce(out: Console, run: Run) -> None:
-    """What is about to be trained, in two lines."""
+    """What is about to be trained, and by which engine."""
     recipe, training = run.recipe, run.training()
     sizes = "-".join(map(str, [run.data().features, *recipe.hidden, len(run.data().classes)]))
     settings = dict(recipe.optimizer)
@@ -209,6 +215,10 @@ def _announce(out: Console, run: Run) -> None:
         ),
         style="dim",
     )
+    choice = training.engine_choice
+    out.print(say("train_cli.engine", engine=choice.name, reason=choice.reason()), style="dim")
+    if choice.name == "fast" and not engines.is_compiled():
+        out.print(say("train_cli.compiling"))
     if "parallel" in run.manifest:
         ranks = run.manifest["parallel"]["ranks"]
         out.print(say("parallel.ranks", ranks=ranks, rows=-(-recipe.batch_size // ranks)), style="dim")

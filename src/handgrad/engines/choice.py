@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,10 +33,9 @@ class Choice(NamedTuple):
     key: str
     values: dict[str, Any]
 
-    @property
-    def reason(self) -> str:
-        """The reason as a sentence."""
-        return say(self.key, **self.values)
+    def reason(self, lang: str | None = None) -> str:
+        """The reason in words."""
+        return say(self.key, lang, **self.values)
 
 
 def choose(
@@ -62,7 +60,7 @@ def choose(
     if share_of_nonzeros(images) > SPARSE_BELOW:
         return Choice("numpy", "engines.dense", {})
     seconds = 3 * net.theta.size * len(images) * epochs / PER_SECOND
-    if seconds < PAYS_FROM and "numba" not in sys.modules:
+    if seconds < PAYS_FROM:
         return Choice("numpy", "engines.short", {})
     return Choice("fast", "engines.long", {})
 
@@ -79,6 +77,14 @@ def make(
 
     sparse = share_of_nonzeros(images) <= SPARSE_BELOW
     return FastEngine(net, criterion, optimizer, images, labels, batch_size, sparse=sparse, threads=threads, **settings)
+
+
+def is_compiled() -> bool:
+    """Whether the fast engine's code has been compiled before, and kept; the first run has to wait for it."""
+    from handgrad.engines.fast.compiling import folder
+
+    place = folder()
+    return place is not None and any(place.glob("crew.run*.nbc"))
 
 
 def share_of_nonzeros(images: Array) -> float:

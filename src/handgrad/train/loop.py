@@ -108,7 +108,7 @@ class Training:
         accumulate: int = 1,
         clip_norm: float | None = None,
         weights: Any = None,
-        engine: str = "numpy",
+        engine: str = "auto",
         threads: int | None = None,
     ) -> None:
         checks.need_parts(net, criterion, optimizer)

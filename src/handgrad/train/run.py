@@ -51,8 +51,11 @@ class Run:
         recipe: the recipe, with all that was changed in it.
     """
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+    def __init__(self, path: Path, manifest: dict[str, Any], engine: str = "", thread_count: int | None = None) -> None:
         self.path, self.manifest = path, manifest
+        # A run from before there was a choice was trained by the NumPy engine, and goes on with it.
+        self._engine = engine or manifest.get("engine", {}).get("name", "numpy")
+        self._thread_count = thread_count
         self.recipe = Recipe.from_dict(manifest["recipe"]["name"], manifest["recipe"])
         self._data: Dataset | None = None
         self._training: Training | None = None
@@ -60,13 +63,16 @@ class Run:
     # -- three ways to get one
 
     @classmethod
-    def start(cls, path: Path | str | None, recipe: Recipe, *, thread_count: int | None = None) -> Self:
+    def start(
+        cls, path: Path | str | None, recipe: Recipe, *, thread_count: int | None = None, engine: str = "auto"
+    ) -> Self:
         """A new run in a new folder. Nothing is trained until `train`.
 
         Args:
             path: a folder that does not exist yet, or is empty. None: one in `runs/`, named after recipe and time.
             recipe: what to train.
-            thread_count: for the matrix products; None: measured.
+            thread_count: for the matrix products, and at most for the compiled engine; None: measured.
+            engine: "auto", "numpy" or "fast", see `Training`.
 
         Raises:
             InputError, DataError: for settings, data or a folder that will not do; nothing is written then.
@@ -76,7 +82,7 @@ class Run:
             folder.need_free(path)
         if thread_count is not None and not 1 <= thread_count <= threads.MOST:
             raise InputError("core.size", what="threads", got=thread_count, most=threads.MOST)
-        run = cls(path or Path(), {"recipe": recipe.to_dict()})
+        run = cls(path or Path(), {"recipe": recipe.to_dict()}, engine, thread_count)
         training = run.training()
         run._fix_data_path()
         measured: dict[int, float] = {}
@@ -89,6 +95,7 @@ class Run:
             "seed": recipe.seed,
             "data": {"name": run.data().name, "sums": run.data().sums()},
             "parameters": int(training.net.theta.size),
+            "engine": {"name": training.engine_choice.name, "reason": training.engine_choice.reason("en")},
             "threads": thread_count,
             "threads_measured": {str(count): seconds for count, seconds in measured.items()},
             "versions": {"python": platform.python_version(), "numpy": np.__version__, "machine": platform.machine()},
@@ -240,6 +247,8 @@ class Run:
             "train_seconds": round(sum((r.seconds for r in epochs), 0.0), 3),
             "weights_sha256": hashlib.sha256(training.net.theta.tobytes()).hexdigest(),
         }
+        if hasattr(training.engine, "pace"):
+            self.manifest["engine"] |= training.engine.pace.report()
         self._mark("done")
         return result
 
@@ -264,6 +273,8 @@ class Run:
             patience=recipe.patience,
             accumulate=recipe.accumulate,
             clip_norm=recipe.clip_norm,
+            engine=self._engine,
+            threads=self._thread_count,
         )
         training.schedule = recipe.make_schedule(training.steps_per_epoch * recipe.epochs)
         return training

@@ -7,6 +7,7 @@ a machine that was idle may be busy a moment later.
 from __future__ import annotations
 
 import statistics
+from typing import Any
 
 ROUND, ROUNDS = 6, 3  # steps in a row, of which the first does not count; rounds of each kind until it is settled
 LASTS = 400  # steps after which it is looked at again
@@ -26,6 +27,10 @@ class Pace:
         self.seconds: dict[int, float] = {}
         self._times: dict[int, list[float]] = {1: [], most: []}
         self._step = 0
+
+    def report(self) -> dict[str, Any]:
+        """What was measured last, for a run's manifest."""
+        return {"threads": self.threads, "seconds_a_step": {str(count): time for count, time in self.seconds.items()}}
 
     def took(self, seconds: float) -> None:
         """A step is done, and took so long."""
