@@ -15,7 +15,7 @@ from handgrad.errors import InputError
 from handgrad.explain.equation import Equation, settle
 from handgrad.explain.expression import Apply, Node, Ref, Rest, Value, add, mul, worked
 from handgrad.explain.moment import Moment
-from handgrad.explain.story import Shape
+from handgrad.explain.story import Sentence, Shape
 from handgrad.explain.trace import LayerNote, Trace
 
 TERMS, DIGITS, MOST_DIGITS = 5, 4, 12
@@ -127,6 +127,14 @@ def _total(terms: Array) -> float:
 def shape(symbol: str, array: str, of: Array) -> Shape:
     """The shape of an array, for the line under a formula."""
     return Shape(symbol, tuple(int(n) for n in of.shape), array)
+
+
+def when(moment: Moment) -> Sentence:
+    """Which step it is that is told."""
+    batch = len(moment.labels)
+    if moment.step is None:
+        return Sentence("explain.when_after", {"batch": batch})
+    return Sentence("explain.when_step", {"step": f"{moment.step:,}", "batch": batch})
 
 
 def follow(board: Board, layer: str | None, unit: int | None) -> None:

@@ -73,7 +73,7 @@ def _story(program: Program, reading: Reading, step: StrangersStep, request: dic
         opening.append(Sentence("explain_file.no_update"))
     chapters = [_with_line(program, chapter, step) for chapter in story.chapters]
     if chapters:
-        about = [s for s in chapters[0].about if s.key not in ("explain.when_after", "explain.when_step")]
+        about = [sentence for sentence in chapters[0].about if sentence.key != "explain.when_after"]
         chapters[0] = replace(chapters[0], about=(*opening, *about))
     return replace(story, chapters=tuple(chapters), facts=story.facts | {"file": str(program.path)})
 

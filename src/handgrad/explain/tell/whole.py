@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from handgrad.core.checks import positive_int
 from handgrad.errors import InputError
-from handgrad.explain.board import DIGITS, MOST_DIGITS, TERMS, Board, follow, shape
+from handgrad.explain.board import DIGITS, MOST_DIGITS, TERMS, Board, follow, shape, when
 from handgrad.explain.moment import Moment
 from handgrad.explain.story import Block, Chapter, Picture, Sentence, Story
 from handgrad.explain.tell import (
@@ -124,18 +124,11 @@ def _input(board: Board) -> Chapter:
     said = {"numbers": own.size, "lit": int((own > 0).sum())}
     about = [Sentence("explain.about_input" if moment.picture_shape else "explain.about_input_row", said)]
     about.append(Sentence("explain.label" if moment.own_label else "explain.no_own_label", {"label": label}))
-    about.append(_when(moment, len(moment.labels)))
+    about.append(when(moment))
     return Chapter(
         "input", "input", Sentence("explain.title_input"), "", "", tuple(about), (),
         (shape("x", f"{board.trace.layers[0].name}.x", x),), tuple(blocks),
     )  # fmt: skip
-
-
-def _when(moment: Moment, batch: int) -> Sentence:
-    """Which step it is that is told."""
-    if moment.step is None:
-        return Sentence("explain.when_after", {"batch": batch})
-    return Sentence("explain.when_step", {"step": f"{moment.step:,}", "batch": batch})
 
 
 def _pixels(board: Board) -> list[Chapter]:

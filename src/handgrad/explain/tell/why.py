@@ -8,7 +8,7 @@ import numpy as np
 
 from handgrad.core.arrays import Array
 from handgrad.errors import InputError
-from handgrad.explain.board import Board, shape
+from handgrad.explain.board import Board, shape, when
 from handgrad.explain.decimals import signed
 from handgrad.explain.expression import Node, Ref, Value, add, mul, worked
 from handgrad.explain.story import Block, Chapter, Formula, Picture, Sentence, Story
@@ -96,7 +96,7 @@ def _gradient(board: Board, note: LayerNote, short: str, index: tuple[int, ...])
         blocks += [_picture(board, note, b, terms) for b in chosen[:_MOST_PICTURES]]
     return Chapter(
         "why", "why", Sentence("explain_why.title_gradient", {"name": f"{note.name}.{short}[{_shown(index)}]"}),
-        note.name, type(note.layer).__name__, (Sentence("explain_why.about", {"batch": batch}),),
+        note.name, type(note.layer).__name__, (when(board.moment), Sentence("explain_why.about", {"batch": batch})),
         (_FORMULAS[short],), (shape("dy", f"{note.name}.dy", note.dy),), tuple(blocks),
     )  # fmt: skip
 
