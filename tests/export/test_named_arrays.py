@@ -138,6 +138,11 @@ def test_what_makes_no_net(arrays: dict[str, Any], given: dict[str, Any], says: 
     assert error.value.text("ko")
 
 
+def test_a_list_has_no_names() -> None:
+    with pytest.raises(InputError, match="needs arrays by name"):
+        from_arrays([np.eye(2), np.ones(2)])  # type: ignore[arg-type]
+
+
 def test_a_state_dict_as_safetensors_and_as_npz(tmp_path: Path) -> None:
     """Of files the usual layout is taken: PyTorch's for safetensors, (inputs, outputs) for an .npz."""
     pairs = stack(4, 4, 4)

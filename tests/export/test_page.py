@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from core_cases import LAYER_CASES
 from export_cases import CASES, net_of
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -331,18 +330,6 @@ def test_a_page_comes_back_as_a_net(file: Path, tmp_path: Path) -> None:
     (tmp_path / "other.html").write_text("<html></html>")
     with pytest.raises(handgrad.DataError, match="no network in this page"):
         import_net(tmp_path / "other.html")
-
-
-@pytest.mark.parametrize("name", [name for name in LAYER_CASES if CASES[name].sample == (5,)])
-def test_every_layer_there_and_back(name: str, tmp_path: Path) -> None:
-    layer = net_of(name)
-    x = np.random.default_rng(0).random((20, 784)).astype(np.float32)
-    first = Linear(784, 5, rng=0)
-    net = Sequential(first, layer, Linear(layer(np.zeros((1, 5))).shape[1], 3, rng=1)).eval()
-    handgrad.export(net, tmp_path / "net.html")
-    back = import_net(tmp_path / "net.html")
-    assert back.config() == net.config()
-    np.testing.assert_array_equal(back(x), net(x))
 
 
 @pytest.mark.slow

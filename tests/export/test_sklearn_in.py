@@ -68,3 +68,7 @@ def test_a_pickle_is_read_only_if_it_is_trusted(name: str, tmp_path: Path) -> No
     with pytest.raises(DataError, match="--trusted"):
         import_net(path)
     np.testing.assert_allclose(import_net(path, trusted=True)(X), estimator.predict_proba(X), rtol=1e-12, atol=1e-14)
+    if name == "mlp.pkl":
+        ours = fitted(HandgradClassifier(hidden_layer_sizes=(4,), max_iter=2), THREE)
+        path.write_bytes(pickle.dumps(ours))
+        np.testing.assert_array_equal(import_net(path, trusted=True)(X), ours.net_(X))

@@ -209,6 +209,16 @@ def test_the_sentence_says_what_is_wrong(file: str, says: str, home: Path) -> No
     assert says in str(error.value)
 
 
+def test_an_archive_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from handgrad.export import come_in
+
+    monkeypatch.setattr(come_in, "MOST_BYTES", 50_000)
+    (tmp_path / "bomb.npz").write_bytes(zipped(W1=npy((128, 128), bytes(4 * 128 * 128))))
+    assert (tmp_path / "bomb.npz").stat().st_size < 1000
+    with pytest.raises(InputError, match="claims the shape"):
+        import_net(tmp_path / "bomb.npz")
+
+
 def test_nets_that_do_not_fit_the_data(home: Path) -> None:
     handgrad.export(MLP(20, 8, 10, rng=0), home / "other.onnx")
     handgrad.export(MLP(784, 8, 7, rng=0), home / "seven.onnx")
@@ -247,11 +257,13 @@ def test_nets_that_cannot_go(tmp_path: Path) -> None:
     nan["fc2"].b[1] = np.inf
     for net, says in (
         (Sequential(Linear(5, 3), Guest()), "Guest"), (nan, "'fc2.bias' holds 1 of 3"), ([1], "it got list"),
-        (MLP(5, 3, dtype=np.float16), "float16"),
+        (MLP(5, 3, dtype=np.float16), "float16"), (MLP(5, 3, dtype=np.longdouble), "128"),
     ):  # fmt: skip
         with pytest.raises(InputError) as error:
             handgrad.export(net, tmp_path / "net.onnx")
         assert says in str(error.value)
+    with pytest.raises(InputError, match=str(np.dtype(np.longdouble))):
+        handgrad.export(MLP(5, 3, dtype=np.longdouble), tmp_path / "net.safetensors")
     with pytest.raises(InputError, match="takes 5 numbers a sample"):
         handgrad.export(MLP(5, 3), tmp_path / "net.onnx", data=handgrad.load_data("mnist"))
     assert list(tmp_path.iterdir()) == []

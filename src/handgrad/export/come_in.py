@@ -20,11 +20,11 @@ from handgrad.core.arrays import Array
 from handgrad.core.net import Sequential
 from handgrad.errors import DataError, HandgradError, InputError
 from handgrad.export.named_arrays import build
-from handgrad.export.plain import check_finite
+from handgrad.export.plain import check_finite, plain
 from handgrad.train.checkpoint import load_net
 
 PICKLES = (".pkl", ".pickle", ".joblib")
-MOST_BYTES = 2**32  # of arrays in one .npz: what is packed tightly may otherwise fill any memory
+MOST_BYTES = 2**30  # of arrays in one .npz: what is packed tightly may otherwise fill any memory
 
 
 def import_net(
@@ -156,7 +156,8 @@ def _pickle(path: Path, given: dict[str, Any]) -> Sequential:
         raise
     except Exception as error:  # whatever the code of a pickle raises
         raise broken(path, error) from error
-    return from_sklearn(estimator)
+    net = getattr(estimator, "net_", estimator)  # of handgrad's own estimators
+    return plain(net) if isinstance(net, Sequential) else from_sklearn(estimator)
 
 
 def _unpickled(path: Path) -> Any:

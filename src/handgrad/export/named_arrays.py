@@ -64,6 +64,8 @@ def from_arrays(
 
     Raises: InputError where the arrays do not make a row of layers, or an activation has to be told.
     """
+    if not isinstance(arrays, Mapping):
+        raise InputError("export.no_names", got=type(arrays).__name__)
     return build(dict(arrays), activation=activation, layout=layout, usual="in-out")
 
 

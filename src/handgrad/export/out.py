@@ -19,7 +19,7 @@ from handgrad.core.net import Sequential
 from handgrad.data import Dataset
 from handgrad.data.batches import to_input
 from handgrad.errors import DataError, InputError
-from handgrad.export.plain import check_single, features, plain
+from handgrad.export.plain import check_dtype, features, plain
 from handgrad.train.checkpoint import encode_net, load_net, write_whole
 
 ENDINGS = (".safetensors", ".onnx", ".pt", ".py", ".html")
@@ -113,8 +113,7 @@ def export(
         raise DataError("export.no_folder", path=path)
     _check_replaceable(path, ending)
     copy = plain(net)
-    if ending != ".safetensors":
-        check_single(copy, ending)
+    check_dtype(copy, ending)
     about = _about(copy, data, input_shape, with_preprocessing)
     encoded = _encoder(ending)(copy, about, path)
     samples = _samples(copy, data, about)

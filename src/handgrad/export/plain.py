@@ -35,9 +35,10 @@ def check_finite(net: Sequential) -> None:
             raise InputError("export.not_finite", name=name, bad=f"{bad:,}", size=f"{array.size:,}")
 
 
-def check_single(net: Sequential, ending: str) -> None:
-    """InputError for a dtype of 16 or 128 bits, which most formats and their readers cannot compute in."""
-    if net.dtype not in (np.float32, np.float64):
+def check_dtype(net: Sequential, ending: str) -> None:
+    """InputError for a dtype in which the format's readers do not compute, or that it has no name for."""
+    known = (np.float32, np.float64) if ending != ".safetensors" else (np.float16, np.float32, np.float64)
+    if net.dtype not in known:
         raise InputError("export.dtype", dtype=net.dtype, ending=ending)
 
 

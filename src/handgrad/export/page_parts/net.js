@@ -103,9 +103,11 @@ function forward(layers, x) {
   return given;
 }
 
-// Outputs as they are where the network ends in probabilities, else their softmax.
+// Outputs as they are where they are probabilities already, else their softmax.
 function probabilities(layers, output) {
-  return ["Softmax", "Sigmoid"].includes(layers.at(-1).kind) ? output : softmax(output);
+  const sum = output.reduce((a, b) => a + b, 0);
+  const distribution = output.every((p) => p >= 0) && Math.abs(sum - 1) < 1e-3;
+  return distribution || layers.at(-1).kind === "Sigmoid" ? output : softmax(output);
 }
 
 const toInput = (pixels) => Float64Array.from(pixels, (pixel) => Math.fround(pixel * Math.fround(1 / 255)));

@@ -149,11 +149,11 @@ function showLayers() {
     canvas.setAttribute("aria-label", `${layer.name}: ${text}`);
     const wide = box.clientWidth >= 640, scale = window.devicePixelRatio || 1;
     const columns = Math.min(wide ? 64 : 32, count), cell = (wide ? 14 : 10) * (count > 32 ? 1 : 2);
-    const rows = Math.ceil(count / columns);
-    canvas.style.width = `${columns * cell}px`;
-    canvas.width = columns * cell * scale;
-    canvas.height = rows * cell * scale;
-    canvas.style.aspectRatio = `${columns} / ${rows}`;
+    const named = count === ABOUT.classes.length && ABOUT.classes.every((name) => name.length <= 2);
+    const width = columns * cell, height = Math.ceil(count / columns) * cell + (named ? 18 : 0);
+    canvas.style.width = `${width}px`;
+    canvas.style.aspectRatio = `${width} / ${height}`;
+    [canvas.width, canvas.height] = [width * scale, height * scale];
     const context = canvas.getContext("2d");
     context.scale(scale, scale);
     for (let k = 0; k < count; k++) {
@@ -165,6 +165,11 @@ function showLayers() {
       context.strokeStyle = "rgba(128,128,128,.35)";
       context.lineWidth = 1;
       context.strokeRect(x + 0.5, y + 0.5, cell - 2, cell - 2);
+      if (!named) continue;
+      context.fillStyle = getComputedStyle(box).color;
+      context.font = "13px system-ui, sans-serif";
+      context.textAlign = "center";
+      context.fillText(ABOUT.classes[k], x + cell / 2, cell + 14);
     }
   });
 }
