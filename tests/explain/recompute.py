@@ -69,10 +69,10 @@ def term_factors(line: str) -> str | None:
 
 
 def joined(lines: list[str]) -> list[str]:
-    """Lines that go on with a sign of equality, put together."""
+    """Lines that go on with a sign of equality or of arithmetic, put together."""
     whole: list[str] = []
     for line in lines:
-        if re.match(r"\s{5,}= ", line) and whole:
+        if re.match(r"\s{5,}[-=+×/] ", line) and whole:
             whole[-1] += " " + line.strip()
         else:
             whole.append(line)

@@ -77,7 +77,16 @@ def _joined(symbol: str, parts: list[str], width: int) -> Iterator[str]:
             yield line
             line = " " * (4 + cells(symbol))
         line += f" = {part}"
+        while cells(line) > width and (cut := _last_sign(line, width, len(symbol) + 8)):
+            yield line[:cut].rstrip()
+            line = " " * (8 + cells(symbol)) + line[cut:].lstrip()
     yield line
+
+
+def _last_sign(line: str, width: int, start: int) -> int:
+    """Where a line that is too long can be broken: before the last sign of arithmetic that fits; 0 for nowhere."""
+    places = [found.start() + 1 for found in re.finditer(r" [-+×/] ", line) if found.start() > start]
+    return max((place for place in places if cells(line[:place]) <= width), default=0)
 
 
 def _needs_line(term: Node) -> bool:

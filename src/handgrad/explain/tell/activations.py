@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from handgrad.explain.board import Board, shape
+from handgrad.explain.decimals import to_digits
 from handgrad.explain.equation import settle
 from handgrad.explain.expression import Apply, Node, Value, add, call, div, exact, mul, sub, work_out
 from handgrad.explain.story import Block, Chapter, Formula, Picture, Sentence
@@ -151,7 +152,7 @@ def forward(board: Board, note: LayerNote) -> Chapter:
         passed = int(np.count_nonzero(row > 0))
         blocks.append(Sentence("explain_activations.passed", {"passed": passed, "units": len(row)}))
     else:
-        low, high = (f"{float(v):.3g}" for v in (row.min(), row.max()))
+        low, high = (to_digits(v, 3) for v in (row.min(), row.max()))
         blocks.append(Sentence("explain_activations.range", {"units": len(row), "low": low, "high": high}))
     title = Sentence("explain_activations.picture", {"name": note.name})
     blocks.append(Picture("bars", title, note.y[board.row].reshape(-1), f"{note.name}.y", (board.row, -1), (cell,)))
@@ -176,7 +177,7 @@ def backward(board: Board, note: LayerNote) -> Chapter:
         stopped = int(np.count_nonzero((note.dx[board.row] == 0) & (note.dy[board.row] != 0)))
         blocks.append(Sentence("explain_activations.stopped", {"stopped": stopped, "units": note.dy[board.row].size}))
     else:
-        said = {"came": f"{came:.3g}", "left": f"{left:.3g}"}
+        said = {"came": to_digits(came, 3), "left": to_digits(left, 3)}
         blocks.append(Sentence("explain_activations.through", said))
     return Chapter(
         f"backward-{note.name}", "backward", Sentence("explain.title_backward", {"name": note.name, "kind": name}),
