@@ -169,7 +169,7 @@ def narrow_product(
                 mask = first_lanes(n_in - c, work)
                 total = fma(load(work, x + r * n_in + c, mask), load(work, wt + j * n_in + c, mask), total)
             number = total_of(total) + theta[b + j] if b >= 0 else total_of(total)
-            work[z + r * n_out + j] = max(number, rates[ZERO]) if bend == RELU else number
+            work[z + r * n_out + j] = rates[ZERO] if bend == RELU and number <= 0 else number
 
 
 @compiled

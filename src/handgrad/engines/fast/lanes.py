@@ -121,11 +121,11 @@ def root(_: Any, lanes: Any) -> Any:
 
 @intrinsic
 def keep_where(_: Any, lanes: Any, other: Any, limit: Any) -> Any:
-    """where(other > limit, lanes, 0), limit being one number."""
+    """where(other > limit, lanes, 0), limit being one number; also where other is nan, which is not to get lost."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         bar = _as_lanes(context, builder, args[2], limit, lanes)
-        return builder.select(builder.fcmp_ordered(">", args[1], bar), args[0], ir.Constant(_vector(lanes), None))
+        return builder.select(builder.fcmp_unordered(">", args[1], bar), args[0], ir.Constant(_vector(lanes), None))
 
     return lanes(lanes, lanes, limit), generate
 
