@@ -40,7 +40,7 @@ def test_out_and_in_again(ending: str, home: Path, tmp_path: Path) -> None:
     assert told["check"]["rows"] == 50
     assert told["check"]["from_test_set"] is True
     assert told["check"]["largest_difference"] < 1e-5
-    assert "largest difference over the 50 test images" in said.err
+    assert "largest difference over the 50 samples" in said.err
 
     source = told["files"][-1]  # of a program the weights beside it
     said = call("import", source, "--out", tmp_path / "back", "--data", home / "digits", "--json")
@@ -88,7 +88,7 @@ def test_a_run_whose_data_are_gone_still_goes_out(home: Path, tmp_path: Path) ->
 
 def test_it_speaks_korean(home: Path, tmp_path: Path) -> None:
     said = call("export", home / "run", tmp_path / "net.html", lang="ko")
-    assert "테스트 이미지 50장에서 가장 큰 차이: 0" in said.out
+    assert "테스트 세트의 표본 50개에서 가장 큰 차이: 0" in said.out
     assert "스스로 계산을 검사합니다" in said.out
     said = call("import", tmp_path / "net.html", "--out", tmp_path / "run", "--data", home / "digits", lang="ko")
     assert "저장한 곳:" in said.out

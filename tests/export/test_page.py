@@ -332,6 +332,13 @@ def test_a_page_comes_back_as_a_net(file: Path, tmp_path: Path) -> None:
         import_net(tmp_path / "other.html")
 
 
+def test_a_float64_net_is_rounded_and_the_check_says_so(tmp_path: Path) -> None:
+    net = Sequential(MLP(784, 256, 10, rng=0, dtype=np.float64), Linear(10, 10, rng=1, dtype=np.float64))
+    exported = handgrad.export(net, tmp_path / "net.html")
+    assert 0 < exported.largest_difference < 1e-5
+    assert import_net(tmp_path / "net.html").dtype == np.float32
+
+
 @pytest.mark.slow
 def test_names_cannot_break_out_of_the_page(browser: Browser, tmp_path: Path) -> None:
     evil = "</script><script>document.title = 'evil'</script><img src=x onerror=alert(1)>"

@@ -9,7 +9,7 @@ import base64
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,6 +47,7 @@ def encode(net: Sequential, about: About, values: dict[str, object]) -> bytes:
     parts = {
         name: (PARTS / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "net.js", "page.js")
     }
+    net = _in_float32(net)
     weights = base64.b64encode(encode_net(net, values)).decode()
     fillings = {
         "LANG": language(),
@@ -63,6 +64,18 @@ def encode(net: Sequential, about: About, values: dict[str, object]) -> bytes:
         megabytes = f"{len(page) / 1e6:.2f}"
         raise InputError("export.page_size", parameters=f"{net.theta.size:,}", size=megabytes, most=MOST_BYTES // 10**6)
     return page
+
+
+def _in_float32(net: Sequential) -> Sequential:
+    """The net with its weights rounded to float32: twice as many fit, and nobody sees the difference in a drawing."""
+
+    def rounded(config: dict[str, Any]) -> dict[str, Any]:
+        layers = [rounded(layer) if "layers" in layer else layer for layer in config["layers"]]
+        return config | {"dtype": "float32", "layers": layers}
+
+    copy = Sequential.from_config(rounded(net.config()))
+    copy.load_state(net.state())
+    return copy.eval()
 
 
 def weights_in(content: bytes) -> bytes:
