@@ -13,6 +13,7 @@ from handgrad.words import LANGUAGES, say
 
 COMMANDS = (
     "train",
+    "sweep",
     "evaluate",
     "predict",
     "rerun",

@@ -351,3 +351,10 @@ class Run:
             for key, value in rows.items()
         )
         return f"<b>Run</b> <code>{escape(os.fspath(self.path))}</code><table><tbody>{cells}</tbody></table>"
+
+
+def training_of(recipe: Recipe, data: Dataset) -> Training:
+    """The training of a recipe on data that are there already; it has no folder, and nothing of it is kept."""
+    run = Run(Path(), {"recipe": recipe.to_dict()})
+    run._data = data
+    return run.training()
