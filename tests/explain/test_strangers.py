@@ -118,13 +118,35 @@ def test_a_wrong_backward_pass_is_sent_to_the_audit(small: Path, tmp_path: Path)
 
 
 def test_what_cannot_be_told_is_said_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="not known"):
-        explained(NETS / "glue" / "residual.py")
     with pytest.raises(DataError, match="There is no file"):
         explained(tmp_path / "nowhere.py")
     Image.fromarray(np.pad(np.full((9, 3), 255, np.uint8), 9)).save(tmp_path / "one.png")
     with pytest.raises(InputError, match="--label"):
         digits_to_show(str(tmp_path / "one.png"), None)
+
+
+def test_a_network_that_is_not_recognised_is_told_line_by_line() -> None:
+    told = explained(NETS / "glue" / "residual.py")
+    blocks = [block for chapter in told["values"]["chapters"] for block in chapter["blocks"]]
+    equations = [block for block in blocks if block["type"] == "equation"]
+    assert len(equations) >= 6
+    for equation in equations:
+        assert agrees(from_json(equation["expression"]), equation["result"]["number"]), equation
+    assert max(map(cells, told["lines"])) <= 80
+    texts = [block["text"] for block in blocks if block["type"] == "sentence"]
+    assert "Line 35: d = d @ W_out.T" in texts
+    with pytest.raises(InputError, match="--unit"):
+        explained(NETS / "glue" / "residual.py", unit=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("net", ["unrolled/norm_net.py", "modules/regular_net.py", "function_pairs/svm_elu.py"])
+def test_more_networks_line_by_line(net: str) -> None:
+    told = explained(NETS / net)
+    blocks = [block for chapter in told["values"]["chapters"] for block in chapter["blocks"]]
+    for equation in (block for block in blocks if block["type"] == "equation"):
+        assert agrees(from_json(equation["expression"]), equation["result"]["number"]), equation
+    assert max(map(cells, told["lines"])) <= 80
 
 
 @pytest.mark.slow

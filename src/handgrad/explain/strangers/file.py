@@ -12,9 +12,13 @@ from handgrad.audit.judging.diagnose import Diagnosis
 from handgrad.audit.reading.source import Program, read_program
 from handgrad.audit.session import judged
 from handgrad.core.arrays import Array
+from handgrad.core.checks import positive_int
+from handgrad.errors import InputError
 from handgrad.explain.as_json import story_values
+from handgrad.explain.board import DIGITS, MOST_DIGITS, TERMS
 from handgrad.explain.page import page
 from handgrad.explain.story import Chapter, Sentence, Story
+from handgrad.explain.strangers.by_lines import story_by_lines
 from handgrad.explain.strangers.step import StrangersStep, strangers_step
 from handgrad.explain.tell.whole import story_of
 from handgrad.explain.terminal import story_lines
@@ -37,8 +41,10 @@ def explain_file(request: dict[str, Any]) -> dict[str, Any]:
     execution = program.execute()
     with program.guarded():
         reading, diagnosis = judged(program, execution.namespace)
-        step = _step(program, reading, diagnosis, request)
-    story = _story(program, reading, step, request)
+        if diagnosis.identity is None and diagnosis.ok:
+            story = _by_lines(program, reading, request)
+        else:
+            story = _story(program, reading, _step(program, reading, diagnosis, request), request)
     lang = request["lang"]
     given: dict[str, Any] = {}
     if "lines" in request["wanted"]:
@@ -57,6 +63,15 @@ def _step(program: Program, reading: Reading, diagnosis: Diagnosis, request: dic
     labels = None if request.get("labels") is None else np.array(request["labels"])
     names, classes = tuple(request.get("names", ())), tuple(request.get("classes", ()))
     return strangers_step(program, reading, diagnosis, images, labels, names, classes)
+
+
+def _by_lines(program: Program, reading: Reading, request: dict[str, Any]) -> Story:
+    """The statements themselves, where nobody knows which layers they are."""
+    for option in ("layer", "unit", "why"):
+        if request.get(option) is not None:
+            raise InputError("explain_file.no_layers", option=f"--{option}", file=str(program.path))
+    terms, digits = positive_int(request.get("terms", TERMS), "terms"), request.get("digits", DIGITS)
+    return story_by_lines(program, reading, terms, positive_int(digits, "digits", MOST_DIGITS))
 
 
 def _story(program: Program, reading: Reading, step: StrangersStep, request: dict[str, Any]) -> Story:

@@ -1,0 +1,134 @@
+"""Watching one step of somebody's code statement by statement: what went into each assignment, and what came out.
+
+For networks that the audit can run but not recognise: what their own lines say is then told as it stands.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+MOST = 60  # statements of one step
+LARGEST = 1 << 20  # numbers of an array that is copied
+Statement = ast.Assign | ast.AugAssign | ast.Return
+
+
+@dataclass(eq=False)
+class Done:
+    """One statement that ran.
+
+    Attributes:
+        function: the name of the function that it stands in; empty at the top of the file.
+        line: of the file's text.
+        node: the statement.
+        operands: what each name, attribute and entry in it held before it ran, by the text of it.
+        result: what it assigned or returned.
+    """
+
+    function: str
+    line: int
+    node: Statement
+    operands: dict[str, Any]
+    result: Any = None
+
+
+def watch_statements(call: Callable[[], object], filename: str, tree: ast.Module) -> list[Done]:
+    """Run `call`; what each statement of the file that makes an array did, the first time that it ran."""
+    watcher = _Watcher(filename, tree)
+    before = sys.gettrace()
+    sys.settrace(watcher.enter)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return [done for done in watcher.done if _is_numbers(done.result)]
+
+
+@dataclass(eq=False)
+class _Watcher:
+    filename: str
+    tree: ast.Module
+    done: list[Done] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.statements: dict[int, Statement] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, (ast.Assign, ast.AugAssign, ast.Return)) and node.value is not None:
+                self.statements.setdefault(node.lineno, node)
+        self.pending: dict[FrameType, Done] = {}
+        self.seen: set[int] = set()
+
+    def enter(self, frame: FrameType, event: str, value: Any) -> Any:
+        return self.follow if frame.f_code.co_filename == self.filename else None
+
+    def follow(self, frame: FrameType, event: str, value: Any) -> Any:
+        """A line begins or a call ends: the statement before it is done."""
+        if event == "exception":
+            self.pending.pop(frame, None)
+            return self.follow
+        last = self.pending.pop(frame, None)
+        if last is not None:
+            last.result = value if isinstance(last.node, ast.Return) else _read(_target(last.node), frame)
+            last.result = np.array(last.result) if isinstance(last.result, np.ndarray) else last.result
+        node = self.statements.get(frame.f_lineno) if event == "line" else None
+        if node is not None and node.lineno not in self.seen and len(self.done) < MOST:
+            self.seen.add(node.lineno)
+            name = frame.f_code.co_qualname.replace(".<locals>", "")
+            done = Done("" if name == "<module>" else name, node.lineno, node, _operands(node, frame))
+            self.done.append(done)
+            self.pending[frame] = done
+        return self.follow
+
+
+def _target(node: Statement) -> ast.expr | None:
+    if isinstance(node, ast.AugAssign):
+        return node.target
+    return node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
+
+
+def _operands(node: Statement, frame: FrameType) -> dict[str, Any]:
+    """What the paths in a statement hold: W1, self.b, params['W1'], x.shape."""
+    found: dict[str, Any] = {}
+    expressions = [node.value, *([node.target] if isinstance(node, ast.AugAssign) else [])]
+    for expression in expressions:
+        for part in ast.walk(expression) if expression is not None else ():
+            if isinstance(part, (ast.Name, ast.Attribute, ast.Subscript)) and is_path(part):
+                value = _read(part, frame)
+                if _is_numbers(value):
+                    found[ast.unparse(part)] = np.array(value) if isinstance(value, np.ndarray) else value
+    return found
+
+
+def is_path(node: ast.AST) -> bool:
+    """Whether an expression only looks something up: W1, self.layers[0].W, params['b' + ...] not."""
+    match node:
+        case ast.Name():
+            return True
+        case ast.Attribute(value=value):
+            return is_path(value) and node.attr != "T"
+        case ast.Subscript(value=value, slice=ast.Constant() | ast.Name() | ast.UnaryOp(operand=ast.Constant())):
+            return is_path(value)
+    return False
+
+
+def _read(node: ast.AST | None, frame: FrameType) -> Any:
+    """What a path holds in a frame; None where it leads nowhere."""
+    if node is None or not is_path(node):
+        return None
+    try:
+        looked_up = ast.Expression(ast.parse(ast.unparse(node), mode="eval").body)
+        return eval(compile(looked_up, "<explain>", "eval"), frame.f_globals, dict(frame.f_locals))
+    except Exception:  # the path may lead anywhere, and this is only looking
+        return None
+
+
+def _is_numbers(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "fiub" and 0 < value.size <= LARGEST
+    return isinstance(value, (int, float, np.number, np.bool_))
