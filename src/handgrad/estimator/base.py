@@ -116,6 +116,7 @@ class Estimator(Settings, BaseEstimator, ABC):
             drop_last=bool(self.batch_norm and samples % batch_size == 1),  # one row has no variance
             validation=apart[:2] if apart else None,
             weights=weights,
+            engine=self.engine,
         )
         if not incremental or self.learning_rate in settings.OF_SGD:  # a cycle needs an end
             training.schedule = settings.build_schedule(self, training.steps_per_epoch * self.max_iter)

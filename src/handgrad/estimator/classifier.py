@@ -39,6 +39,7 @@ class HandgradClassifier(ClassifierMixin, Estimator):
         class_weight: {class: weight} or "balanced", as in scikit-learn's other classifiers.
         validation_curve: keep `validation_fraction` of the rows apart, and fill `validation_scores_` and
             `validation_loss_curve_`, without stopping by them as early_stopping does.
+        engine: "numpy", "fast" (compiled) or "auto", see `Training`.
         callbacks: a function, or several, called with each record of the training; one that returns True ends it.
 
     Attributes: as of MLPClassifier (coefs_, intercepts_, loss_curve_, best_loss_, n_iter_, classes_, ...), and

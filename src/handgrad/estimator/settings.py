@@ -17,6 +17,7 @@ from handgrad.core.mlp import MLP
 from handgrad.core.net import Sequential
 from handgrad.core.optim import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop
 from handgrad.core.schedules import Schedule, cosine, one_cycle
+from handgrad.engines.choice import ENGINES
 from handgrad.errors import InputError
 
 THEIR_ACTIVATIONS = {"identity": None, "logistic": "sigmoid"}  # scikit-learn's names for ours
@@ -66,6 +67,7 @@ class Settings:
     weight_decay: Any = 0.01
     validation_curve: Any = False
     callbacks: Any = None
+    engine: Any = "auto"
 
 
 def check(settings: Settings) -> None:
@@ -81,6 +83,7 @@ def check(settings: Settings) -> None:
         if not fits or (name in BELOW_ONE and value >= 1):
             key = "estimator.share" if name in BELOW_ONE else "estimator.above" if low else "estimator.number"
             raise InputError(key, name=name, got=repr(value))
+    _one_of("engine", settings.engine, ENGINES)
     for name in SWITCHES:
         if not isinstance(getattr(settings, name), (bool, np.bool_)):
             raise InputError("estimator.switch", name=name, got=repr(getattr(settings, name)))
