@@ -53,7 +53,7 @@ def test_a_lesson_prints_what_it_shows_and_draws_its_pictures(
     for number, target in zip(drawn, shown, strict=True):
         plt.figure(number).savefig("now.png", dpi=100)
         # Another matplotlib sets its letters a little differently; another figure is far from it.
-        assert np.abs(coarse(Path("now.png")) - coarse(page.parent / target)).mean() < 4, f"{target} is out of date"
+        assert np.abs(coarse(Path("now.png")) - coarse(page.parent / target)).mean() < 2, f"{target} is out of date"
 
 
 def coarse(picture: Path) -> Any:
