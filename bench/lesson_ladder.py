@@ -1,6 +1,6 @@
 """Test accuracy of what lesson 8 adds to a network, one thing at a time, over several seeds: the lesson's table.
 
-python bench/lesson_ladder.py                  # three seeds of each row: about half an hour on one thread
+python bench/lesson_ladder.py                  # three seeds of each row: about forty minutes on one thread
 python bench/lesson_ladder.py --seeds 1 small  # one row
 python bench/lesson_ladder.py --time           # the seconds of one epoch of each, and nothing else
 
@@ -29,6 +29,9 @@ ROWS: dict[str, tuple[tuple[int, ...], dict[str, Any], dict[str, Any]]] = {  # n
     "shift": ((512, 512), NORMED, {"epochs": 15, "shift": 2}),
     "both": ((512, 512), NORMED | {"dropout": 0.25}, {"epochs": 15, "shift": 2}),
     "big": ((1024, 1024), NORMED, {"epochs": 30, "shift": 2}),
+    "bigdrop": ((1024, 1024), NORMED | {"dropout": 0.2}, {"epochs": 30, "shift": 2}),
+    "onepixel": ((512, 512), NORMED, {"epochs": 15, "shift": 1}),
+    "smallshift": ((256,), {}, {"epochs": 15, "shift": 2}),
 }
 
 
