@@ -42,7 +42,7 @@ from handgrad.engines.fast.jobs import (
 )  # fmt: skip
 from handgrad.engines.fast.lanes import BYTES
 
-BLOCKS = 4  # of rows, in phases that go row by row
+BLOCKS = 2  # of rows, in phases that go row by row
 SLICE = 16_384  # numbers that one job updates
 BENDS: dict[type, int] = {
     ReLU: activations.RELU, LeakyReLU: activations.LEAKY, Sigmoid: activations.SIGMOID, Tanh: activations.TANH,
