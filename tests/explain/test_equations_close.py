@@ -14,21 +14,27 @@ from handgrad.explain.expression import Number
 from handgrad.explain.terminal import cells, equation_lines
 
 CASES: list[dict[str, Any]] = [
-    *({"layer": name} for name in LAYERS),
+    *({"layer": name} for name in LAYERS), *({"loss": name} for name in LOSSES if name != "SoftmaxCrossEntropy"),
+    *({"optimizer": name} for name in OPTIMIZERS if name != "Adam"),
+    {"why": "fc1.weight[5,3]"}, {"why": "fc2.bias[1]", "rows": 1}, {"layer": "BatchNorm", "why": "batchnorm1.scale[2]"},
+    {"terms": 1}, {"digits": 7}, {"layer_told": "fc2", "unit": 2},
+]  # fmt: skip
+MORE: list[dict[str, Any]] = [
     *({"layer": name, "rows": 1, "seed": 1} for name in LAYERS if name != "BatchNorm"),
-    *({"loss": name} for name in LOSSES),
     *({"loss": name, "rows": 1, "seed": 2} for name in LOSSES),
-    *({"optimizer": name} for name in OPTIMIZERS),
     *({"optimizer": name, "steps": 0, "rows": 1} for name in OPTIMIZERS),
-    {"why": "fc1.weight[5,3]"}, {"why": "fc2.bias[1]"}, {"why": "fc1.weight[0,0]", "rows": 1},
-    {"layer": "BatchNorm", "why": "batchnorm1.scale[2]"}, {"layer": "LayerNorm", "why": "layernorm1.shift[2]"},
-    {"terms": 1}, {"terms": 50}, {"digits": 2}, {"digits": 7}, {"unit": 0}, {"layer_told": "fc2", "unit": 2},
+    *({"layer": name, "seed": 3, "row": 2, "digits": 3} for name in LAYERS),
+    *({"layer": name, "seed": 4, "row": 2, "digits": 6} for name in LAYERS),
+    {"why": "fc1.weight[0,0]", "rows": 1}, {"layer": "LayerNorm", "why": "layernorm1.shift[2]"},
+    {"terms": 50}, {"digits": 2}, {"unit": 0},
 ]  # fmt: skip
 # What the published recipes hand back is not what their softmax should: it is shown, and not worked out.
 OPAQUE = {"published", "published, summed"}
 
 
-@pytest.fixture(scope="module", params=CASES, ids=str)
+@pytest.fixture(
+    scope="module", params=[*CASES, *(pytest.param(case, marks=pytest.mark.slow) for case in MORE)], ids=str
+)
 def case(request: pytest.FixtureRequest) -> tuple[dict[str, Any], Story]:
     return request.param, story(**request.param)
 
@@ -44,7 +50,7 @@ def test_nothing_is_left_unexplained(case: tuple[dict[str, Any], Story]) -> None
     assert bool(unexplained) == (case[0].get("loss") in OPAQUE)
 
 
-@pytest.mark.parametrize(("width", "lang"), [(80, "en"), (80, "ko"), (120, "ko")])
+@pytest.mark.parametrize(("width", "lang"), [(80, "en"), (120, "ko")])
 def test_the_terminal(case: tuple[dict[str, Any], Story], width: int, lang: str) -> None:
     found = 0
     for equation in case[1].equations:

@@ -103,6 +103,7 @@ def test_a_file_is_told_with_its_own_numbers_and_lines(small: Path) -> None:
     assert "Your line 24 makes these numbers: dz /= len(x)" in whole
 
 
+@pytest.mark.slow
 def test_its_own_names_can_be_asked_for(small: Path) -> None:
     told = explained(small, why="W2[3,1]", **digits_to_show("test:7", None))
     assert told["values"]["why"] == "fc2.weight[3,1]"
@@ -125,6 +126,7 @@ def test_what_cannot_be_told_is_said_in_a_sentence(tmp_path: Path) -> None:
         digits_to_show(str(tmp_path / "one.png"), None)
 
 
+@pytest.mark.slow
 def test_a_network_that_is_not_recognised_is_told_line_by_line() -> None:
     told = explained(NETS / "glue" / "residual.py")
     blocks = [block for chapter in told["values"]["chapters"] for block in chapter["blocks"]]
