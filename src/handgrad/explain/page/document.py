@@ -101,16 +101,17 @@ def _switch(lang: str) -> str:
 def _opening(story: Story, gallery: Gallery) -> str:
     """What a reader wants to know first: the picture, what the network made of it, and what the step changed."""
     blocks = [(chapter, block) for chapter in story.chapters for block in chapter.blocks]
-    picture = next((b for _, b in blocks if isinstance(b, Picture) and b.kind == "image"), None)
+    picture = next((b for c, b in blocks if isinstance(b, Picture) and b.kind == "image" and c.part == "input"), None)
     shares = next((b for c, b in blocks if isinstance(b, Picture) and b.kind == "bars" and c.part == "loss"), None)
     said = [b for _, b in blocks if isinstance(b, Sentence)]
     parts = [f'<p class="verdict {_VERDICTS[s.key]}">{sentence(s)}</p>' for s in said if s.key in _VERDICTS]
     parts += [gallery.figure(shares)] if shares is not None else []
     parts += [f'<p class="moved">{sentence(s)}</p>' for s in said if s.key in _MOVED]
-    if not parts:
+    if picture is None and shares is None:
         return ""
     left = gallery.figure(picture) if picture is not None else ""
-    return f'<div class="opening">{left}<div>{"".join(parts)}</div></div>'
+    kind = "opening" if left else "opening alone"
+    return f'<div class="{kind}">{left}<div>{"".join(parts)}</div></div>'
 
 
 def _map(story: Story) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from handgrad.core.arrays import Array
 from handgrad.explain.page.cells import Cells, cells_of, printed
 from handgrad.explain.page.links import Links
-from handgrad.explain.page.rows import Stage, beside
+from handgrad.explain.page.rows import Stage, beside, row_title
 from handgrad.explain.page.text import number, sentence, words
 from handgrad.explain.story import Picture, Story
 
@@ -61,7 +61,7 @@ class Gallery:
             scale = _scale(stage.cells.array) if stage.kind == "heat" else ""
             parts.append(f'<div class="stage"><p class="caption">{stage.caption}</p>{body}{scale}</div>')
         columns = " ".join("auto" if isinstance(stage, str) else "minmax(0, 1fr)" for stage in row)
-        caption = f"<figcaption>{sentence(picture.title)}</figcaption>"
+        caption = f"<figcaption>{row_title(picture)}</figcaption>"
         return (
             f'<figure class="several n{len(row)}">{caption}<div class="row" style="grid-template-columns:{columns}">'
             f"{''.join(parts)}</div>{self._readout()}</figure>"

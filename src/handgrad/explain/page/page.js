@@ -22,7 +22,7 @@
 
   const clear = () => {
     for (const element of all(".lit, .from, .lit-row")) element.classList.remove("lit", "from", "lit-row");
-    for (const ring of all(".ring")) ring.remove();
+    for (const ring of all(".ring, .halo")) ring.remove();
   };
   const box = ({ svg, columns, rows }, cell, kind) => {
     const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
@@ -32,7 +32,10 @@
     return svg.appendChild(rect);
   };
   const mark = ({ element, picture, cell }, kind) => {
-    if (picture) box(picture, cell, `ring ${kind}`);
+    if (picture) {
+      box(picture, cell, `halo ${kind}`);
+      box(picture, cell, `ring ${kind}`);
+    }
     else {
       element.classList.add(kind);
       if (kind === "lit") element.closest("tr, li")?.classList.add("lit-row");
@@ -78,9 +81,13 @@
       " ",
     );
     const told = readout.appendChild(document.createElement("b"));
-    for (const piece of picture.told[cell].replaceAll("-", "−").split(/(\[[\d,]+\])/)) {
-      if (!piece.startsWith("[")) told.append(piece);
-      else told.appendChild(document.createElement("sub")).textContent = piece.slice(1, -1);
+    // x[214] as a book sets it: the letter slanted, the index lowered.
+    for (const piece of picture.told[cell].replaceAll("-", "−").split(/([a-zA-Z]+(?=\[))|(\[[\d,]+\])/)) {
+      if (!piece) continue;
+      const tag = piece.startsWith("[") ? "sub" : /^[a-zA-Z]+$/.test(piece) ? "i" : "";
+      const text = tag === "sub" ? piece.slice(1, -1) : piece;
+      if (tag) told.appendChild(document.createElement(tag)).textContent = text;
+      else told.append(text);
     }
   };
 

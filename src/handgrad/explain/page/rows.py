@@ -21,6 +21,13 @@ class Stage(NamedTuple):
     caption: str
 
 
+def row_title(picture: Picture) -> str:
+    """What a row of pictures shows: that of a unit's weights tells of more than the weights."""
+    if picture.source.endswith(".weight"):
+        return words("explain_page.sees", unit=picture.fixed[1])
+    return sentence(picture.title)
+
+
 def beside(picture: Picture, story: Story, links: Links) -> list[Stage | str] | None:
     """A heat map over the image's pixels in its row of pictures and signs; None where it stands alone."""
     layer, _, what = picture.source.rpartition(".")

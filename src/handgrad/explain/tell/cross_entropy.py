@@ -11,6 +11,7 @@ from handgrad.explain.equation import Equation, settle
 from handgrad.explain.expression import Node, Ref, Value, add, call, div, exact, mul, sub, worked
 from handgrad.explain.story import Block, Chapter, Formula, Picture, Sentence
 from handgrad.explain.tell.batch_mean import batch_mean
+from handgrad.explain.trace import LossNote
 
 FORMULAS = (
     Formula("p[i] = exp(z[i]) / Σₖ exp(z[k]),  z = x - max x", r"p_i = \frac{e^{z_i}}{\sum_k e^{z_k}},"
@@ -26,6 +27,17 @@ def chapters(board: Board, kind: str) -> list[Chapter]:
     return [_softmax(board, kind), _loss(board, kind), _backward(board, kind)]
 
 
+def steps(loss: LossNote) -> dict[str, Array]:
+    """What this loss works out on its way, a row for each image: "loss.z", "loss.e", "loss.total", "loss.p"."""
+    inside = loss.inside
+    if not {"z", "e", "total", "dz"} <= inside.keys():  # one that inherits its name, and works otherwise
+        return {}
+    return {
+        "loss.z": inside["z"][-1].T, "loss.e": inside["e"][-1].T, "loss.total": inside["total"][-1],
+        "loss.p": inside["dz"][0].T,
+    }  # fmt: skip
+
+
 def _softmax(board: Board, kind: str) -> Chapter:
     """From the scores of the followed image to the shares of the classes."""
     loss, row, right = board.trace.loss, board.row, board.right
@@ -38,17 +50,20 @@ def _softmax(board: Board, kind: str) -> Chapter:
     def score(k: int) -> Value:
         return Value(x[k], f"x[{k}]", Ref("loss.prediction", (row, k)))
 
+    def own(letter: str, k: int) -> Value:
+        return Value({"z": z, "e": e, "p": p}[letter][k], f"{letter}[{k}]", Ref(f"loss.{letter}", (row, k)))
+
     said = {"top": top, "largest": to_digits(x[top], board.digits)}
     blocks: list[Block] = [Sentence("explain_loss.shift", said)]
-    blocks += [settle(f"z[{k}]", sub(score(k), score(top)), z[k], digits=board.digits) for k in shown]
+    blocks += [board.equation(own("z", k), sub(score(k), score(top))) for k in shown]
     blocks.append(Sentence("explain_loss.exponentials"))
-    blocks += [settle(f"e[{k}]", call("exp", Value(z[k], f"z[{k}]")), e[k], digits=board.digits) for k in shown]
+    blocks += [board.equation(own("e", k), call("exp", own("z", k))) for k in shown]
     blocks.append(_total(board, e, total))
     blocks.append(Sentence("explain_loss.quotients", {"classes": len(x)}))
-    whole = Value(total, "total")
-    blocks += [settle(f"p[{k}]", div(Value(e[k], f"e[{k}]"), whole), p[k], digits=board.digits) for k in shown]
+    whole = Value(total, "total", Ref("loss.total", (row,)))
+    blocks += [board.equation(own("p", k), div(own("e", k), whole)) for k in shown]
     title = Sentence("explain_loss.probabilities")
-    blocks.append(Picture("bars", title, p, marked=(right,), labels=board.class_names(len(x))))
+    blocks.append(Picture("bars", title, p, "loss.p", (row, -1), (right,), board.class_names(len(x))))
     said = {"right": board.class_name(right), "best": board.class_name(best), "share": f"{float(p[best]):.2%}"}
     blocks.append(Sentence("explain_loss.answer_right" if best == right else "explain_loss.answer_wrong", said))
     return Chapter(
@@ -71,8 +86,9 @@ def _loss(board: Board, kind: str) -> Chapter:
 
 def _total(board: Board, e: Array, total: float) -> Equation:
     chosen, rest = board.largest_terms(e)
-    terms = [Value(e[k], f"e[{k}]") for k in sorted(chosen)]
-    return settle("total", add(*terms, *([rest] if rest else [])), total, digits=board.digits)
+    terms = [Value(e[k], f"e[{k}]", Ref("loss.e", (board.row, k))) for k in sorted(chosen)]
+    ref = Ref("loss.total", (board.row,))
+    return settle("total", add(*terms, *([rest] if rest else [])), total, digits=board.digits, ref=ref)
 
 
 def _own_loss(board: Board, z: Array, total: float) -> list[Block]:
@@ -81,7 +97,8 @@ def _own_loss(board: Board, z: Array, total: float) -> list[Block]:
     losses = inside["mean.values"][0]
     if "surprise" not in inside:  # whole-number labels: one term is left
         right = board.right
-        one: Node = sub(call("log", Value(total, "total")), Value(z[right], f"z[{right}]"))
+        ends = Ref("loss.total", (row,)), Ref("loss.z", (row, right))
+        one: Node = sub(call("log", Value(total, "total", ends[0])), Value(z[right], f"z[{right}]", ends[1]))
         said = Sentence("explain_loss.one_term", {"right": board.class_name(right)})
         own = settle(f"-log p[{right}]", one, losses[row], digits=board.digits)
         return [said, own, *batch_mean(board, losses)]
@@ -105,7 +122,7 @@ def _backward(board: Board, kind: str) -> Chapter:
         blocks = [Sentence("explain_loss.back_divided", {"count": f"{divide_by:g}"})]
     for k in shown:
         t = Value(targets[k], f"t[{k}]", exact=float(targets[k]).is_integer())
-        difference = sub(Value(p[k], f"p[{k}]"), t)
+        difference = sub(Value(p[k], f"p[{k}]", Ref("loss.p", (row, k))), t)
         ref = Ref("loss.dprediction", (row, k))
         expression = div(difference, exact(divide_by, "B" if divide_by == b else "N")) if divide_by != 1 else difference
         blocks.append(settle(f"dx[{k}]", expression, dx[k], digits=board.digits, ref=ref))

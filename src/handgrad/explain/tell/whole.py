@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from handgrad.core.arrays import Array
 from handgrad.core.checks import positive_int
 from handgrad.errors import InputError
 from handgrad.explain.board import DIGITS, MOST_DIGITS, TERMS, Board, follow, shape, when
@@ -88,7 +89,13 @@ def story_of(
         "step": moment.step,
         "lr": board.trace.lr,
     }
-    return Story(title, tuple(chapters), board.trace.arrays(), moment.row, facts)
+    return Story(title, tuple(chapters), _arrays(board, chapters), moment.row, facts)
+
+
+def _arrays(board: Board, chapters: list[Chapter]) -> dict[str, Array]:
+    """Everything that was noted, and the loss's own steps where they are told."""
+    told = any(chapter.key == "loss" and chapter.kind == "SoftmaxCrossEntropy" for chapter in chapters)
+    return board.trace.arrays() | (cross_entropy.steps(board.trace.loss) if told else {})
 
 
 def _layer(board: Board, note: LayerNote, way: int) -> Chapter:

@@ -93,7 +93,8 @@ def _gradient(board: Board, note: LayerNote, short: str, index: tuple[int, ...])
     if counted["zeros"] and terms.any():
         blocks.append(Sentence("explain_why.zeros", counted))
     if board.moment.picture_shape is not None and terms.any():
-        blocks += [_picture(board, note, b, terms) for b in chosen[:_MOST_PICTURES]]
+        seen = (index[0],) if short == "weight" and note is board.trace.layers[0] else ()
+        blocks += [_picture(board, b, terms, seen) for b in chosen[:_MOST_PICTURES]]
     return Chapter(
         "why", "why", Sentence("explain_why.title_gradient", {"name": f"{note.name}.{short}[{_shown(index)}]"}),
         note.name, type(note.layer).__name__, (when(board.moment), Sentence("explain_why.about", {"batch": batch})),
@@ -123,11 +124,11 @@ def _where(board: Board, note: LayerNote, short: str, index: tuple[int, ...]) ->
     return [Sentence(f"explain_why.{short}", {"unit": index[0], "name": note.name})]
 
 
-def _picture(board: Board, note: LayerNote, b: int, terms: Array) -> Picture:
+def _picture(board: Board, b: int, terms: Array, marked: tuple[int, ...]) -> Picture:
     moment = board.moment
     said = {"image": moment.names[b], "label": moment.label_name(b), "term": signed(terms[b]), "row": b}
     first = board.trace.layers[0].name
-    return Picture("image", Sentence("explain_why.picture", said), moment.images[b], f"{first}.x", (b, -1))
+    return Picture("image", Sentence("explain_why.picture", said), moment.images[b], f"{first}.x", (b, -1), marked)
 
 
 def _shown(index: tuple[int, ...]) -> str:
