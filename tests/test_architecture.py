@@ -15,7 +15,7 @@ ROOT = Path(handgrad.__file__).parent
 FLOORS = {
     "cli": 5,
     "studio": 4,
-    "explain": 3, "plots": 3, "export": 3, "estimator": 3, "sweep": 3, "parallel": 3,
+    "explain": 3, "plots": 3, "export": 3, "estimator": 3, "sweep": 3, "watch": 3, "parallel": 3,
     "train": 2, "audit": 2, "testing": 3, "bench": 3,
     "engines": 1, "core": 0.5, "data": 0.5,
     "records": 0, "errors": 0, "words": 0,

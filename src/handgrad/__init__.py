@@ -84,7 +84,7 @@ _LATER = {
     "load_recipe": "handgrad.train",
     "probabilities": "handgrad.train",
 }
-_ROOMS = ("audit", "data", "explain", "export", "plots", "testing", "train")
+_ROOMS = ("audit", "data", "explain", "export", "plots", "testing", "train", "watch")
 # What people look for under the name that it has elsewhere.
 _ELSEWHERE = {
     "CrossEntropyLoss": "SoftmaxCrossEntropy (takes logits, as PyTorch's does) or CrossEntropy (takes probabilities)",

@@ -19,10 +19,12 @@ from handgrad import engines
 from handgrad.cli import STARTED
 from handgrad.cli.app import Command
 from handgrad.cli.output import console, put_json
+from handgrad.cli.watching import watched
 from handgrad.errors import HandgradError, InputError
-from handgrad.records import EpochRecord, StepRecord
+from handgrad.records import EpochRecord, Record, StepRecord
 from handgrad.train import Recipe, Run, Training, load_recipe
 from handgrad.train.evaluation import Evaluation
+from handgrad.watch.numbers import WATCHERS, need
 from handgrad.words import say
 
 # What an optimizer starts from when it is chosen without --lr.
@@ -53,6 +55,7 @@ SETTINGS = {field.name for field in fields(Recipe)} - {"name"}
 @click.option("--parallel", type=click.Choice(["mpi"]), help=say("train_cli.help_parallel"))
 @click.option("--rank-timeout", type=float, default=60.0, metavar="SECONDS", help=say("train_cli.help_rank_timeout"))
 @click.option("--plots/--no-plots", default=True, show_default=True, help=say("train_cli.help_plots"))
+@click.option("--watch", multiple=True, metavar="NAME", help=say("train_cli.help_watch"))
 @click.option("--verbose", is_flag=True, help=say("train_cli.help_verbose"))
 @click.option("--json", "as_json", is_flag=True, help=say("cli.help_json"))
 @click.pass_context
@@ -71,10 +74,14 @@ def train(ctx: click.Context, /, **options: Any) -> None:
 def _train(options: dict[str, Any], given: set[str], runs: type[Run]) -> int:
     """Train from the beginning or on, and show it; the exit status."""
     out = console(as_json=options["as_json"])
+    for name in options["watch"]:
+        if name not in WATCHERS:
+            raise InputError("core.choice", what="--watch", got=name, choices=", ".join(WATCHERS))
+        need(name)
     run = _resumed(options, given, runs) if options["resume"] else _started(options, runs)
     _announce(out, run)
     try:
-        if not _watch(out, run, verbose=options["verbose"]):
+        if not _watch(out, run, watched(run, options["watch"]), verbose=options["verbose"]):
             out.print(say("train_cli.interrupted", go_on=run.go_on()))
             return 1
         if not run.keeps:
@@ -224,7 +231,7 @@ def _announce(out: Console, run: Run) -> None:
         out.print(say("parallel.ranks", ranks=ranks, rows=-(-recipe.batch_size // ranks)), style="dim")
 
 
-def _watch(out: Console, run: Run, *, verbose: bool) -> bool:
+def _watch(out: Console, run: Run, records: Iterator[Record], *, verbose: bool) -> bool:
     """Train, drawing the bar and a line an epoch; False if the user stopped it."""
     training, recipe = run.training(), run.recipe
     total = training.steps_per_epoch * recipe.epochs
@@ -232,7 +239,7 @@ def _watch(out: Console, run: Run, *, verbose: bool) -> bool:
     with _stop_flag() as stopped, _bar(out) as bar:
         epoch = min(training.epoch + 1, recipe.epochs)
         task = bar.add_task("", total=total, completed=training.step, epoch=epoch, epochs=recipe.epochs, state="")
-        for record in run.train():
+        for record in records:
             if isinstance(record, EpochRecord):
                 _report_epoch(bar.console, record, recipe)
                 _report_best(bar.console, record, training)

@@ -107,9 +107,9 @@ def _unfit(net: Any, optimizer: Any, images: Array) -> tuple[str, dict[str, Any]
     first = next((i for i, layer in enumerate(layers) if type(layer) is not Flatten), 0)
     if type(layers[first]) is not Linear or not _as_written(layers[first], Linear):
         return "engines.first_layer", {"layer": str(getattr(layers[first], "label", type(layers[first]).__name__))}
-    if not isinstance(images, np.ndarray) or images.dtype.kind not in "uif":  # rows of a sparse matrix
-        return "engines.images", {}
-    if images.size // len(images) != layers[first].inputs:
+    if not isinstance(images, np.ndarray):  # rows of a sparse matrix
+        return "engines.sparse_rows", {}
+    if images.size // len(images) != layers[first].inputs or images.dtype.kind not in "uif":
         return "engines.images", {}
     if not isinstance(optimizer, Optimizer) or not _holds_all(optimizer, net):
         return "engines.optimizer", {}
