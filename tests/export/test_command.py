@@ -30,7 +30,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_out_and_in_again(ending: str, home: Path, tmp_path: Path) -> None:
     if ending == ".pt" and importlib.util.find_spec("torch") is None:
-        pytest.skip("needs torch; tests/export/test_pytorch.py has it in CI")
+        pytest.skip("needs torch, with which CI runs this file once more")
     file = tmp_path / f"net{ending}"
     said = call("export", home / "run", file, "--json")
     assert said.status == 0, said
@@ -55,6 +55,7 @@ def test_out_and_in_again(ending: str, home: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(nets[1](x), nets[0](x), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_imported_run_is_a_run(home: Path, tmp_path: Path) -> None:
     file, run = tmp_path / "net.onnx", tmp_path / "run"
     assert call("export", home / "run", file).status == 0

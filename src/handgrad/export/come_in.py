@@ -18,7 +18,7 @@ import numpy as np
 
 from handgrad.core.arrays import Array
 from handgrad.core.net import Sequential
-from handgrad.errors import DataError, HandgradError, InputError
+from handgrad.errors import DataError, InputError
 from handgrad.export.named_arrays import build
 from handgrad.export.plain import check_finite, plain
 from handgrad.train.checkpoint import load_net
@@ -149,11 +149,7 @@ def _pickle(path: Path, given: dict[str, Any]) -> Sequential:
     from handgrad.export.sklearn_in import from_sklearn
 
     try:
-        with open(path, "rb") as file:
-            start = file.read(2)
-        estimator = _joblib(path) if path.suffix.lower() == ".joblib" or start[:1] != b"\x80" else _unpickled(path)
-    except HandgradError:
-        raise
+        estimator = _unpickled(path)
     except Exception as error:  # whatever the code of a pickle raises
         raise broken(path, error) from error
     net = getattr(estimator, "net_", estimator)  # of handgrad's own estimators
@@ -161,16 +157,13 @@ def _pickle(path: Path, given: dict[str, Any]) -> Sequential:
 
 
 def _unpickled(path: Path) -> Any:
-    with open(path, "rb") as file:
-        return pickle.load(file)
-
-
-def _joblib(path: Path) -> Any:
+    """What a pickle holds; joblib, which scikit-learn brings along, also reads what it has written itself."""
     try:
-        import joblib  # type: ignore[import-untyped]  # it ships no types
+        from joblib import load  # type: ignore[import-untyped]  # it ships no types
     except ImportError:
-        raise InputError("export.needs_package", package="joblib", install="pip install 'handgrad[sklearn]'") from None
-    return joblib.load(path)
+        with open(path, "rb") as file:
+            return pickle.load(file)
+    return load(path)
 
 
 def broken(path: Path, error: Exception) -> DataError:
