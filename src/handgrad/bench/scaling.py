@@ -9,7 +9,7 @@ from handgrad.bench.race import Result, race
 from handgrad.bench.works import Work
 
 SAMPLES = 6_400
-CONTESTANTS = ("products", "handgrad", "torch")
+CONTESTANTS = ("products", "handgrad", "handgrad-fast", "torch")
 
 
 class Point(NamedTuple):

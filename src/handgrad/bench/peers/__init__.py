@@ -19,6 +19,7 @@ PEERS = {
     "products": "products",
     "numpy": "by_hand",
     "handgrad": "readable",
+    "handgrad-fast": "fast",
     "torch": "pytorch",
     "torch-compile": "compiled_pytorch",
     "jax": "jax_scan",

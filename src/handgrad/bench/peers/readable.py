@@ -28,7 +28,7 @@ class Trainer:
         optimizer = {"sgd": SGD, "adam": Adam}[work.optimizer](self.net, lr=work.lr)
         training = Training(
             self.net, samples.pixels, samples.labels, SoftmaxCrossEntropy(), optimizer,
-            epochs=MANY_EPOCHS, batch_size=work.batch_size, rng=0, drop_last=True,
+            epochs=MANY_EPOCHS, batch_size=work.batch_size, rng=0, drop_last=True, engine=self.engine,
         )  # fmt: skip
         self.records = training.records()
 
