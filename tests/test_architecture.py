@@ -117,3 +117,10 @@ def test_the_public_names_are_there() -> None:
     assert set(handgrad.__all__) <= set(dir(handgrad))
     with pytest.raises(AttributeError):
         _ = handgrad.no_such_name
+
+
+def test_modules_of_tests_have_names_of_their_own() -> None:
+    """pytest puts each folder on the path, so two files of one name would be one module."""
+    tests = Path(__file__).parent
+    names = [path.name for path in tests.rglob("*.py") if "museum" not in path.parts and path.name != "conftest.py"]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
