@@ -65,7 +65,7 @@ def there_and_back(net: Sequential, path: Path, sample: tuple[int, ...]) -> tupl
 @pytest.mark.parametrize("ending", FORMATS)
 def test_there_and_back(name: str, ending: str, tmp_path: Path) -> None:
     net, x, sample = net_of(name), 2 * CASES[name].x(50, np.float32), CASES[name].sample
-    if ending == ".html":  # takes pictures alone; tests/export/test_drawing_page.py has what the page makes of each layer
+    if ending == ".html":  # takes pictures alone; test_drawing_page.py has what it makes of each layer
         net = Sequential(Linear(784, x[0].size, rng=0), net).eval()
         x, sample = np.random.default_rng(0).random((50, 784), np.float32), (784,)
     before = net.theta.copy()
