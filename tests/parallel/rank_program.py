@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from typing import Any
 
@@ -73,6 +74,8 @@ match kind:
         at_step(lambda: os.kill(os.getppid(), signal.SIGINT))
     case "other version":
         handgrad.__version__ = "0.0.7"
+    case "no mpi4py":
+        sys.modules["mpi4py"] = None  # type: ignore[assignment]
     case "bug":
         broken_forward()
 

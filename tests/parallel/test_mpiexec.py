@@ -150,6 +150,11 @@ def test_what_one_rank_alone_meets_is_said_with_its_name(train: Train, folder: P
     assert "Rank 1 of 2" in said
     assert "nothing.npz" in said
     assert not (folder / "run").exists()
+    done = train(2, *MPI, "--out", "run", accident="no mpi4py")
+    assert done.status == 2
+    (said,) = complaints(done)
+    assert "Rank 1 of 2" in said
+    assert "could not begin" in said
     done = train(2, *MPI, "--out", "run", accident="bug")
     assert done.status == 1
     assert done.err.count("RuntimeError: a mistake of ours") == 1

@@ -16,7 +16,7 @@ import time
 from typing import Any
 
 from handgrad.parallel.pulse import EVERY, WATCHED, end_job, names_of
-from handgrad.parallel.world import host, launched_rank
+from handgrad.parallel.world import ALONE_AFTER, host, launched_rank, launched_size
 from handgrad.words import say
 
 LOST = 256  # no status that a process can have: the rank is gone, and the others have to be ended
@@ -44,13 +44,14 @@ def stand_by() -> None:
     sys.stdout.flush()
     status = _watch(worker, news)
     if status == LOST:
-        end_job()
+        end_job(1)
     os._exit(1 if status == LOST else status)
 
 
 def _watch(worker: subprocess.Popen[bytes], news: int) -> int:
     """Wait for the end of the worker, or end it where it hangs; the exit status for both."""
-    said: dict[str, Any] = {"rank": launched_rank(), "host": host(), "phase": "free", "seconds": 0.0}
+    said: dict[str, Any] = {"rank": launched_rank(), "ranks": launched_size(), "host": host()}
+    said |= {"phase": "free", "seconds": 0.0}
     heard, rest = time.monotonic(), b""
     while True:
         if select.select([news], [], [], EVERY)[0]:
@@ -84,6 +85,11 @@ def _hangs(said: dict[str, Any], silence: float) -> str | None:
 
 def _ended(worker: subprocess.Popen[bytes], said: dict[str, Any]) -> int:
     status = worker.wait()
+    if status > 0 and "timeout" not in said and said["ranks"] > 1:  # it never met the others, who would wait for it
+        if said["rank"]:
+            time.sleep(ALONE_AFTER)  # if rank 0 has failed as well, it has said why, and ends this process meanwhile
+            _say("parallel.could_not_begin", said, worker.pid, status=status)
+        end_job(status)
     if status >= 0:
         return status  # it could speak for itself
     try:

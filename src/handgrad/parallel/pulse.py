@@ -82,11 +82,11 @@ class Pulse:
         os.read(hear, 1)
         sentence = say("parallel.guardian_killed", **names_of(self.said, os.getpid()))
         os.write(2, f"handgrad: {sentence}\n".encode(errors="backslashreplace"))
-        end_job()
+        end_job(1)
         os._exit(1)
 
 
-def end_job() -> None:
+def end_job(status: int) -> None:
     """Ask the launcher to end all ranks, where it can be asked; an end without a word ends them too, with more noise.
 
     Hydra, which comes with MPICH and Intel MPI, and Slurm listen on this pipe (the abort command of PMI-1).
@@ -94,7 +94,7 @@ def end_job() -> None:
     pipe = os.environ.get("PMI_FD", "")
     if pipe.isdigit():
         with suppress(OSError):
-            os.write(int(pipe), b"cmd=abort exitcode=1\n")
+            os.write(int(pipe), f"cmd=abort exitcode={status}\n".encode())
 
 
 def names_of(said: dict[str, Any], process: int) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from typing import Any, NoReturn, Protocol
 import numpy as np
 
 from handgrad.core.arrays import Array
-from handgrad.errors import InputError
+from handgrad.errors import InputError, StateError
 from handgrad.parallel.pulse import Pulse
 
 DIGEST = 32  # bytes of a SHA-256
-_ALONE_AFTER = 3.0  # seconds that a failing rank waits for the others to fail as well
+ALONE_AFTER = 3.0  # seconds that a failing rank waits for the others to fail as well
 # How launchers tell a process its rank and the number of ranks, before MPI is there to ask.
 _RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "SLURM_PROCID")
 _SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
@@ -95,12 +95,17 @@ class MPIWorld:
 
     def all_failed(self) -> bool:
         """Whether every other rank comes to this line as well, within three seconds."""
-        request = self._errors.Ibarrier()
-        until = time.monotonic() + _ALONE_AFTER
-        while not request.Test():
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.01)
+        from mpi4py import MPI
+
+        until = time.monotonic() + ALONE_AFTER
+        try:
+            request = self._errors.Ibarrier()
+            while not request.Test():
+                if time.monotonic() > until:
+                    return False
+                time.sleep(0.01)
+        except MPI.Exception:  # the others cannot be reached
+            return False
         return True
 
     def abort(self, status: int) -> NoReturn:
@@ -111,9 +116,14 @@ class MPIWorld:
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
+        from mpi4py import MPI
+
         began = time.perf_counter()
-        with self.pulse.waiting():
-            yield
+        try:
+            with self.pulse.waiting():
+                yield
+        except MPI.Exception as error:
+            raise StateError("parallel.broken", reason=str(error).splitlines()[0]) from error
         self.seconds += time.perf_counter() - began
 
 
@@ -130,8 +140,8 @@ def open_world(pulse: Pulse | None = None) -> MPIWorld:
     except (ImportError, RuntimeError) as error:  # it found no MPI library
         raise InputError("parallel.no_library", reason=str(error).splitlines()[0]) from None
     world = MPIWorld(MPI.COMM_WORLD, pulse)
-    launched = _from_environment(_SIZES)
-    if world.size == 1 and (launched or 1) > 1:
+    launched = launched_size()
+    if world.size == 1 and launched > 1:
         library = MPI.Get_library_version().splitlines()[0].strip("\0 ")
         raise InputError("parallel.other_launcher", launched=launched, library=library)
     return world
@@ -140,6 +150,11 @@ def open_world(pulse: Pulse | None = None) -> MPIWorld:
 def launched_rank() -> int:
     """The rank that a launcher gave to this process, known before MPI is; 0 without a launcher."""
     return _from_environment(_RANKS) or 0
+
+
+def launched_size() -> int:
+    """How many processes a launcher started, known before MPI is; 1 without a launcher."""
+    return _from_environment(_SIZES) or 1
 
 
 def host() -> str:
