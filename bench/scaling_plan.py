@@ -26,7 +26,6 @@ RANKS = [2**k for k in range(11)]  # 1 to 1,024
 BATCHES = (256, 2048, 16384)
 TRIALS = 40  # simulated steps for each figure
 FLOAT = 4  # bytes
-CENTRAL = (0.1, 0.9)  # of the measured deviations; beyond are the moments in which others used the shared machine
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,16 @@ def fitted(name: str) -> Network:
     There, both ways of it cost two rounds' latency and send each byte once each way: T(n) = 2 alpha + n beta. Least
     squares of the relative error, in the sizes that a gradient has.
     """
-    sizes, seconds = (np.array(column, float) for column in zip(*MEASURED["messages"][name], strict=True))
+    sizes = np.array([size for size, _ in MEASURED["messages"][name]], float)
+    seconds = np.array([usual(times) for _, times in MEASURED["messages"][name]])
     columns = np.stack([np.full_like(sizes, 2), sizes], axis=1) / seconds[:, None]
     (alpha, beta), *_ = np.linalg.lstsq(columns, np.ones_like(seconds), rcond=None)
     return Network(name, float(alpha), float(beta))
+
+
+def usual(seconds: Any) -> float:
+    """The lower quartile: a process that shares its machine is often held up, and never early."""
+    return float(np.quantile(seconds, 0.25))
 
 
 def ring(n: float, p: int, net: Network) -> float:
@@ -85,18 +90,17 @@ class Computation:
         runs = [run for run in MEASURED["computation"] if run["net"] == net]
         self.parameters = int(runs[0]["parameters"])
         self.rows = np.array([run["batch"] for run in runs], float)
-        self.medians = np.array([statistics.median(run["computation"]) for run in runs])
-        self.medians = np.maximum.accumulate(self.medians)  # more rows never take less; a busy moment may look so
-        spread = np.concatenate([np.array(r["computation"]) / statistics.median(r["computation"]) for r in runs])
-        low, high = np.quantile(spread, CENTRAL)
-        self.spread = spread[(spread >= low) & (spread <= high)]
+        self.usual = np.array([usual(run["computation"]) for run in runs])
+        self.usual = np.maximum.accumulate(self.usual)  # more rows never take less; a busy moment may look so
+        spread = np.concatenate([np.array(run["computation"]) / usual(run["computation"]) for run in runs])
+        self.spread = spread[spread <= np.quantile(spread, 0.5)]
 
     def seconds(self, rows: float) -> float:
-        """The median for so many rows: between the measured ones as a straight line, beyond them in proportion."""
+        """What so many rows take: between the measured ones as a straight line, beyond them in proportion."""
         if rows > self.rows[-1]:
-            slope = (self.medians[-1] - self.medians[-2]) / (self.rows[-1] - self.rows[-2])
-            return float(self.medians[-1] + slope * (rows - self.rows[-1]))
-        return float(np.interp(rows, self.rows, self.medians))
+            slope = (self.usual[-1] - self.usual[-2]) / (self.rows[-1] - self.rows[-2])
+            return float(self.usual[-1] + slope * (rows - self.rows[-1]))
+        return float(np.interp(rows, self.rows, self.usual))
 
     def draw(self, rows: float, ranks: int, rng: np.random.Generator) -> Array:
         """For each rank its time, with the deviations that were seen."""
@@ -188,8 +192,8 @@ def measured_speedup(name: str) -> float:
 
 
 def whole(run: dict[str, Any]) -> float:
-    """Median seconds of a whole step."""
-    return statistics.median(np.add(run["computation"], run["communication"]))
+    """Seconds of a whole step."""
+    return usual(np.add(run["computation"], run["communication"]))
 
 
 def main() -> None:
@@ -200,7 +204,7 @@ def main() -> None:
         print(f"{network.name}: alpha {network.alpha * 1e6:.1f} us, 1/beta {1e-9 / network.beta:.2f} GB/s")
     print("\n| net | ranks | batch | step | computation | communication |")
     for run in MEASURED["scaling"]:
-        parts = [statistics.median(run[part]) for part in ("computation", "communication")]
+        parts = [usual(run[part]) for part in ("computation", "communication")]
         times = " | ".join(f"{seconds * 1e3:.2f}" for seconds in (whole(run), *parts))
         print(f"| {run['net']} | {run['ranks']} | {run['batch']} | {times} |")
     rng = np.random.default_rng(0)
