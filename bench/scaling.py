@@ -1,8 +1,8 @@
 """How training on several ranks scales: what a step computes, what it communicates, and what a message costs.
 
 Each figure is taken under an mpiexec of its own, with the ranks and nets below, on random images. Computation is the
-wall time of a step less the time inside of MPI; communication is the time inside of MPI, waiting for the other rank
-included. Writes bench/scaling.json, from which scaling_plan.py plans.
+processor's time of a step outside of MPI, on the one thread that a rank has; communication is the wall time inside of
+MPI, waiting for the other rank included. Writes bench/scaling.json, from which scaling_plan.py plans.
 
     env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS=1 python bench/scaling.py
 """
@@ -42,24 +42,37 @@ TRANSPORTS: dict[str, dict[str, str]] = {
 SAMPLES = 4096
 
 
-def steps(world: MPIWorld, name: str, batch: int) -> dict[str, Any]:
-    """Seconds of computation and of communication of each timed step on this rank."""
+class TimedWorld(MPIWorld):
+    """A world that also counts the processor's time inside of its all-reduces."""
+
+    busy = 0.0
+
+    def add(self, array: np.ndarray) -> None:
+        """As any world's."""
+        began = time.thread_time()
+        super().add(array)
+        self.busy += time.thread_time() - began
+
+
+def steps(world: TimedWorld, name: str, batch: int) -> dict[str, Any]:
+    """Of each timed step on this rank: seconds in all, processor's seconds of computation, seconds of communication."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (SAMPLES, 784), dtype=np.uint8)
     labels = rng.integers(0, 10, SAMPLES)
     net = MLP(784, *NETS[name], 10, rng=rng)
     engine = ParallelEngine(net, SoftmaxCrossEntropy(), Adam(net, lr=0.001), world=world)
-    computed, communicated = [], []
+    whole, computed, communicated = [], [], []
     for i in range(STEPS[name] + 2):
         rows = rng.integers(0, SAMPLES, batch)
-        inside, began = world.seconds, time.perf_counter()
+        inside, busy = world.seconds, world.busy
+        began, awake = time.perf_counter(), time.thread_time()
         engine.step(images, labels, rows)
-        whole, inside = time.perf_counter() - began, world.seconds - inside
         if i > 1:
-            computed.append(whole - inside)
-            communicated.append(inside)
+            whole.append(time.perf_counter() - began)
+            computed.append(time.thread_time() - awake - (world.busy - busy))
+            communicated.append(world.seconds - inside)
     return {"net": name, "batch": batch, "ranks": world.size, "parameters": int(net.theta.size),
-            "computation": computed, "communication": communicated}  # fmt: skip
+            "whole": whole, "computation": computed, "communication": communicated}  # fmt: skip
 
 
 def messages(world: MPIWorld) -> list[tuple[int, list[float]]]:
@@ -93,7 +106,7 @@ def memory(world: MPIWorld, data: str) -> dict[str, int]:
 
 def as_rank(task: str, arguments: list[str]) -> None:
     """What a process does that mpiexec started: rank 0 prints the result as JSON."""
-    world = open_world()
+    world = TimedWorld(open_world().comm)
     result: Any
     if task == "steps":
         result = steps(world, arguments[0], int(arguments[1]))
@@ -120,8 +133,8 @@ def joined(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for result in results:
         first = found.setdefault((result["net"], result["batch"], result["ranks"]), result)
         if first is not result:
-            first["computation"] += result["computation"]
-            first["communication"] += result["communication"]
+            for part in ("whole", "computation", "communication"):
+                first[part] += result[part]
     return list(found.values())
 
 
