@@ -13,7 +13,6 @@ from handgrad.records import from_json
 from handgrad.train import Run, checkpoint
 
 MPI = "--parallel", "mpi"
-pytestmark = pytest.mark.slow
 
 
 def result(folder: Path, run: str) -> dict[str, object]:
@@ -30,6 +29,18 @@ def need_whole_checkpoint(folder: Path, run: str, step: int) -> None:
     assert Run.open(folder / run).manifest["status"] == "running"
 
 
+def test_two_ranks_train_to_the_end(train: Train, folder: Path) -> None:
+    """The one of these tests that is always run, so that nobody breaks the road to the ranks unseen."""
+    done = train(2, *MPI, "--out", "run")
+    assert (done.status, done.err) == (0, "")
+    assert "equal to the bit on 2 rank(s) at 3 checkpoint(s)" in done.out
+    assert result(folder, "run")["engine"] == {
+        "name": "numpy",
+        "reason": "the ranks of an MPI job run the layers as they are written",
+    }
+
+
+@pytest.mark.slow
 def test_two_and_three_ranks_train_what_one_process_trains(train: Train, folder: Path) -> None:
     assert train(0, "--out", "alone").status == 0
     alone = result(folder, "alone")["result"]
@@ -48,6 +59,7 @@ def test_two_and_three_ranks_train_what_one_process_trains(train: Train, folder:
         np.testing.assert_allclose(ours.theta, theirs.theta, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_rank_is_killed_in_a_step_and_fewer_ranks_go_on(train: Train, folder: Path) -> None:
     assert train(0, "--out", "alone").status == 0
     done = train(3, *MPI, "--out", "run", accident="killed in a step")
@@ -69,6 +81,7 @@ def test_a_rank_is_killed_in_a_step_and_fewer_ranks_go_on(train: Train, folder: 
             assert record.loss == pytest.approx(unbroken[record.step].loss, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_rank_0_is_killed_in_a_checkpoint(train: Train, folder: Path) -> None:
     done = train(2, *MPI, "--out", "run", accident="killed in a checkpoint", rank=0)
     assert done.status == 1
@@ -80,6 +93,7 @@ def test_rank_0_is_killed_in_a_checkpoint(train: Train, folder: Path) -> None:
     assert not list((folder / "run").glob(".*.part"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accident", ["stopped", "endless"])
 def test_a_rank_that_hangs_is_named_and_ends_the_training(train: Train, folder: Path, accident: str) -> None:
     done = train(2, *MPI, "--out", "run", "--rank-timeout", "2", accident=accident)
@@ -91,6 +105,7 @@ def test_a_rank_that_hangs_is_named_and_ends_the_training(train: Train, folder: 
     need_whole_checkpoint(folder, "run", 10)
 
 
+@pytest.mark.slow
 def test_the_process_that_watches_is_killed(train: Train, folder: Path) -> None:
     done = train(2, *MPI, "--out", "run", accident="guardian killed")
     assert done.status
@@ -99,6 +114,7 @@ def test_the_process_that_watches_is_killed(train: Train, folder: Path) -> None:
     need_whole_checkpoint(folder, "run", 10)
 
 
+@pytest.mark.slow
 def test_ctrl_c_on_one_rank_stops_all_after_one_step(train: Train, folder: Path) -> None:
     done = train(3, *MPI, "--out", "run", accident="ctrl-c")
     assert done.status == 1
@@ -109,6 +125,7 @@ def test_ctrl_c_on_one_rank_stops_all_after_one_step(train: Train, folder: Path)
     assert train(2, *MPI, "--resume", "run").status == 0
 
 
+@pytest.mark.slow
 def test_ranks_that_disagree(train: Train, folder: Path) -> None:
     with np.load(folder / "data.npz") as data:
         arrays = dict(data)
@@ -128,6 +145,7 @@ def test_ranks_that_disagree(train: Train, folder: Path) -> None:
         assert not (folder / "run").exists()
 
 
+@pytest.mark.slow
 def test_wrong_input_is_said_once(train: Train, folder: Path) -> None:
     cases = {
         "cannot be shared out among 3 ranks": ("--batch-size", "2"),
@@ -143,6 +161,7 @@ def test_wrong_input_is_said_once(train: Train, folder: Path) -> None:
         assert not (folder / "run").exists()
 
 
+@pytest.mark.slow
 def test_what_one_rank_alone_meets_is_said_with_its_name(train: Train, folder: Path) -> None:
     done = train(1, *MPI, "--out", "run", also="--data nothing.npz")
     assert done.status == 2
@@ -161,6 +180,7 @@ def test_what_one_rank_alone_meets_is_said_with_its_name(train: Train, folder: P
     assert done.seconds < 20
 
 
+@pytest.mark.slow
 def test_mpi4py_or_its_library_or_the_right_launcher_is_missing(train: Train, folder: Path) -> None:
     (folder / "without" / "mpi4py").mkdir(parents=True)
     (folder / "without" / "mpi4py" / "__init__.py").write_text("raise ModuleNotFoundError('mpi4py')")

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class PickedRows:
     def __init__(self, array: Array, rows: Array) -> None:
         self.array, self.rows = array, rows
         self.shape: tuple[int, ...] = (len(rows), *array.shape[1:])
-        self.dtype, self.ndim = array.dtype, array.ndim
+        self.dtype, self.ndim, self.size = array.dtype, array.ndim, prod(self.shape)
 
     def take(self, rows: Array, axis: int = 0) -> Array:
         """The rows of these numbers, copied: (len(rows), ...)."""

@@ -40,7 +40,8 @@ class Pulse:
         self.said |= news
         if self._pipe is not None:
             now = self.said | {"phase": self._phase, "seconds": time.monotonic() - self._since}
-            os.write(self._pipe, json.dumps(now).encode() + b"\n")
+            with suppress(OSError):  # nobody there any more: `_hear` sees to that
+                os.write(self._pipe, json.dumps(now).encode() + b"\n")
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -73,8 +74,7 @@ class Pulse:
 
     def _beat(self) -> None:
         while True:
-            with suppress(OSError):  # nobody there any more: the other thread sees to that
-                self.tell()
+            self.tell()
             time.sleep(EVERY)
 
     def _hear(self, hear: int) -> None:

@@ -32,8 +32,8 @@ class ParallelRun(Run):
 
     world: ClassVar[MPIWorld]
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
-        super().__init__(path, manifest)
+    def __init__(self, path: Path, manifest: dict[str, Any], engine: str = "", thread_count: int | None = None) -> None:
+        super().__init__(path, manifest, engine or "numpy", thread_count)  # a run of any engine can be gone on with
         self.checkpoints = 0
 
     @classmethod

@@ -11,6 +11,7 @@ from typing import Any
 
 from handgrad.core.arrays import Array
 from handgrad.core.losses import Loss
+from handgrad.engines import Choice
 from handgrad.errors import InputError, StateError
 from handgrad.parallel.engine import ParallelEngine
 from handgrad.parallel.world import World
@@ -33,7 +34,7 @@ class ParallelTraining(Training):
     def __init__(self, *parts: Any, world: World, engine: str = "auto", **settings: Any) -> None:
         if engine == "fast":
             raise InputError("parallel.engine")
-        super().__init__(*parts, **settings)
+        super().__init__(*parts, engine="numpy", **settings)
         if self.batch_size < world.size:
             raise InputError("parallel.batch", batch_size=self.batch_size, ranks=world.size)
         if world.size > 1:
@@ -48,7 +49,7 @@ class ParallelTraining(Training):
             clip_norm=self.clip_norm,
             weights=self.weights,
         )
-        self.engine = self.parallel
+        self.engine, self.engine_choice = self.parallel, Choice("numpy", "engines.ranks", {})
 
     def measure(self, images: Array, labels: Array, weights: Array | None) -> tuple[float, float | None]:
         """(mean loss, accuracy or None) of the net on some rows, shared out among the ranks."""
