@@ -136,7 +136,13 @@ def test_a_class_name_with_signs_of_html_stays_text() -> None:
     assert whole.count("</script>") == 2
 
 
-@pytest.mark.parametrize("text", ["y[35]", "W_new[460,35]", "-log p[9]", "β₁", "dW[1,2]", "total", "x[0,3]"])
+NAMES = [
+    "y[35]", "W_new[460,35]", "-log p[9]", "β₁", "dW[1,2]", "total", "x[0,3]", "self.running_mean[0,0,41]",
+    "W_out[2,1]", "h1", "-log p of train:5",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NAMES)
 def test_a_name_reads_as_it_is_typed(text: str) -> None:
     assert read(f"<p>{name(text)}</p>").text("en") == text.replace("₁", "1")
 

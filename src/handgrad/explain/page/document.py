@@ -126,13 +126,18 @@ def _map(story: Story) -> str:
     places = {_place(chapter): i for i, chapter in enumerate(there, 1)}
     lists = []
     for row, chapters in (("there", there), ("back", back), ("end", end)):
-        steps = "".join(
-            f'<li style="--i:{places.get(_place(chapter), 1)}">{_step(chapter)}</li>' for chapter in chapters
-        )
+        steps = "".join(f'<li style="{_at(chapter, places)}">{_step(chapter)}</li>' for chapter in chapters)
         lists.append(f'<ol class="{row}">{steps}</ol>' if steps else "")
     size = " long" if len(there) > _WIDE else ""
     heading = f'<h2 id="way">{words("explain_page.way")}</h2>'
     return f'<nav class="map{size}" aria-labelledby="way">{heading}<div class="grid">{"".join(lists)}</div></nav>'
+
+
+def _at(chapter: Chapter, places: dict[str, int]) -> str:
+    """The column of a step; the way back through softmax and loss is one step, below both."""
+    if chapter.key == "backward-loss" and "softmax" in places:
+        return f"--i:{places['softmax']};--n:2"
+    return f"--i:{places.get(_place(chapter), 1)}"
 
 
 def _place(chapter: Chapter) -> str:
@@ -146,7 +151,7 @@ def _step(chapter: Chapter) -> str:
     """One box of the way: the layer's name and kind, or the chapter's title."""
     label = escape(chapter.layer) if chapter.layer and chapter.part in ("forward", "backward") else ""
     if not label:
-        label = {"loss": words("explain_page.loss"), "backward-loss": words("explain_page.loss"),
+        label = {"softmax": "softmax", "loss": words("explain_page.loss"), "backward-loss": words("explain_page.loss"),
                  "backward-input": words("explain_page.pixels"), "update": words("explain_page.update"),
                  }.get(chapter.key, sentence(chapter.title))  # fmt: skip
     size = " × ".join(map(str, chapter.shapes[-1].shape[1:])) if chapter.part in ("input", "forward") else ""

@@ -15,7 +15,9 @@ from handgrad.explain.story import Sentence
 from handgrad.words import LANGUAGES, say
 
 _FUNCTIONS = {"log", "exp", "max", "min", "sqrt", "tanh"}
-_NAME = re.compile(r"([^\W\d_₀-₉]+)(_[a-z]+)?([₀-₉]?)(?:\[([\d,]+)\])?")
+# A name, as typed here or by the author of a file: y[35], W_new[460,35], β₁, self.weights[0,3].
+_LETTER = r"[^\W₀-₉]"
+_NAME = re.compile(rf"(?!\d)({_LETTER}(?:{_LETTER}|\.(?=\w))*?)(_new|_old)?([₀-₉]?)(?:\[([\d,]+)\])?(?!{_LETTER}|\.\w)")
 
 
 def both(text: Callable[[str], str]) -> str:
@@ -32,8 +34,12 @@ def words(key: str, **values: Any) -> str:
 
 
 def sentence(said: Sentence) -> str:
-    """A sentence of the story, in every language."""
-    return both(lambda lang: escape(said.text(lang)))
+    """A sentence of the story, in every language; what it quotes of a file, its `text`, as code."""
+    code = said.values.get("text")
+    if not isinstance(code, str):
+        return both(lambda lang: escape(said.text(lang)))
+    quoting = Sentence(said.key, said.values | {"text": "\0"})
+    return both(lambda lang: escape(quoting.text(lang)).replace("\0", f"<code>{escape(code)}</code>"))
 
 
 def hidden(text: str) -> str:
