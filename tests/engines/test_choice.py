@@ -13,6 +13,7 @@ from handgrad.core.losses import MSE, SoftmaxCrossEntropy
 from handgrad.core.mlp import MLP
 from handgrad.core.net import Sequential
 from handgrad.core.optim import SGD, RMSprop
+from handgrad.data.mapped import PickedRows
 from handgrad.engines import choice, choose, make
 from handgrad.engines.choice import is_whole
 from handgrad.errors import InputError
@@ -55,6 +56,7 @@ def test_reasons_against_it() -> None:
         "engines.images": chosen(images=IMAGES[:, :2]),
         "engines.optimizer": chosen(net=net, optimizer=SGD(net.parameters()[:2])),
         "engines.dense": chosen(images=dense),
+        "engines.mapped": chosen(images=PickedRows(IMAGES, np.arange(50))),
     }
     for key, got in reasons.items():
         assert got[:2] == ("numpy", key)

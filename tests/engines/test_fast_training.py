@@ -119,3 +119,25 @@ def test_a_loop_that_is_left_leaves_no_thread_behind() -> None:
     assert threading.active_count() == before + 2
     records.close()
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("kind", ["csr_matrix", "coo_array"])
+def test_a_bag_of_words_trains_as_its_dense_twin(kind: str) -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    words = np.floor(RNG.random((120, 500)) * 1.02) * RNG.integers(1, 5, (120, 500))
+    words[7] = 0
+    labels = RNG.integers(0, 3, 120)
+    thetas, losses = [], []
+    for images, engine in (
+        (words, "numpy"),
+        (getattr(sparse, kind)(words), "fast"),
+        (sparse.csr_array(words), "numpy"),
+    ):
+        net = MLP(500, 8, 3, rng=0, dtype=np.float64)
+        settings: dict[str, Any] = {"epochs": 2, "batch_size": 32, "rng": 0, "engine": engine, "validation": 0.25}
+        records = list(Training(net, images, labels, SoftmaxCrossEntropy(), SGD(net, lr=0.1), **settings).records())
+        losses.append([r.loss for r in records] + [r.val_loss for r in records if isinstance(r, EpochRecord)])
+        thetas.append(net.theta.copy())
+    for i in (1, 2):
+        np.testing.assert_allclose(losses[i], losses[0], rtol=1e-12)
+        np.testing.assert_allclose(thetas[i], thetas[0], atol=1e-12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from handgrad.core.losses import SoftmaxCrossEntropy
 from handgrad.core.net import Sequential
 from handgrad.core.optim import SGD, Adam, AdamW, Optimizer
 from handgrad.core.params import runs
+from handgrad.data.sparse import SparseRows
 from handgrad.engines.numpy_engine import NumpyEngine
 from handgrad.errors import InputError
 from handgrad.words import say
@@ -90,7 +92,7 @@ def is_compiled() -> bool:
 def share_of_nonzeros(images: Array) -> float:
     """The share of numbers that are not 0, among rows spread over all."""
     some = images[:: max(1, len(images) // LOOKED_AT)]
-    return float(np.count_nonzero(some)) / some.size
+    return float(np.count_nonzero(some)) / (len(some) * math.prod(some.shape[1:]))
 
 
 def _missing() -> tuple[str, dict[str, Any]] | None:
@@ -107,9 +109,9 @@ def _unfit(net: Any, optimizer: Any, images: Array) -> tuple[str, dict[str, Any]
     first = next((i for i, layer in enumerate(layers) if type(layer) is not Flatten), 0)
     if type(layers[first]) is not Linear or not _as_written(layers[first], Linear):
         return "engines.first_layer", {"layer": str(getattr(layers[first], "label", type(layers[first]).__name__))}
-    if not isinstance(images, np.ndarray):  # rows of a sparse matrix
-        return "engines.sparse_rows", {}
-    if images.size // len(images) != layers[first].inputs or images.dtype.kind not in "uif":
+    if not isinstance(images, (np.ndarray, SparseRows)) or isinstance(images, np.memmap):
+        return "engines.mapped", {}
+    if math.prod(images.shape[1:]) != layers[first].inputs or images.dtype.kind not in "uif":
         return "engines.images", {}
     if not isinstance(optimizer, Optimizer) or not _holds_all(optimizer, net):
         return "engines.optimizer", {}

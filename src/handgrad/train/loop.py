@@ -61,7 +61,8 @@ class Training:
 
     Args:
         net: a net of ours, or any object with forward, backward and parameters.
-        images: (n, ...), uint8 from 0 to 255 or floats; flattened, and uint8 divided by 255, a batch at a time.
+        images: (n, ...), uint8 from 0 to 255 or floats; flattened, and uint8 divided by 255, a batch at a time. Or a
+            SciPy sparse matrix (n, features).
             Sparse matrices of SciPy's are made dense a batch at a time.
         labels: whole numbers (n,), or what the criterion takes otherwise, one row a sample.
         criterion: a loss of ours, or any object called with (prediction, target) that has `backward()`.

@@ -58,7 +58,7 @@ class FastEngine(NumpyEngine):
         self.whole = sparse and is_whole(net, criterion, optimizer, labels, **settings)
         self.knows = type(optimizer) in (SGD, Adam, AdamW)
         self.stores = not (self.knows and self.accumulate == 1 and self.clip_norm is None)
-        self.index = nonzeros(images if sparse else images[:0], net.dtype)
+        self.index = nonzeros(images if sparse else np.zeros((0, 1)), net.dtype)
         self.labels = np.ascontiguousarray(labels if self.whole else [], np.int64)
         self.alive = np.zeros(self.first.inputs, bool)
         self.alive[self.index.columns] = True

@@ -12,6 +12,7 @@ import numpy as np
 
 from handgrad.core.arrays import Array
 from handgrad.data.batches import to_input
+from handgrad.data.sparse import SparseRows
 from handgrad.engines.fast.compiling import kept
 from handgrad.engines.fast.lanes import wide
 
@@ -48,13 +49,23 @@ def fill(images: Any, starts: Any, columns: Any, values: Any, scale: Any) -> Non
 
 
 def nonzeros(images: Array, dtype: Any) -> Nonzeros:
-    """The nonzeros of images (n, ...), uint8 or floats, as `to_input` gives them."""
+    """The nonzeros of images (n, ...), uint8 or floats, as `to_input` gives them; or of sparse rows."""
+    if isinstance(images, SparseRows):
+        rows = images.matrix.copy()
+        rows.sum_duplicates()
+        values = to_input(rows.data[:, None], dtype).ravel()
+        return Nonzeros(rows.indptr.astype(np.int64), rows.indices.astype(_columns_type(images.shape[1])), values)
     flat = images.reshape(len(images), math.prod(images.shape[1:]))
     if flat.dtype != np.uint8:
         flat = to_input(flat, dtype)
     starts = np.empty(len(flat) + 1, np.int64)
     count(flat, starts)
-    columns = np.empty(starts[-1], np.uint16 if flat.shape[1] < 1 << 16 else np.int32)
+    columns = np.empty(starts[-1], _columns_type(flat.shape[1]))
     values = np.empty(starts[-1], dtype)
     fill(flat, starts, columns, values, values.dtype.type(1 / 255 if images.dtype == np.uint8 else 1))
     return Nonzeros(starts, columns, values)
+
+
+def _columns_type(features: int) -> Any:
+    """The smallest type for their numbers; half the memory of the usual one, which is read in every step."""
+    return np.uint16 if features < 1 << 16 else np.int32
