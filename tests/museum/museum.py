@@ -131,8 +131,10 @@ def _touched(text: str, at: int, find: str, put: str) -> set[int]:
     if len(new) >= len(old) and touched:
         return touched
     beside = first + ahead
+    written = [n for n, line in enumerate(text.split("\n"), 1) if line.strip()]  # nobody points at an empty line
+    neighbours = {*[n for n in written if n < beside][-1:], *[n for n in written if n >= beside][:1]}
     around = [
         node.lineno for node in nodes
         if isinstance(node, ast.FunctionDef) and node.lineno <= beside <= (node.end_lineno or 0) + 1
     ]  # fmt: skip
-    return {line for line in (touched | {beside - 1, beside} | set(around[-1:])) if line > 0}
+    return {line for line in (touched | neighbours | set(around[-1:])) if line > 0}

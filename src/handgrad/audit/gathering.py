@@ -133,7 +133,7 @@ def _suspected(inspection: Inspection, finding: Finding, suspects: Sequence[int]
     """An error without a patch, at the line that forgets something, or where the first wrong number appears."""
     if finding.severity != "error" or finding.patch is not None or finding.line is not None:
         return finding
-    line = forgotten(inspection, finding) or next(iter(suspects), None)
+    line = penalty_line(inspection, finding) or forgotten(inspection, finding) or next(iter(suspects), None)
     return finding if line is None else replace(finding, file=inspection.program.filename, line=line)
 
 

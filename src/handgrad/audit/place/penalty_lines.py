@@ -13,27 +13,72 @@ from handgrad.audit.inspection import Inspection
 
 _CODES = {"penalty-missing", "penalty-scaled", "weight-decay-sign", "weight-decay"}
 _ROLES = ("backward", "gradients", "loss", "update", "step")
+_STRENGTH = re.compile(r"^(l2|reg|lambd|lmbda|lam|wd|weight_?decay|decay|alpha|penalty|beta)", re.I)
+_SIZES = re.compile(r"\*\* ?2|\b(sum|norm|square|vdot|abs)\(")
 
 
 def penalty_line(inspection: Inspection, finding: Finding) -> int | None:
-    """The last statement that makes the gradient of a weight that a finding names; None where none is told."""
+    """The statement that adds a multiple of a weight that a finding names to its gradient; else what makes that.
+
+    None where neither is told.
+    """
     if finding.code not in _CODES or not finding.where:
         return None
-    program = inspection.program
+    tree, names = inspection.program.tree, [_own(name) for name in finding.where]
+    if finding.code != "penalty-missing" and (line := _shares(tree, names)) is not None:
+        return line
     for role in _ROLES:
         code = getattr(inspection.reading.functions.get(role), "__code__", None)
-        if code is None or code.co_filename != program.filename:
+        if code is None or code.co_filename not in (inspection.program.filename, "<audit>"):
             continue
-        functions = [n for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef)]
-        for node in (n for n in functions if n.lineno == code.co_firstlineno):
-            lines = [line for name in finding.where if (line := _makes(node, name))]
+        nodes: list[ast.FunctionDef | ast.Module] = [
+            n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.lineno == code.co_firstlineno
+        ]
+        for node in nodes or ([tree] if not code.co_name.isidentifier() else []):  # a loop of a script
+            lines = [line for name in names if (line := _makes(node, name))]
             if lines:
                 return max(lines)
     return None
 
 
-def _makes(node: ast.FunctionDef, weight: str) -> int | None:
-    own = re.findall(r"\w+", weight)[-1].lower().replace("_", "")
+def _own(parameter: str) -> str:
+    """The last name in what a parameter is called: b of layers[0].b, weights of weights[0]."""
+    return next(word for word in reversed(re.findall(r"\w+", parameter)) if not word.isdigit())
+
+
+def _shares(tree: ast.Module, names: list[str]) -> int | None:
+    """A strength of regularisation times an array, not squared: that of one of these names, or the first at all."""
+    found: list[tuple[bool, int]] = []
+
+    def look(body: list[ast.stmt], around: str) -> None:
+        for one in body:
+            text = ast.unparse(one) if isinstance(one, ast.Assign | ast.AugAssign | ast.Return) else ""
+            if text and any(map(_is_share, ast.walk(one))):
+                words = set(re.findall(r"\w+", text + around))
+                found.append((not words & set(names), one.lineno))
+            over = ast.unparse(one.iter) if isinstance(one, ast.For) else ""
+            for part in ("body", "orelse", "finalbody"):
+                look(getattr(one, part, []), around + " " + over)
+
+    look(tree.body, "")
+    return min(found, default=(True, None))[1]
+
+
+def _is_share(node: ast.AST) -> bool:
+    """reg * W, and not reg * 0.5 or lr * reg alone."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult) or _SIZES.search(ast.unparse(node)):
+        return False
+    parts = [_name(part) if not isinstance(part, ast.Subscript) else "" for part in (node.left, node.right)]
+    strength = next((i for i in (0, 1) if _STRENGTH.match(parts[i])), None)
+    factors = [part for part in ast.walk(node.left) if _STRENGTH.match(_name(part)) and not isinstance(part, ast.Subscript)]
+    other = node.right if strength == 0 or (strength is None and factors) else node.left
+    return (strength is not None or bool(factors)) and any(
+        isinstance(part, ast.Name | ast.Attribute) and not _STRENGTH.match(_name(part)) for part in ast.walk(other)
+    )
+
+
+def _makes(node: ast.FunctionDef | ast.Module, weight: str) -> int | None:
+    own = weight.lower().replace("_", "")
     short = re.sub(r"^(weights?|w)", "", own)
     found: dict[str, int] = {}
     for one in (n for n in ast.walk(node) if isinstance(n, ast.Assign | ast.AugAssign)):
