@@ -11,6 +11,7 @@ from typing import Any
 
 from handgrad.audit.dialects.roles import role, words
 
+_VECTORS = 3  # of one layer: bias, gain and shift
 FEATURES, HIDDEN, CLASSES = 6, 7, 4  # distinct, and none of them a number of rows that is tried
 _PUT_ASIDE = re.compile(r"drop(out)?|^p_drop")
 _PENALTY = re.compile(r"reg|lambda|lmbda|lambd|weight_?decay|^l[12]|^wd$|penalty")
@@ -138,12 +139,17 @@ def make(call: Callable[..., Any], known: Mapping[str, Any] | None = None) -> It
 def ends(shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[int, int]]:
     """(features, classes) that arrays of these shapes, in their order, can lead between, the plainest first.
 
-    A matrix lies either way round; one with a side of 1 may as well be a bias that is a row or a column.
+    A matrix lies either way round; one with a side of 1 may as well be a bias that is a row or a column. A layer may
+    have a gain and a shift beside its bias, as a normalised one has.
     """
     found: list[tuple[int, int, int]] = []  # how many biases are missing, features, classes
-    for features, outputs, biases in _paths(list(shapes.values()), None):
-        if outputs and len(biases) <= len(outputs) and all(size in outputs for size in biases):
-            found.append((len(outputs) - len(biases), features, outputs[-1]))
+    paths = list(_paths(list(shapes.values()), None))
+    for most in (1, _VECTORS):
+        for features, outputs, biases in paths:
+            if outputs and len(biases) <= most * len(outputs) and all(size in outputs for size in biases):
+                found.append((abs(len(outputs) - len(biases)), features, outputs[-1]))
+        if found:
+            break
     return list(dict.fromkeys(one[1:] for one in sorted(found, key=lambda one: one[0])))
 
 

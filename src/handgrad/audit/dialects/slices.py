@@ -195,9 +195,49 @@ def _inputs(
     counters |= {base(n.targets[0]) for n in [*before, *nodes] if isinstance(n, ast.Assign) and _is_count(n)}
     called = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # one_hot(label)
     free = {n: role(n) for n in free_names(body) if role(n) in ("x", "y") and n not in counters | called}
-    for names, rest in ((looped | chosen, kept), (looped, body), (free, body)):
+    whole = _Unpicked(body, free)
+    ways = [(looped | chosen, kept), (looped, body), (free, body)]
+    if whole.found:
+        ways.insert(2, (free, whole.body))
+    for names, rest in ways:
         if set(names.values()) == {"x", "y"}:
             yield rest, free | names
+
+
+class _Unpicked(ast.NodeTransformer):
+    """A body that gets its batch as it is, where it picks one on the way: step(X[rows], y[rows]).
+
+    Args:
+        body: one turn of a loop.
+        data: names of data and labels.
+    """
+
+    def __init__(self, body: list[ast.stmt], data: Mapping[str, str]) -> None:
+        self.data = data
+        self.rows = {name for one in body for name in _row_numbers(one)}
+        self.found = False
+        self.body = [self.visit(copy.deepcopy(one)) for one in body]
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """The whole, for rows of it."""
+        self.generic_visit(node)
+        if not isinstance(node.ctx, ast.Load) or not isinstance(node.value, ast.Name) or node.value.id not in self.data:
+            return node
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        sliced = any(isinstance(part, ast.Slice) and part.lower and part.upper for part in parts)
+        if not sliced and not any(isinstance(part, ast.Name) and part.id in self.rows for part in parts):
+            return node
+        self.found = True
+        return node.value
+
+
+def _row_numbers(one: ast.stmt) -> set[str]:
+    """Names that a statement gives the numbers of a batch's rows: drawn at random, or a slice of their order."""
+    if not isinstance(one, ast.Assign):
+        return set()
+    drawn = isinstance(one.value, ast.Call) and set(_DRAWN) & set(words(callee(one.value)))
+    order = isinstance(one.value, ast.Subscript) and isinstance(one.value.slice, ast.Slice)
+    return stores(one) if drawn or order else set()
 
 
 def _is_count(one: ast.Assign) -> bool:
@@ -217,13 +257,16 @@ def _chosen(one: ast.stmt, targets: Mapping[str, int]) -> dict[str, str]:
     value = one.value
     names = {name: role(name) or _taken_from(value) for name in stores(one)}
     calls = [w for n in ast.walk(value) if isinstance(n, ast.Call) for w in words(callee(n))]
-    picks = any(isinstance(n, ast.Subscript) for n in ast.walk(value)) or {"batch", "next", "take", "sample"} & set(
-        calls
-    )
+    said = {"batch", "next", "take", "sample", *_DRAWN} & set(calls)
+    picks = any(isinstance(n, ast.Subscript) for n in ast.walk(value)) or said
     plain = all(isinstance(t, ast.Name | ast.Tuple | ast.List) for t in one.targets)
     if not names or not plain or not picks or set(names.values()) - {"x", "y"} or stores(one) & reads(value):
         return {}
     return names
+
+
+# Words in what draws a batch at random, in programs that only try their network out.
+_DRAWN = ("rand", "randn", "random", "randint", "normal", "uniform", "integers", "choice")
 
 
 def _taken_from(value: ast.expr) -> str:

@@ -35,6 +35,16 @@ _SIGNS = {
 }
 
 
+def _by_form(text: str) -> str:
+    """The optimizer of which statements have the form: one average, or sum, of squares, whose root is then divided by."""
+    averages = re.findall(r"^ *(\S+) = .*\* \1 [+-] .*$", text, re.M)
+    squares = re.search(r"^ *(\S+) = (?=.*\* \1 \+).*(?:\*\* 2|square)", text, re.M)
+    sums = re.search(r"^ *(\S+) \+= .*(?:\*\* 2|square)", text, re.M)
+    if squares and len(averages) == 1 and f"sqrt({squares[1]}" in text:
+        return "rmsprop"
+    return "adagrad" if sums and not averages and f"sqrt({sums[1]}" in text else ""
+
+
 class Loop:
     """A loop of a file, ready to run a turn of it on any batch.
 
@@ -224,7 +234,7 @@ class Loop:
     def claim(self) -> str:
         """The optimizer that the names in the loop are of: adam, rmsprop, adagrad; "" for none."""
         text = "\n".join(ast.unparse(one) for one in self.cut.body).lower()
-        return next((claim for claim, sign in _SIGNS.items() if re.search(sign, text)), "")
+        return next((claim for claim, sign in _SIGNS.items() if re.search(sign, text)), "") or _by_form(text)
 
     def losses_at(self, x: Array, y: Array) -> dict[str, float]:
         """What each name that may be the loss holds after a turn that moves nothing; the mean over rows one by one."""

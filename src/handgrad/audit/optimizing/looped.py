@@ -16,11 +16,13 @@ from handgrad.audit.dialects.world import copies
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
+from handgrad.audit.optimizing.claims import role_of
 from handgrad.audit.optimizing.inside import judge_optimizer_step
 from handgrad.audit.optimizing.places import _line
 from handgrad.core.arrays import Array
 
 _ROWS, _RATE = 6, 2.0**-20  # small, for steps without a root are large
+_NO_EPSILON = 1e-30
 _UNSURE = {"optimizer-unnamed", "optimizer-setting-ignored", "optimizer-some-not-updated", "optimizer-scaled"}
 
 
@@ -46,6 +48,8 @@ def check_looped(inspection: Inspection) -> list[Finding]:
 
     held, rng = loop.state, np.random.default_rng(7)
     loop.state = copies(loop.fresh)
+    names = {**loop.namespace, **loop.state}
+    loop.state |= {n: _NO_EPSILON for n, v in names.items() if isinstance(v, float) and role_of(n) == "eps"}
     try:
         for value in loop.parameters().values():
             value[...] = rng.standard_normal(value.shape) / np.sqrt(max(value.shape))

@@ -43,7 +43,8 @@ def penalty_line(inspection: Inspection, finding: Finding) -> int | None:
 
 def _own(parameter: str) -> str:
     """The last name in what a parameter is called: b of layers[0].b, weights of weights[0]."""
-    return next(word for word in reversed(re.findall(r"\w+", parameter)) if not word.isdigit())
+    words: list[str] = re.findall(r"\w+", parameter)
+    return next((word for word in reversed(words) if not word.isdigit()), parameter)
 
 
 def _shares(tree: ast.Module, names: list[str]) -> int | None:
@@ -68,13 +69,10 @@ def _is_share(node: ast.AST) -> bool:
     """reg * W, and not reg * 0.5 or lr * reg alone."""
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult) or _SIZES.search(ast.unparse(node)):
         return False
-    parts = [_name(part) if not isinstance(part, ast.Subscript) else "" for part in (node.left, node.right)]
-    strength = next((i for i in (0, 1) if _STRENGTH.match(parts[i])), None)
-    factors = [part for part in ast.walk(node.left) if _STRENGTH.match(_name(part)) and not isinstance(part, ast.Subscript)]
-    other = node.right if strength == 0 or (strength is None and factors) else node.left
-    return (strength is not None or bool(factors)) and any(
-        isinstance(part, ast.Name | ast.Attribute) and not _STRENGTH.match(_name(part)) for part in ast.walk(other)
-    )
+    sides = [{_name(part) for part in ast.walk(side)} - {""} for side in (node.left, node.right)]
+    strong = [any(_STRENGTH.match(name) for name in side) for side in sides]
+    array = [any(not _STRENGTH.match(name) and name not in ("self", "np") for name in side) for side in sides]
+    return (strong[0] and array[1]) or (strong[1] and array[0])
 
 
 def _makes(node: ast.FunctionDef | ast.Module, weight: str) -> int | None:
