@@ -24,6 +24,8 @@ def same_batch(inspection: Inspection) -> list[Finding]:
         }
         slices = [node for statement in loop.body for node in _taken(statement)]
         kinds = {kind_of(_root(node)) for node in slices}
+        if not kinds:
+            slices, kinds = _by_numbers(loop)
         draws = any(isinstance(part, ast.Call) and last_name(part.func) in _RANDOM for part in ast.walk(loop))
         if {"x", "y"} <= kinds and not draws and all(_fixed(node, changing) for node in slices):
             measured = {"rows": ast.unparse(slices[0]), "turn": loop.target.id}
@@ -45,6 +47,26 @@ def never_mixed(inspection: Inspection) -> list[Finding]:
             if loop is not outer and _counts_batches(loop) and {"x", "y"} <= kinds:
                 return [found(inspection, "never-mixed", "note", loop.lineno, {})]
     return []
+
+
+def _by_numbers(loop: ast.For) -> tuple[list[ast.Subscript], set[str]]:
+    """The slices of an order that say which rows are taken, and what is taken by them: rows = order[i:j]; x[rows]."""
+    slices, kinds = [], set()
+    for one in loop.body:
+        if (
+            isinstance(one, ast.Assign)
+            and isinstance(one.targets[0], ast.Name)
+            and isinstance(one.value, ast.Subscript)
+        ):
+            name = one.targets[0].id
+            taken = {kind_of(_root(n)) for n in ast.walk(loop) if isinstance(n, ast.Subscript) and _is(n.slice, name)}
+            if _has_slice(one.value.slice) and {"x", "y"} <= taken:
+                slices, kinds = [*slices, one.value], kinds | taken
+    return slices, kinds
+
+
+def _is(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def _loops(tree: ast.AST) -> Iterator[ast.For]:

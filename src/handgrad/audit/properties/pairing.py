@@ -20,6 +20,7 @@ from handgrad.audit.properties.shifts import shift_between
 
 _DRAWS = {"permutation", "permuted", "choice", "randint", "randperm", "sample", "rand", "random", "integers", "choices"}
 _MIXES = {"permutation", "permuted", "shuffle", "sample"}
+_COUNTS = {"shape", "size", "ndim", "dtype"}  # of an array, and none of its rows
 _RESTORES = {"set_state", "setstate", "bit_generator", "get_state", "getstate"}
 _MAKES = {"default_rng", "RandomState", "Random", "Generator"}
 
@@ -204,7 +205,7 @@ class _Follower:
             case ast.Name() | ast.Attribute() if (name := written(node)) is not None and kind_of(name):
                 return self.rows.get(name) or Rows(name, 0)
             case ast.Attribute():
-                return self.of(node.value)
+                return None if node.attr in _COUNTS else self.of(node.value)
             case ast.Subscript(slice=ast.Constant(value=str())):
                 name = ast.unparse(node)
                 return (self.rows.get(name) or Rows(name, 0)) if kind_of(name) else None
