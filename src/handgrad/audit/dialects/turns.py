@@ -36,7 +36,7 @@ _SIGNS = {
 
 
 def _by_form(text: str) -> str:
-    """The optimizer of which statements have the form: one average, or sum, of squares, whose root is then divided by."""
+    """The optimizer of which statements have the form: one average, or sum, of squares, of which the root is taken."""
     averages = re.findall(r"^ *(\S+) = .*\* \1 [+-] .*$", text, re.M)
     squares = re.search(r"^ *(\S+) = (?=.*\* \1 \+).*(?:\*\* 2|square)", text, re.M)
     sums = re.search(r"^ *(\S+) \+= .*(?:\*\* 2|square)", text, re.M)

@@ -51,17 +51,15 @@ def never_mixed(inspection: Inspection) -> list[Finding]:
 
 def _by_numbers(loop: ast.For) -> tuple[list[ast.Subscript], set[str]]:
     """The slices of an order that say which rows are taken, and what is taken by them: rows = order[i:j]; x[rows]."""
-    slices, kinds = [], set()
+    slices: list[ast.Subscript] = []
+    kinds: set[str] = set()
     for one in loop.body:
-        if (
-            isinstance(one, ast.Assign)
-            and isinstance(one.targets[0], ast.Name)
-            and isinstance(one.value, ast.Subscript)
-        ):
-            name = one.targets[0].id
-            taken = {kind_of(_root(n)) for n in ast.walk(loop) if isinstance(n, ast.Subscript) and _is(n.slice, name)}
-            if _has_slice(one.value.slice) and {"x", "y"} <= taken:
-                slices, kinds = [*slices, one.value], kinds | taken
+        match one:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript() as value) if _has_slice(value.slice):
+                inside = (n for n in ast.walk(loop) if isinstance(n, ast.Subscript) and _is(n.slice, name))
+                taken = {kind_of(_root(node)) for node in inside}
+                if {"x", "y"} <= taken:
+                    slices, kinds = [*slices, value], kinds | taken
     return slices, kinds
 
 
