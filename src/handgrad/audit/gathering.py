@@ -22,7 +22,7 @@ from handgrad.audit.place.first_wrong import first_wrong
 from handgrad.audit.place.fixed_batch import fixed_batch_line
 from handgrad.audit.place.forgotten import forgotten
 from handgrad.audit.place.penalty_lines import penalty_line
-from handgrad.audit.properties.updating import TWICE, rate_line
+from handgrad.audit.properties.updating import TWICE, rate_line, velocity_line
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.repair import repair
 
@@ -36,6 +36,7 @@ _OF_STEPS = {
     "uneven-scale",
     TWICE,
 }
+_TELL = (penalty_line, fixed_batch_line, rate_line, velocity_line)  # lines that are found by reading
 _STEP_SECONDS = 1.0
 _ROLES = ("backward", "gradients", "step", "update", "loss", "forward", "optimizer_step")
 
@@ -46,7 +47,7 @@ def gather(inspection: Inspection) -> tuple[Finding, ...]:
     whole = inspection.diagnosis.findings
     alone = layers.check(inspection)
     found = with_layers(whole, alone)
-    if any(finding.severity == "error" for finding in whole):
+    if any(finding.severity == "error" and not finding.code.startswith("optimizer-") for finding in whole):
         observed = first_wrong(inspection, found)
         suspects = _suspects(inspection, found, observed)
         found = [_suspected(inspection, finding, suspects) for finding in repair(inspection, found, suspects=suspects)]
@@ -55,7 +56,10 @@ def gather(inspection: Inspection) -> tuple[Finding, ...]:
     found += _news(found, properties.check(inspection))
     if any(finding.code in properties.EXPLAINS for finding in found):  # why the network was not known
         found = [finding for finding in found if finding.code not in _NAMELESS]
-    found += _news(found, [*optimizers.check(inspection), *optimizers.within(inspection), *of_glue(inspection)])
+    steps = [*optimizers.check(inspection), *optimizers.within(inspection), *of_glue(inspection)]
+    closer = {one.code for one in steps if one.code.startswith("optimizer-")}
+    found = [finding for finding in found if finding.code not in closer]  # of which only the steps were seen
+    found += _news(found, steps)
     return worst_first(_somewhere(inspection, finding) for finding in found)
 
 
@@ -143,7 +147,7 @@ def _somewhere(inspection: Inspection, finding: Finding) -> Finding:
     One that has no line stands at the function that it is about.
     """
     program = inspection.program
-    told = penalty_line(inspection, finding) or fixed_batch_line(inspection, finding) or rate_line(inspection, finding)
+    told = next((line for tell in _TELL if (line := tell(inspection, finding)) is not None), None)
     if finding.line is None and told is not None:
         finding = replace(finding, file=program.filename, line=told)
     roles = ("optimizer_step", "update", "step") if finding.code.startswith("optimizer-") else _ROLES

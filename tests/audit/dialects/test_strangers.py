@@ -73,6 +73,16 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("(d2 @ K2.T) * (1 - l1**2)", "d2 @ K2.T"),
         "activation-derivative-missing",
     ),
+    "drawn_batches": (
+        ((12, 6), "relu", "softmax", "cross-entropy"),
+        ("dn1 = da1 * (n1 > 0)", "dn1 = da1"),
+        "activation-derivative-missing",
+    ),
+    "picked_rows": (
+        ((12, 6), "relu", "softmax", "cross-entropy"),
+        ("dz2 /= n\n", "dz2 /= n * n\n"),
+        "averaged-twice",
+    ),
     PACKED: (
         ((10, 5), "relu", "softmax", "cross-entropy"),
         ("dout /= len(X)", "dout /= len(X) ** 2"),

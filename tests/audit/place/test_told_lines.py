@@ -43,3 +43,30 @@ def test_a_penalty_is_missing_where_the_gradient_is_made(where: tuple[str, ...],
 def test_the_number_tells_the_line(divisor: str, line: int | None) -> None:
     finding = Finding("batch-dependent-factor", "warning", ("b1",), {"factor": 8 / 50, "rows": 8}, {"factor": 1.0})
     assert fixed_batch_line(_inspection(CODE.replace("DIVISOR", divisor)), finding) == line
+
+
+SHARES = """
+def backward(x, h, d, W2, W1, b2):
+    loss = np.mean(d ** 2) + 0.5 * reg * np.sum(W2 ** 2)
+    dW2 = h.T @ d + reg * W2
+    db2 = d.sum(axis=0) + reg * b2
+    grads = {}
+    for key in ("W1", "b1"):
+        grads[key] += l2 * params[key]
+    return dW2, db2, grads
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "where", "line"),
+    [
+        ("weight-decay", ("b2",), 5),
+        ("penalty-scaled", ("W2",), 4),
+        ("penalty-scaled", ("layers[0].W2",), 4),
+        ("weight-decay-sign", ("W1",), 8),
+        ("weight-decay", ("b1",), 8),
+        ("weight-decay", ("b7",), 4),
+    ],
+)
+def test_a_share_of_the_weights_is_told_where_it_is_added(code: str, where: tuple[str, ...], line: int) -> None:
+    assert penalty_line(_inspection(SHARES), Finding(code, "error", where, {}, {})) == line

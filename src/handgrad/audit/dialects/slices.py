@@ -214,21 +214,40 @@ class _Unpicked(ast.NodeTransformer):
 
     def __init__(self, body: list[ast.stmt], data: Mapping[str, str]) -> None:
         self.data = data
-        self.rows = {name for one in body for name in _row_numbers(one)}
+        self.first = next((name for name, kind in data.items() if kind == "x"), "")
+        nodes = [n for one in body for n in ast.walk(one)]
+        self.used = {
+            part.id for n in nodes if isinstance(n, ast.Subscript) and self._of_data(n)
+            for part in _parts(n.slice) if isinstance(part, ast.Name)
+        }  # fmt: skip
         self.found = False
-        self.body = [self.visit(copy.deepcopy(one)) for one in body]
+        self.body = [self.visit(copy.deepcopy(one)) for one in body] if self.first else body
+
+    def _of_data(self, node: ast.Subscript) -> bool:
+        return isinstance(node.value, ast.Name) and node.value.id in self.data
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        """All rows, for the numbers of some of them."""
+        if self.used & _row_numbers(node) and isinstance(node.targets[0], ast.Name):
+            self.found = True
+            every = ast.parse(f"list(range(len({self.first})))", mode="eval").body
+            return ast.fix_missing_locations(ast.copy_location(ast.Assign(node.targets, every), node))
+        self.generic_visit(node)
+        return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        """The whole, for rows of it."""
+        """The whole, for a stretch of it."""
         self.generic_visit(node)
-        if not isinstance(node.ctx, ast.Load) or not isinstance(node.value, ast.Name) or node.value.id not in self.data:
+        if not isinstance(node.ctx, ast.Load) or not self._of_data(node):
             return node
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        sliced = any(isinstance(part, ast.Slice) and part.lower and part.upper for part in parts)
-        if not sliced and not any(isinstance(part, ast.Name) and part.id in self.rows for part in parts):
+        if not any(isinstance(part, ast.Slice) and part.lower and part.upper for part in _parts(node.slice)):
             return node
         self.found = True
         return node.value
+
+
+def _parts(index: ast.expr) -> list[ast.expr]:
+    return index.elts if isinstance(index, ast.Tuple) else [index]
 
 
 def _row_numbers(one: ast.stmt) -> set[str]:

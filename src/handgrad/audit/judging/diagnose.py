@@ -30,6 +30,7 @@ MISSING = "activation-derivative-missing"  # in every layer it is one mistake, t
 ROUNDING = 1e-9  # relative: a gradient that is no larger is 0
 OF_BATCHES = {"averaged-twice", "summed", "averaged", "constant-factor", "batch-dependent-factor"}
 LITTLE = 1e-5  # relative: a loss that does not feel this is none that has a derivative
+_TURNED = 1e-3  # a velocity's share of the one before, at least
 BLURRED = 1e-3  # relative: slopes that are known no better judge nothing
 DRAWN = 1e-3  # relative: calls that differ by more are drawn anew each time
 USUAL, BOLD, GENTLE = 2.0**-6, 2.0**-1, 2.0**-24  # learning rates; a gradient does not depend on them
@@ -178,6 +179,10 @@ def _carry(found: list[Steady]) -> list[Finding]:
         names = tuple(name for name, carry in carries.items() if low <= carry < high)
         if names:
             findings.append(Finding(code, severity, names, {"carry": carries[names[0]]}, {"carry": 0.0}))
+    turned = tuple(name for name, carry in carries.items() if -1 < carry < -_TURNED)
+    if turned and len(turned) == sum(bool(found[0].gradient[name].any()) for name in carries):
+        measured = {"carry": carries[turned[0]], "optimizer": "update"}
+        findings.append(Finding("optimizer-velocity-sign", "error", turned, measured, {"carry": -carries[turned[0]]}))
     return findings
 
 

@@ -38,6 +38,7 @@ _SIGNS = (
     ("adam", r"adam(?!w)|beta_?2|\bb2 ?\*\*|[mv]_?hat|_corrected"),
     ("rmsprop", r"rms_?prop|\brho\b|decay_?rate|mean_?sq"),
     ("adagrad", r"adagrad"),
+    ("momentum", r"velocit|momentum"),
 )
 _UNSURE = {"optimizer-unnamed", "optimizer-setting-ignored", "optimizer-some-not-updated"}
 
@@ -94,7 +95,8 @@ def _claim(update: Callable[..., Any], text: str) -> str:
         if re.search(sign, source):
             return claim
     averages = re.search(r"0?\.9|decay|beta|gamma", source)
-    return next((claim for claim, sign in _SIGNS if averages and re.search(sign, text.lower())), "")
+    known = (claim for claim, sign in _SIGNS if claim != "momentum" and re.search(sign, text.lower()))
+    return next(known, "") if averages else ""
 
 
 def _set(model: Any) -> None:

@@ -12,7 +12,7 @@ from time import thread_time
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.axes import argmax_axis
-from handgrad.audit.properties.batches import never_mixed, same_batch
+from handgrad.audit.properties.batches import fixed_size, never_mixed, same_batch
 from handgrad.audit.properties.descent import cannot_overfit
 from handgrad.audit.properties.extremes import overflow, predicts_alike
 from handgrad.audit.properties.helpers import accuracy, one_hot
@@ -27,6 +27,7 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     labels_apart,
     same_batch,
     never_mixed,
+    fixed_size,
     never_called,
     rate_twice,
     scaled_differently,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from handgrad.audit.findings import Finding
@@ -10,6 +11,8 @@ from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.naming import kind_of, last_name
 from handgrad.audit.properties.places import found
 
+_ROWS = 8  # of a batch, to tell what a size that is fixed makes of it
+_BACK = re.compile(r"back|grad", re.I)
 _RANDOM = {"shuffle", "permutation", "permuted", "choice", "sample", "randint", "randperm", "integers", "choices"}
 
 
@@ -47,6 +50,42 @@ def never_mixed(inspection: Inspection) -> list[Finding]:
             if loop is not outer and _counts_batches(loop) and {"x", "y"} <= kinds:
                 return [found(inspection, "never-mixed", "note", loop.lineno, {})]
     return []
+
+
+def fixed_size(inspection: Inspection) -> list[Finding]:
+    """A way back that divides by the size that batches should have, where the last batch may have fewer rows."""
+    tree = inspection.program.tree
+    sizes = {
+        one.targets[0].id: one.value.value for one in tree.body
+        if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name) and "batch" in one.targets[0].id.lower()
+        and isinstance(one.value, ast.Constant) and isinstance(one.value.value, int) and one.value.value > _ROWS
+    }  # fmt: skip
+    strides = {last_name(loop.iter.args[2]) for loop in _loops(tree)
+               if isinstance(loop.iter, ast.Call) and len(loop.iter.args) == 3}  # fmt: skip
+    said = {finding.code for finding in inspection.diagnosis.findings}
+    if said & {"batch-dependent-factor", "summed", "averaged-twice"}:
+        return []
+    for function in (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and _BACK.search(n.name)):
+        own = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        own |= {one.arg for one in function.args.args}
+        for node in ast.walk(function):
+            name, line = _divisor(node)
+            if name in sizes.keys() & strides - own:
+                measured = {"factor": _ROWS / sizes[name], "rows": _ROWS}
+                where = tuple(inspection.reading.subject.parameters())
+                code = "batch-dependent-factor"
+                return [found(inspection, code, "warning", line, measured, {"factor": 1.0}, where)]
+    return []
+
+
+def _divisor(node: ast.AST) -> tuple[str, int]:
+    """(the name that something is divided by, the line)."""
+    match node:
+        case ast.BinOp(op=ast.Div(), right=ast.Name(id=name)):
+            return name, node.lineno
+        case ast.AugAssign(op=ast.Div(), value=ast.Name(id=name)):
+            return name, node.lineno
+    return "", 0
 
 
 def _by_numbers(loop: ast.For) -> tuple[list[ast.Subscript], set[str]]:

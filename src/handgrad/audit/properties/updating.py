@@ -52,6 +52,23 @@ def rate_line(inspection: Inspection, finding: Finding) -> int | None:
     return next(iter((*degrees.twice(), *degrees.outside())), None)
 
 
+def velocity_line(inspection: Inspection, finding: Finding) -> int | None:
+    """Where a share of something's old value is taken with a minus, for steps that turn their velocity round."""
+    if finding.code != "optimizer-velocity-sign":
+        return None
+    for one in ast.walk(inspection.program.tree):
+        if isinstance(one, ast.Assign):
+            own = ast.unparse(one.targets[0])
+            for part in ast.walk(one.value):
+                match part:
+                    case (
+                        ast.BinOp(left=ast.UnaryOp(op=ast.USub()), op=ast.Mult(), right=kept)
+                        | ast.BinOp(op=ast.Sub(), right=ast.BinOp(op=ast.Mult(), right=kept))
+                    ) if ast.unparse(kept) == own:
+                        return one.lineno
+    return None
+
+
 def never_called(inspection: Inspection) -> list[Finding]:
     """A training loop that goes back and updates nothing, in a file that has an update and calls it nowhere."""
     tree = inspection.program.tree
@@ -175,14 +192,21 @@ class _Degrees:
 
     def _sources(self, scope: str, added: ast.expr) -> list[int]:
         """The statement that gave the rate to a factor of an update, ahead of it."""
-        names = {_key(part) for part in ast.walk(added) if isinstance(part, ast.Name | ast.Attribute)}
-        held = {(place or scope, name) for place, name in names if self.held[place or scope, name]}
-        for where, one in self.statements:
-            if isinstance(one, ast.Assign) and _factor(one.value):
-                keys = {(place or where, name) for place, name in map(_key, one.targets)}
-                if keys & held:
-                    return [one.lineno]
+        wanted, seen = self._holding(scope, added), set[tuple[str, str]]()
+        while wanted - seen:
+            seen |= wanted
+            for where, one in self.statements:
+                targets = one.targets if isinstance(one, ast.Assign) else []
+                if isinstance(one, ast.Assign) and {(place or where, n) for place, n in map(_key, targets)} & seen:
+                    if _factor(one.value):
+                        return [one.lineno]
+                    wanted = wanted | self._holding(where, one.value)
         return []
+
+    def _holding(self, scope: str, node: ast.expr) -> set[tuple[str, str]]:
+        """The names in an expression that have the rate as a factor."""
+        keys = [_key(part) for part in ast.walk(node) if isinstance(part, ast.Name | ast.Attribute)]
+        return {(place or scope, name) for place, name in keys if self.held[place or scope, name]}
 
     def _degree(self, scope: str, node: ast.expr, own: str = "") -> int:
         """Of an expression; a sum has what all of its terms have, its own old value aside."""
