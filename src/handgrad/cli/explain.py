@@ -24,7 +24,7 @@ WIDEST = 120  # columns; longer lines are hard to read
 
 
 @click.command(cls=Command, help=say("explain_cli.help"))
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN|FILE")
 @click.option("--image", metavar="IMAGE", help=say("explain_cli.help_image"))
 @click.option("--label", type=int, metavar="N", help=say("explain_cli.help_label"))
 @click.option("--at-step", type=int, metavar="N", help=say("explain_cli.help_at_step"))
@@ -32,9 +32,9 @@ WIDEST = 120  # columns; longer lines are hard to read
 @click.option("--layer", metavar="NAME", help=say("explain_cli.help_layer"))
 @click.option("--unit", type=int, metavar="N", help=say("explain_cli.help_unit"))
 @click.option("--why", metavar="WEIGHT", help=say("explain_cli.help_why"))
-@click.option("--terms", type=int, default=TERMS, show_default=True,
+@click.option("--terms", type=int, metavar="N", default=TERMS, show_default=True,
               help=say("explain_cli.help_terms"))  # fmt: skip
-@click.option("--digits", type=int, default=DIGITS, show_default=True,
+@click.option("--digits", type=int, metavar="N", default=DIGITS, show_default=True,
               help=say("explain_cli.help_digits"))  # fmt: skip
 @click.option("--html", type=click.Path(path_type=Path), metavar="OUT", help=say("explain_cli.help_html"))
 @click.option("--json", "as_json", is_flag=True, help=say("cli.help_json"))
@@ -44,7 +44,10 @@ def explain(
 ) -> None:  # fmt: skip
     """Trace a step and tell it."""
     if run.is_file() or run.suffix.lower() in FILES:
-        told = _of_file(run, image, label, at_step, {"layer": layer, "unit": unit, "why": why, "terms": terms,
+        for option, value in (("--at-step", at_step), ("--batch", batch)):
+            if value is not None:
+                raise InputError("explain_file.not_here", option=option, file=run)
+        told = _of_file(run, image, label, {"layer": layer, "unit": unit, "why": why, "terms": terms,
                                                      "digits": digits}, html=html, as_json=as_json)  # fmt: skip
         if html is not None:
             _write(html, told["page"])
@@ -59,14 +62,12 @@ def explain(
 
 
 def _of_file(
-    path: Path, image: str | None, label: int | None, at_step: int | None, options: dict[str, Any], *,
+    path: Path, image: str | None, label: int | None, options: dict[str, Any], *,
     html: Path | None, as_json: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """The story of the network in a file of somebody's own, made in a child process."""
     from handgrad.audit.reading.sandbox import run_in_child
 
-    if at_step is not None:
-        raise InputError("explain_file.not_here", option="--at-step", file=path)
     wanted = [*(["page"] if html else []), *(["values"] if as_json else [])] or ["lines"]
     request = {"path": os.path.abspath(path), "lang": language(), "width": min(console().width, WIDEST),
                "wanted": wanted} | options | digits_to_show(image, label)  # fmt: skip
