@@ -295,7 +295,7 @@ CASES: dict[str, tuple[list[str], str]] = {
     "rerun into a full folder": (["rerun", "run", "--out", "full"], "full exists already"),
     "rerun below a file": (["rerun", "run", "--out", "file/below"], "cannot be written"),
     # the command line itself
-    "an unknown command": (["trian"], "There is no such command. The commands are: train, evaluate"),
+    "an unknown command": (["trian"], "There is no such command. The commands are: train"),
     "an unknown option": (train("--epoch", 3), "There is no option --epoch. Did you mean --epochs?"),
     "an unknown option of the whole": (["--colour"], "There is no option --colour"),
     "an option without its value": (["train", "--epochs"], "--epochs needs a value"),
