@@ -24,6 +24,7 @@ from handgrad.errors import HandgradError, InputError
 from handgrad.records import EpochRecord, Record, StepRecord
 from handgrad.train import Recipe, Run, Training, load_recipe
 from handgrad.train.evaluation import Evaluation
+from handgrad.train.threads import available
 from handgrad.watch.numbers import WATCHERS, need
 from handgrad.words import say
 
@@ -223,7 +224,9 @@ def _announce(out: Console, run: Run) -> None:
         style="dim",
     )
     choice = training.engine_choice
-    out.print(say("train_cli.engine", engine=choice.name, reason=choice.reason()), style="dim")
+    key = "train_cli.engine_fast" if choice.name == "fast" else "train_cli.engine"
+    most = training.threads or available()
+    out.print(say(key, engine=choice.name, reason=choice.reason(), threads=most), style="dim")
     if choice.name == "fast" and not engines.is_compiled():
         out.print(say("train_cli.compiling"))
     if "parallel" in run.manifest:
