@@ -18,6 +18,7 @@ from handgrad.errors import DivergedError, HandgradError
 from handgrad.records import EpochRecord
 from handgrad.sweep.study import SEEN, Sweep
 from handgrad.train import threads
+from handgrad.train.loop import Training
 from handgrad.train.recipe import Recipe
 from handgrad.train.run import training_of
 
@@ -38,7 +39,7 @@ def work(sweep: Sweep, most: int, *, thread_count: int = 1, seed: int | None = N
     with threads.limited_to(thread_count):
         while (trial := sweep.begin(most)) is not None:
             try:
-                _run(sweep, trial, data)
+                _run(sweep, trial, data, thread_count)
             except BaseException:  # Ctrl-C, a stopped process: somebody is to try this again
                 sweep.give_back(trial)
                 raise
@@ -50,10 +51,10 @@ def watched(recipe: Recipe) -> Recipe:
     return recipe if recipe.validation else recipe.change(validation=HELD_BACK)
 
 
-def _run(sweep: Sweep, trial: optuna.Trial, data: Dataset) -> None:
+def _run(sweep: Sweep, trial: optuna.Trial, data: Dataset, thread_count: int) -> None:
     try:
         recipe = watched(sweep.space.recipe_of(trial))
-        value, state = _train(sweep, trial, recipe, data)
+        value, state = _train(sweep, trial, recipe, training_of(recipe, data, thread_count=thread_count))
     except HandgradError as error:  # these settings do not go together; the sweep goes on
         trial.set_user_attr(WHY, str(error))
         # Where it diverged the sampler is to learn from it, as it does from what was given up.
@@ -62,9 +63,8 @@ def _run(sweep: Sweep, trial: optuna.Trial, data: Dataset) -> None:
         sweep.study.tell(trial, value if state == TrialState.COMPLETE else None, state=state)
 
 
-def _train(sweep: Sweep, trial: optuna.Trial, recipe: Recipe, data: Dataset) -> tuple[float | None, TrialState]:
+def _train(sweep: Sweep, trial: optuna.Trial, recipe: Recipe, training: Training) -> tuple[float | None, TrialState]:
     """(value, state) of one training: its value is that of the weights that it ends with."""
-    training = training_of(recipe, data)
     best: float | None = None
     value: float | None = None
     for record in training.records():

@@ -353,8 +353,8 @@ class Run:
         return f"<b>Run</b> <code>{escape(os.fspath(self.path))}</code><table><tbody>{cells}</tbody></table>"
 
 
-def training_of(recipe: Recipe, data: Dataset) -> Training:
+def training_of(recipe: Recipe, data: Dataset, *, thread_count: int = 1) -> Training:
     """The training of a recipe on data that are there already; it has no folder, and nothing of it is kept."""
     run = Run(Path(), {"recipe": recipe.to_dict()})
-    run._data = data
+    run._data, run._thread_count = data, thread_count
     return run.training()
