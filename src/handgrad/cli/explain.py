@@ -15,7 +15,6 @@ from handgrad.errors import InputError
 from handgrad.explain import moment_of, story_lines, story_of, story_values
 from handgrad.explain.board import DIGITS, TERMS
 from handgrad.explain.page import page
-from handgrad.explain.strangers.digits import digits_to_show
 from handgrad.train import Run
 from handgrad.words import language, say
 
@@ -66,7 +65,8 @@ def _of_file(
     html: Path | None, as_json: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """The story of the network in a file of somebody's own, made in a child process."""
-    from handgrad.audit.reading.sandbox import run_in_child
+    from handgrad.audit.reading.sandbox import run_in_child  # the audit takes a while to import, and a run needs none
+    from handgrad.explain.strangers.digits import digits_to_show
 
     wanted = [*(["page"] if html else []), *(["values"] if as_json else [])] or ["lines"]
     request = {"path": os.path.abspath(path), "lang": language(), "width": min(console().width, WIDEST),
