@@ -111,18 +111,18 @@ def test_pointing_at_a_pixel_lights_its_weight_its_term_and_the_arithmetic(reade
     values = [float(n.strip("()").replace("−", "-")) for n in numbers.groups()]
     assert values == pytest.approx([x, w, x * w], rel=1e-3)
     assert f"row {pixel // 28}, column {pixel % 28}" in figure.locator(".readout").inner_text()
-    # The same pixel is lit where it is seen elsewhere, and so is its factor in the sum, row and all.
+    # The same pixel is lit where it is seen elsewhere, and so are both factors in the sum, row and all.
     assert reader.lit(reader.page.locator(".opening svg").first) == [pixel]
     row = reader.page.locator("#forward-fc1-1 tbody tr").first
     assert row.get_attribute("class") == "lit-row"
-    assert row.locator(".n.lit").count() == 1
+    assert row.locator(".n.lit").count() == 2
 
 
-def test_pointing_at_a_term_shows_where_it_came_from(reader: Reader, told: Story) -> None:
+def test_pointing_at_a_term_shows_its_factors(reader: Reader, told: Story) -> None:
     figure = reader.page.locator("#forward-fc1 figure.several")
     image, weights, terms = figure.locator("svg").all()
     reader.over(terms, 300, 28, 28)
-    assert reader.lit(image, "from") == reader.lit(weights, "from") == [300]
+    assert reader.lit(image) == reader.lit(weights) == reader.lit(terms) == [300]
     reader.page.mouse.move(5, 5)
     assert reader.page.locator(".ring").count() == 0
 
@@ -141,6 +141,10 @@ def test_pointing_at_a_number_lights_the_cells_that_it_came_from(reader: Reader,
     image, gradient = reader.page.locator("#backward-fc1 figure.several svg").all()
     assert reader.lit(gradient) == [pixel]
     assert reader.lit(image, "from") == [pixel]
+    # And pointing at the picture: the image's pixel and the gradient are lit, the one factor of all is where it came from.
+    reader.over(gradient, pixel, 28, 28)
+    assert reader.lit(gradient) == reader.lit(image) == [pixel]
+    assert reader.page.locator("#backward-fc1 .sign .n.from").count() == 1
 
 
 def test_a_bar_names_its_unit_and_what_went_in(reader: Reader, told: Story) -> None:

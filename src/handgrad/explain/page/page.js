@@ -43,7 +43,8 @@
   };
   const light = (here, keys, sources) => {
     clear();
-    for (const source of new Set(sources)) for (const place of places.get(source) ?? []) mark(place, "from");
+    const others = new Set(sources.filter((source) => !new Set(keys).has(source)));
+    for (const source of others) for (const place of places.get(source) ?? []) mark(place, "from");
     for (const key of keys) for (const place of places.get(key) ?? []) {
       mark(place, "lit");
       if (place.picture && place.picture.svg.closest("details") === here.closest("details")) tell(place.picture, place.cell);
@@ -57,9 +58,9 @@
   const lightCell = (picture, cell) => {
     const together = picture.group === null ? [picture] : pictures.filter((other) => other.group === picture.group);
     const key = picture.key && filled(picture.key, cell);
-    light(picture.svg, key ? [key] : [], key ? sourcesOf(key) : picture.of.map((source) => filled(source, cell)));
-    const done = (other) => key && other.key === picture.key; // lit by its key already
-    for (const other of together) if (!done(other)) mark({ picture: other, cell }, "lit");
+    const keys = new Set(together.filter((other) => other.key).map((other) => filled(other.key, cell)));
+    light(picture.svg, keys, key ? sourcesOf(key) : picture.of.map((source) => filled(source, cell)));
+    for (const other of together) if (!other.key) mark({ picture: other, cell }, "lit");
     tell(picture, cell);
   };
 
