@@ -141,7 +141,7 @@ def test_pointing_at_a_number_lights_the_cells_that_it_came_from(reader: Reader,
     image, gradient = reader.page.locator("#backward-fc1 figure.several svg").all()
     assert reader.lit(gradient) == [pixel]
     assert reader.lit(image, "from") == [pixel]
-    # And pointing at the picture: the image's pixel and the gradient are lit, the one factor of all is where it came from.
+    # And pointing at the picture: pixel and gradient are lit, and the one factor of all as where it came from.
     reader.over(gradient, pixel, 28, 28)
     assert reader.lit(gradient) == reader.lit(image) == [pixel]
     assert reader.page.locator("#backward-fc1 .sign .n.from").count() == 1
