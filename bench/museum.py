@@ -70,9 +70,9 @@ WORDS = {
     "ko": {
         "set": "묶음", "mistakes": "심은 실수", "detected": "알아챔", "named": "원인을 밝힘", "placed": "줄이 맞음",
         "clean": "옳은 신경망", "alarms": "틀렸다고 함", "needless": "쓸데없는 경고",
-        "seconds": "감사 한 번에 걸린 초(중앙값, 최대)",
-        "shown": "공개", "aside": "따로 둔 것", "family": "갈래", "dialect": "쓰는 방식", "failed": "감사하지 못함",
-        "missed": "놓친 것", "none": "없습니다.", "expected": "심은 실수", "said": "감사가 한 말", "exhibit": "전시물",
+        "seconds": "검사 한 번에 걸린 초(중앙값, 최대)",
+        "shown": "공개", "aside": "따로 둔 것", "family": "갈래", "dialect": "쓰는 방식", "failed": "검사하지 못함",
+        "missed": "놓친 것", "none": "없습니다.", "expected": "심은 실수", "said": "검사가 한 말", "exhibit": "전시물",
         "aside_missed": "따로 둔 것 가운데 놓친 것, 실수별",
     },
 }  # fmt: skip
