@@ -69,7 +69,11 @@ def test_lines_of_edits() -> None:
     exhibits = {exhibit.name: exhibit for exhibit in planted()}
     for name, words in {
         "update-climbs@modules/mlp_gz": {"p += self.lr * g", "return grad / n"},  # either sign mends it
-        "derivative-missing@nnfs/mnist_classes": {"def backward(self, dvalues):", "self.dinputs = dvalues.copy()", ""},
+        "derivative-missing@nnfs/mnist_classes": {
+            "def backward(self, dvalues):",
+            "self.dinputs = dvalues.copy()",
+            "# Softmax activation",
+        },
         "adam-root-missing@script/tanh_adam": {"params[i] -= lr * m_hat / (v_hat + eps)"},
     }.items():
         text = exhibits[name].text.split("\n")

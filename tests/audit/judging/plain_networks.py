@@ -70,6 +70,12 @@ class PlainNetwork:
                 self._update(i, dw, db, lr)
 
     def _update(self, i: int, dw: Array, db: Array, lr: float) -> None:
+        if self.mistake == "rate twice":
+            dw, db = lr * dw, lr * db
+        elif self.mistake == "velocity turned":
+            k, share = i + len(self.W), -0.8
+            self.summed[i], self.summed[k] = share * self.summed[i] + lr * dw, share * self.summed[k] + lr * db
+            dw, db = self.summed[i] / lr, self.summed[k] / lr
         self.W[i] = self.W[i] - lr * dw  # re-bound, as people do
         self.b[i] -= lr * db
 

@@ -49,6 +49,15 @@ def test_a_planted_mistake_has_its_name(mistake: str, activation: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("mistake", "code"), [("rate twice", "learning-rate-twice"), ("velocity turned", "optimizer-velocity-sign")]
+)
+def test_what_a_step_does_with_its_rate_and_its_velocity(mistake: str, code: str) -> None:
+    (finding,) = diagnose(PlainNetwork("tanh", mistake).subject()).findings
+    assert finding.code == code
+    assert len(finding.where) == 6
+
+
+@pytest.mark.parametrize(
     ("mistake", "activation"),
     [
         ("derivative-at-output", "sigmoid"),

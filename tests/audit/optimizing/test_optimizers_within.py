@@ -114,3 +114,62 @@ def test_a_rule_with_a_dictionary_of_settings_is_judged(old: str, new: str, code
     with program.guarded():
         found = [(one.code, one.line) for one in check_namespace(program, namespace)]
     assert found == ([(code, _line(text, at))] if code else [])
+
+
+MOMENTUM = """
+import numpy as np
+
+class Net:
+    def __init__(self, n_in=12, n_hidden=9, n_out=6):
+        self.W1 = np.random.randn(n_in, n_hidden) * np.sqrt(2 / n_in)
+        self.b1 = np.zeros(n_hidden)
+        self.W2 = np.random.randn(n_hidden, n_out) * np.sqrt(2 / n_hidden)
+        self.b2 = np.zeros(n_out)
+        self.momentum = 0.9
+        self.v_W1, self.v_b1 = np.zeros_like(self.W1), np.zeros_like(self.b1)
+        self.v_W2, self.v_b2 = np.zeros_like(self.W2), np.zeros_like(self.b2)
+
+    def forward(self, x):
+        self.x = x
+        self.h = np.maximum(0, x @ self.W1 + self.b1)
+        z = self.h @ self.W2 + self.b2
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        self.p = e / e.sum(axis=1, keepdims=True)
+        return self.p
+
+    def loss(self, t):
+        return -np.mean(np.sum(t * np.log(self.p + 1e-12), axis=1))
+
+    def backward(self, t):
+        dz = (self.p - t) / len(t)
+        self.dW2, self.db2 = self.h.T @ dz, dz.sum(axis=0)
+        dh = dz @ self.W2.T * (self.h > 0)
+        self.dW1, self.db1 = self.x.T @ dh, dh.sum(axis=0)
+
+    def update(self, lr):
+        self.v_W1 = self.momentum * self.v_W1 - lr * self.dW1
+        self.v_b1 = self.momentum * self.v_b1 - lr * self.db1
+        self.v_W2 = self.momentum * self.v_W2 - lr * self.dW2
+        self.v_b2 = self.momentum * self.v_b2 - lr * self.db2
+        self.W1 += self.v_W1
+        self.b1 += self.v_b1
+        self.W2 += self.v_W2
+        self.b2 += self.v_b2
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "codes"),
+    [
+        ("", "", []),
+        ("= self.momentum * self.v", "= 0 * self.v", ["optimizer-memory-lost"]),
+        ("= self.momentum * self.v", "= -self.momentum * self.v", ["optimizer-velocity-sign"]),
+    ],
+)
+def test_a_velocity_that_a_network_keeps_itself(old: str, new: str, codes: list[str], tmp_path: Path) -> None:
+    wrong = MOMENTUM.replace(old, new) if old else MOMENTUM
+    (tmp_path / "net.py").write_text(wrong)
+    found = run_in_child("handgrad.audit.session:audit_file", {"path": str(tmp_path / "net.py")})["findings"]
+    found = [finding for finding in found if finding["severity"] != "note"]
+    assert [finding["code"] for finding in found] == codes
+    assert all("self.v_W1 =" in wrong.split("\n")[finding["line"] - 1] for finding in found)

@@ -164,10 +164,25 @@ class _Descent:
                     proved += 1
                     break
             else:
+                rows = [self._one_row(k, i, name, one.value) for k, one in enumerate(together)]
+                known = [row for row in rows if row is not None]
+                if len(known) == len(rows):
+                    link.mistakes[name], link.fits[name] = ("one-row-only",), known
+                    cost, proved = cost + _NAMED, proved + 1
+                    continue
                 found = [fit(g[name], m[0].value, self.exact) for g, m in zip(self.gradients, made, strict=True)]
                 link.mistakes[name], link.fits[name] = (UNNAMED,), found
                 cost += _UNNAMED_PARAMETER
         return None if alive and not proved else (link, cost)
+
+    def _one_row(self, k: int, i: int, name: str, delta: Array) -> Fit | None:
+        """A gradient of batch k that is that of a single sample, wherever a shuffle has put it."""
+        stage = self.cases[k].walk.stages[i]
+        for row, x in zip(delta, stage.x[:, self.rows[i]], strict=True):
+            found = self._fit(k, name, row if name == stage.matrix.bias else np.outer(x, row))
+            if found.exact and found.factor:
+                return found
+        return None
 
     def _fit(self, k: int, name: str, guess: Array) -> Fit:
         """A parameter's gradient of batch k as a multiple of a guess, with a share of the parameter itself in it."""

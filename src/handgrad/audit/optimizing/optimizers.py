@@ -27,7 +27,7 @@ from handgrad.audit.optimizing.judge import judge, unnamed
 from handgrad.audit.optimizing.looped import check_looped
 from handgrad.audit.optimizing.places import place
 from handgrad.audit.optimizing.stage import ALIKE, ROLES, SHAPES
-from handgrad.audit.optimizing.within import check_within
+from handgrad.audit.optimizing.within import check_within, memory_lost
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.reading.source import Program
 
@@ -53,7 +53,7 @@ def within(inspection: Inspection) -> list[Finding]:
     """What the update of a network that is its own optimizer is not, though it says so."""
     try:
         with inspection.program.guarded(), time_limit(SECONDS):
-            return check_within(inspection) or check_looped(inspection)
+            return check_within(inspection) or check_looped(inspection) or memory_lost(inspection)
     except (Exception, SystemExit, OutOfTime):  # what fails in a stranger's code says nothing of its numbers
         return []
 

@@ -6,6 +6,7 @@ a new network has. Which optimizer it should be, its own names say; whether it i
 
 from __future__ import annotations
 
+import ast
 import copy
 import gc
 import inspect
@@ -29,6 +30,8 @@ from handgrad.audit.optimizing.path import Path, path_of
 from handgrad.audit.optimizing.places import place
 from handgrad.core.arrays import Array
 
+_VELOCITY = re.compile(r"\bvel|_vel|velocit|\bv_?[wWbd]|\.v\b|^v\b")
+_MOMENTUM = re.compile(r"momentum|\bmu$|\.mu$")
 _STEPS, _ROWS = 8, 6
 _EXACT = 1e-5  # relative: gradients are of all sizes, and epsilon is small beside those that are looked at
 _RATE = 2.0**-20  # small, for steps without a root are large
@@ -72,6 +75,45 @@ def check_within(inspection: Inspection) -> list[Finding]:
             findings.append(replace(one, measured=told, where=(name,), file=file, line=line))
         return [one for one in findings if one.severity != "note"]
     return []
+
+
+def memory_lost(inspection: Inspection) -> list[Finding]:
+    """A network that has a momentum and writes velocities, of which its steps carry nothing from one to the next."""
+    reading, diagnosis = inspection.reading, inspection.diagnosis
+    update, identity = reading.functions.get("update"), diagnosis.identity
+    if reading.subject.step is None or reading.subject.gradients is not None or identity is None or not diagnosis.ok:
+        return []
+    code = getattr(update, "__code__", None)
+    kept = any(finding.code == "momentum" for finding in diagnosis.findings)
+    if kept or update is None or code is None or code.co_filename != inspection.program.filename:
+        return []
+    node = next((n for n in ast.walk(inspection.program.tree)
+                 if isinstance(n, ast.FunctionDef) and n.lineno == code.co_firstlineno), None)  # fmt: skip
+    written = [n for n in ast.walk(node) if isinstance(n, ast.Assign)] if node is not None else []
+    velocities = [n for n in written if _VELOCITY.search(ast.unparse(n.targets[0]))]
+    shares = _momenta(inspection.program.tree)
+    if not velocities or not shares:
+        return []
+    line = min(n.lineno for n in velocities)
+    told = ", ".join(reading.subject.parameters())
+    measured = {"optimizer": update.__name__, "parameters_told": told, "share": shares[0], "carry": 0.0}
+    where = (update.__name__,)
+    return [Finding("optimizer-memory-lost", "warning", where, measured, {}, inspection.program.filename, line)]
+
+
+def _momenta(tree: ast.Module) -> list[float]:
+    """The values between 0 and 1 that the file gives to a momentum, as an attribute, an argument or a default."""
+    found: list[Any] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[target], value=ast.Constant(value=value)):
+                found += [value] if _MOMENTUM.search(ast.unparse(target)) else []
+            case ast.keyword(arg=str(name), value=ast.Constant(value=value)):
+                found += [value] if _MOMENTUM.search(name) else []
+            case ast.arguments():
+                named = zip(node.args[len(node.args) - len(node.defaults) :], node.defaults, strict=True)
+                found += [getattr(v, "value", None) for one, v in named if _MOMENTUM.search(one.arg)]
+    return [value for value in found if isinstance(value, float) and 0 < value < 1]
 
 
 def _model(reading: Reading) -> Any:
