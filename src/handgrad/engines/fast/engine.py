@@ -71,11 +71,14 @@ class FastEngine(NumpyEngine):
         A rate of None leaves the optimizer's own.
         """
         self._bind(order)
-        helpers = [self._helper() for _ in range(1, self.pace.most)]
+        helpers: list[threading.Thread] = []
         try:
             for start, rate in zip(range(0, len(order), batch_size), rates, strict=False):
                 if rate is not None:
                     self.optimizer.lr = rate
+                if self.pace.helped != bool(helpers):
+                    self._dismiss(helpers)
+                    helpers = [self._helper() for _ in range(1, self.pace.most)] if self.pace.helped else []
                 self.sync[crew.HELPERS] = self.pace.threads > 1
                 began = time.perf_counter()
                 self._set_rates()
@@ -87,9 +90,7 @@ class FastEngine(NumpyEngine):
                 self.pace.took(time.perf_counter() - began)
                 yield result
         finally:
-            self.sync[crew.STOP] = 1
-            for helper in helpers:
-                helper.join()
+            self._dismiss(helpers)
 
     def largest_gradient(self) -> tuple[str, float]:
         """(name, size) of the largest number among all gradients of the last step."""
@@ -251,6 +252,12 @@ class FastEngine(NumpyEngine):
     def _place(self, linear: Any) -> int:
         """Where a layer's weights begin in theta."""
         return int(linear._parameters["weight"].start - self.first._parameters["weight"].start)
+
+    def _dismiss(self, helpers: list[threading.Thread]) -> None:
+        self.sync[crew.STOP] = 1
+        for helper in helpers:
+            helper.join()
+        self.sync[crew.STOP] = 0
 
     def _helper(self) -> threading.Thread:
         arguments = (-1, 0, 0, 0, self.sync, self.tables, self.arrays)

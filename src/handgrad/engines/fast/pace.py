@@ -10,7 +10,7 @@ import statistics
 from typing import Any
 
 ROUND, ROUNDS = 6, 3  # steps in a row, of which the first does not count; rounds of each kind until it is settled
-LASTS = 400  # steps after which it is looked at again
+LASTS = 2000  # steps after which it is looked at again
 GAIN = 1.1  # times faster than alone is what more threads must be
 
 
@@ -27,6 +27,11 @@ class Pace:
         self.seconds: dict[int, float] = {}
         self._times: dict[int, list[float]] = {1: [], most: []}
         self._step = 0
+
+    @property
+    def helped(self) -> bool:
+        """Whether helpers are of use: not where one thread is settled on, and another would only wake in vain."""
+        return self.most > 1 and (self.threads > 1 or self._step < 2 * ROUNDS * ROUND)
 
     def report(self) -> dict[str, Any]:
         """What was measured last, for a run's manifest."""
