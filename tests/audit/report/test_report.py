@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import handgrad
 from handgrad.audit.findings import Finding
 from handgrad.audit.report import Report, Unaudited
 from handgrad.audit.report.diff import replacements
@@ -285,7 +286,7 @@ def test_a_notebook_shows_the_report(report: Report) -> None:
 
 def test_colours_can_be_read() -> None:
     """Each text colour on each ground that it stands on has a contrast of 4.5 or more (WCAG 2.1, 1.4.3)."""
-    css = Path(page.__code__.co_filename).with_name("page.css").read_text()
+    css = (Path(handgrad.__file__).parent / "house.css").read_text()
     light, dark = re.findall(r"^\s*\.handgrad \{(.*?)\}", css, re.MULTILINE | re.DOTALL)[:2]
     for block in (light, dark):
         colour = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
