@@ -18,7 +18,7 @@ from handgrad.bench.race import PINS, Result, WorkerError, thread_counts
 from handgrad.bench.worker import version
 
 ACCURACY = re.compile(r"(\d\d(?:\.\d+)?) ?%")
-OURS = ("handgrad",)
+OURS = ("handgrad", "handgrad-fast")
 CONTESTANTS = (*OURS, "torch")
 EPOCHS = {"cold98": 3, "cold97": 1}  # of the `default` recipe: what it takes to 98 % and to 97 %
 
@@ -26,8 +26,9 @@ EPOCHS = {"cold98": 3, "cold97": 1}  # of the `default` recipe: what it takes to
 def command(name: str, epochs: int, seed: int, folder: Path, threads: int) -> list[str]:
     """What a user would type."""
     if name in OURS:
+        engine = "fast" if name == "handgrad-fast" else "numpy"
         return [
-            sys.executable, "-m", "handgrad", "train", "--no-plots", "--epochs", str(epochs),
+            sys.executable, "-m", "handgrad", "train", "--no-plots", "--engine", engine, "--epochs", str(epochs),
             "--seed", str(seed), "--out", str(folder / f"{name}-{seed}"),
         ]  # fmt: skip
     script = Path(__file__).parent / "cold_pytorch.py"
