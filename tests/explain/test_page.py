@@ -21,7 +21,7 @@ from handgrad.explain import Sentence, Story
 from handgrad.explain.page import frame, page
 from handgrad.explain.page.text import name, number
 
-ROOT = Path(handgrad.__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=str)

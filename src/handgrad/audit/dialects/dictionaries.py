@@ -44,11 +44,6 @@ def _holds(attributes: dict[str, Any]) -> bool:
     return any(_are_arrays(value) for value in attributes.values())
 
 
-def _hold_arrays(value: dict[Any, Any]) -> bool:
-    """Whether it is a dictionary of dictionaries, one a layer."""
-    return bool(value) and all(isinstance(inner, dict) and _are_arrays(inner) for inner in value.values())
-
-
 def _are_arrays(value: Any) -> bool:
     inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
     return any(isinstance(one, np.ndarray) and one.ndim == 2 and one.dtype.kind == "f" for one in inner)
@@ -57,7 +52,7 @@ def _are_arrays(value: Any) -> bool:
 def _dictionaries(namespace: dict[str, Any], returns: dict[str, list[str]]) -> Iterator[tuple[str, Any]]:
     """Dictionaries of arrays at top level, then those that a function makes; arrays that it returns become one."""
     for name, value in list(namespace.items()):
-        if isinstance(value, dict) and not name.startswith("_") and (_are_arrays(value) or _hold_arrays(value)):
+        if isinstance(value, dict) and _are_arrays(value) and not name.startswith("_"):
             yield name, value
     for name, function in called(namespace, "start"):
         for made in make(function):
