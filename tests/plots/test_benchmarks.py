@@ -9,7 +9,7 @@ from handgrad.plots.benchmarks import epochs, growth
 
 
 def test_bars_are_times_the_products() -> None:
-    figure = epochs({"A": {"products": 0.2, "torch": 0.5}, "B": {"torch": 0.6}})
+    figure = epochs({"A": {"products": 1.0, "torch": 2.5}, "B": {"torch": 0.6}})
     widths = [[bar.get_width() for bar in axes.patches] for axes in figure.axes]  # type: ignore[attr-defined]
     assert widths == [[1.0, 2.5], [0.6]]  # seconds where no products were timed
     labels = {lang: epochs({"A": {"products": 1.0}}, lang=lang).axes[0].get_xlabel() for lang in ("en", "ko")}

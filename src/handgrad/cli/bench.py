@@ -231,12 +231,18 @@ def _plain(results: list[Result] | list[Point]) -> Any:
     return [r._asdict() | {"median": r.median} for r in results if isinstance(r, Result)]
 
 
+def _bars(results: list[Result]) -> dict[str, float]:
+    """The ratios of the table, by contestant; seconds where the products were not timed."""
+    products = next((r for r in results if r.peer == "products"), None)
+    return {r.peer: r.median if products is None else r.ratio(products) for r in results}
+
+
 def _plots(found: dict[str, Any], folder: Path) -> None:
     from handgrad.plots.benchmarks import epochs, growth
 
-    medians = {work: {r.peer: r.median for r in found[work]} for work in WORKS if work in found}
-    if medians:
-        epochs(medians).savefig(folder / "epochs.png")
+    bars = {work: _bars(found[work]) for work in WORKS if work in found}
+    if bars:
+        epochs(bars).savefig(folder / "epochs.png")
     axes = {
         axis: {
             peer: ([p.value for p in found[axis]], [p.results[i].median for p in found[axis]])

@@ -17,36 +17,38 @@ OURS = "handgrad"
 MARKERS = "osD^vP"
 
 
-def epochs(medians: Mapping[str, Mapping[str, float]], *, lang: str | None = None) -> Figure:
-    """A panel of bars for each work: seconds an epoch, relative to the bare products where those were timed.
+def epochs(works: Mapping[str, Mapping[str, float]], *, lang: str | None = None) -> Figure:
+    """A panel of bars for each work: an epoch's time relative to the bare products, or seconds where there are none.
 
     Args:
-        medians: work -> contestant -> seconds.
+        works: work -> contestant -> times the products; seconds in a work that has no products.
         lang: "en" or "ko"; None: the reader's language.
 
     Raises:
         InputError: for no works.
     """
-    if not medians:
+    if not works:
         raise InputError("plots.no_records")
-    tallest = max(len(peers) for peers in medians.values())
+    tallest = max(len(peers) for peers in works.values())
     height = 0.28 * tallest
-    figure = sheet(0.2 + 3.9 * len(medians), height + 1.45)
+    figure = sheet(max(0.2 + 3.9 * len(works), 6.0), height + 1.45)  # never narrower than its title
     headline(figure, say("bench.plot_title", lang))
-    for i, (work, peers) in enumerate(medians.items()):
+    for i, (work, peers) in enumerate(works.items()):
         axes = place(figure, 1.25 + 3.9 * i, 0.55, 2.55, height)
-        unit = peers.get(LIMIT, 1.0)
         names = list(peers)
-        values = [peers[name] / unit for name in names]
+        values = [peers[name] for name in names]
         colours = [_colour(name) for name in names]
         axes.barh(range(len(names)), values, color=colours, height=0.7)
         axes.set_ylim(tallest - 0.5, -0.5)  # the first on top
         axes.set_yticks(range(len(names)), names, **font(SMALL))
         axes.set_xlim(0, 1.18 * max(values))
         for y, value in enumerate(values):
-            axes.text(value, y, f" {value:.2f}", va="center", **font(SMALL))
+            axes.annotate(
+                f"{value:.2f}", (value, y), xytext=(4, 0), textcoords="offset points", va="center",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5}, **font(SMALL),
+            )  # fmt: skip
         if LIMIT in peers:
-            axes.axvline(1, color="black", linestyle=":", linewidth=1)
+            axes.axvline(1, color="black", linestyle=":", linewidth=1, zorder=0)  # behind the bars and their numbers
         axes.set_title(work, loc="left", **font(TITLE))
         axes.set_xlabel(say("bench.plot_axis" if LIMIT in peers else "bench.scaling_plot", lang), **font())
         axes.spines[["top", "right"]].set_visible(False)
