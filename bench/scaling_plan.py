@@ -153,13 +153,31 @@ def last_that_pays(speedups: list[float]) -> int:
     return RANKS[len(speedups) - 1]
 
 
-def plot(found: dict[tuple[str, int, str], list[float]], networks: list[Network], path: Path) -> None:
+WORDS = {
+    "en": {
+        "ranks": "ranks", "speedup": "speedup over one rank", "parameters": "{} parameters", "batch": "batch {}",
+        "measured": "measured, batch 512", "ideal": "as many times as ranks",
+        "100 Gb/s network, assumed": "100 Gb/s network, assumed", "TCP on the loopback": "TCP on the loopback",
+    },
+    "ko": {
+        "ranks": "랭크 수", "speedup": "랭크 하나 대비 배수", "parameters": "매개변수 {}개", "batch": "배치 {}",
+        "measured": "측정값, 배치 512", "ideal": "랭크 수만큼 빨라질 때",
+        "100 Gb/s network, assumed": "100 Gb/s 네트워크(가정)", "TCP on the loopback": "루프백의 TCP",
+    },
+}  # fmt: skip
+
+
+def plot(found: dict[tuple[str, int, str], list[float]], networks: list[Network], path: Path, lang: str) -> None:
     """Speedup over ranks: a panel for each net, a colour for each batch, a line style for each network."""
+    from handgrad.plots.lettering import font
+
+    say = WORDS[lang]
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
+    plt.rcParams["font.family"] = font()["family"]
     figure, panels = plt.subplots(1, 3, figsize=(12, 4.4), sharey=True, layout="constrained")
     styles = dict(zip([network.name for network in networks], ("--", "-"), strict=True))
     for panel, name in zip(panels, names(), strict=True):
@@ -170,16 +188,18 @@ def plot(found: dict[tuple[str, int, str], list[float]], networks: list[Network]
                 speedups = found[name, batch, network.name]
                 panel.plot(RANKS[: len(speedups)], speedups, styles[network.name], color=f"C{i}", linewidth=1.6)
         panel.plot(2, measured_speedup(name), "ko", markersize=6)
-        panel.set(xscale="log", yscale="log", xlabel="ranks", ylim=(0.05, 1500), xlim=(0.9, 1100),
-                  title=f"{parameters:,} parameters")  # fmt: skip
+        panel.set(xscale="log", yscale="log", xlabel=say["ranks"], ylim=(0.05, 1500), xlim=(0.9, 1100),
+                  title=say["parameters"].format(f"{parameters:,}"))  # fmt: skip
         panel.set_xticks([1, 4, 16, 64, 256, 1024], ["1", "4", "16", "64", "256", "1,024"])
         panel.set_yticks([0.1, 1, 10, 100, 1000], ["0.1", "1", "10", "100", "1,000"])
         panel.grid(color="0.92")
-    panels[0].set_ylabel("speedup over one rank")
-    handles = [plt.Line2D([], [], color=f"C{i}", label=f"batch {batch:,}") for i, batch in enumerate(BATCHES)]
-    handles += [plt.Line2D([], [], color="0.3", linestyle=styles[n.name], label=n.name) for n in networks]
-    handles += [plt.Line2D([], [], color="k", marker="o", linestyle="", label="measured, batch 512")]
-    handles += [plt.Line2D([], [], color="0.75", label="as many times as ranks")]
+    panels[0].set_ylabel(say["speedup"])
+    handles = [
+        plt.Line2D([], [], color=f"C{i}", label=say["batch"].format(f"{batch:,}")) for i, batch in enumerate(BATCHES)
+    ]
+    handles += [plt.Line2D([], [], color="0.3", linestyle=styles[n.name], label=say[n.name]) for n in networks]
+    handles += [plt.Line2D([], [], color="k", marker="o", linestyle="", label=say["measured"])]
+    handles += [plt.Line2D([], [], color="0.75", label=say["ideal"])]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
     figure.savefig(path, dpi=110)
 
@@ -225,7 +245,8 @@ def main() -> None:
             row = [least_batch(Computation(name), p, network, rng) for p in (2, 8, 64, 1024)]
             print(f"| {name} | {network.name} | " + " | ".join(f"{b:,}" if b else "-" for b in row) + " |")
     print("\nmemory", MEASURED.get("memory"))
-    plot(found, networks, ROOT / "docs" / "images" / "scaling.png")
+    for lang, ending in (("en", "png"), ("ko", "ko.png")):
+        plot(found, networks, ROOT / "docs" / "images" / f"scaling.{ending}", lang)
 
 
 if __name__ == "__main__":
