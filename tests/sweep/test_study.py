@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.storages.journal import JournalFileSymlinkLock
 from optuna.trial import TrialState
 
 from handgrad.errors import DataError, InputError
@@ -159,6 +161,24 @@ def test_a_lock_that_a_killed_process_left(recipe: Recipe, tmp_path: Path, monke
     (tmp_path / "sweep" / "journal.log.lock").symlink_to(tmp_path / "sweep" / "journal.log")
     sweep = Sweep.open(Path("sweep"))
     assert sweep.begin(1) is not None
+
+
+def test_ctrl_c_waits_for_the_lock_to_be_free_again(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep.start(tmp_path / "sweep", recipe, VARY)
+    release = JournalFileSymlinkLock.release
+
+    def interrupted(lock: JournalFileSymlinkLock) -> None:
+        signal.raise_signal(signal.SIGINT)
+        release(lock)
+
+    monkeypatch.setattr(JournalFileSymlinkLock, "release", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sweep.study.set_user_attr("told", True)
+    monkeypatch.undo()
+    assert not list(tmp_path.glob("sweep/*.lock*"))
+    assert Sweep.open(tmp_path / "sweep").study.user_attrs["told"]
 
 
 def test_of_two_that_begin_at_once_one_has_the_last_place(

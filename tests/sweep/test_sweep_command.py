@@ -152,6 +152,37 @@ def test_processes_that_are_killed_in_the_middle(base: Path, tmp_path: Path, whi
     assert_all_there(out, 8)
 
 
+class Ended:
+    """In place of a process: over after so many looks."""
+
+    def __init__(self, returncode: int, looks: int) -> None:
+        self.returncode, self.looks = returncode, looks
+
+    def poll(self) -> int | None:
+        self.looks -= 1
+        return None if self.looks > 0 else self.returncode
+
+
+@pytest.mark.parametrize("looks", [1, 2])
+def test_what_a_killed_process_had_is_done_when_the_others_have_ended(
+    looks: int, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was under way when the last of the others looked for work, and was given back only then."""
+    out, popen = tmp_path / "sweep", subprocess.Popen
+    ended = [Ended(-9, looks=1), Ended(0, looks=looks)]
+
+    def begun(*arguments: Any, **options: Any) -> Any:
+        return ended.pop() if ended else popen(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", begun)
+    arguments = ["--recipe", base, *VARY, "--trials", "1", "--jobs", "2", "--out", out, "--no-plots"]
+    with pytest.raises(SystemExit) as leaving:
+        main(["sweep", *map(str, arguments)])
+    assert leaving.value.code == 0, capsys.readouterr()
+    assert not ended
+    assert_all_there(out, 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

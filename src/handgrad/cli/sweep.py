@@ -109,16 +109,21 @@ def _run(out: Console, opened: Sweep, folder: Path, options: dict[str, Any]) -> 
     command = [sys.executable, "-m", "handgrad", *arguments, "--worker"]
     values = {"path": folder, "trials": options["trials"]}
     workers = [subprocess.Popen([*command, str(i)]) for i in range(options["jobs"])]
-    status = 0
+    status, last_well = 0, True
     with _stoppable():
         try:
-            while workers or (opened.nameless() and not status):
+            while workers or (opened.nameless() and last_well):
                 time.sleep(LOOK)
                 gone = [w for w in workers if w.poll() is not None]
                 workers = [w for w in workers if w not in gone]
-                status = next((w.returncode for w in gone if w.returncode), status)
-                # What a process had that was killed, the others take over; where all are at their end, a new one.
-                if (gone or not workers) and opened.gather_lost() and not workers and not status:
+                if gone:
+                    last_well = any(w.returncode == 0 for w in gone)
+                    status = next((w.returncode for w in gone if w.returncode), status)
+                if gone or not workers:
+                    opened.gather_lost()
+                # What a process had that was killed, the others take over; it can be given back too late for them,
+                # who saw it under way and ended. Then a new one does it.
+                if not workers and last_well and opened.taken() < options["trials"]:
                     workers = [subprocess.Popen([*command, str(options["jobs"])])]
                 _tell_new(out, summary(opened), told)
         except KeyboardInterrupt:

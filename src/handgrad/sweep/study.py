@@ -5,10 +5,14 @@ Several processes, on several machines, may hold the same sweep; all that they k
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import socket
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +32,31 @@ NAMELESS = 5.0  # seconds after which one counts as lost that was begun and nobo
 LOCKED = 10  # seconds after which the journal's lock counts as left by a process that was killed
 # Of a trial: who works on it, and when it was last heard of; of one that does not count: why not.
 BY, SEEN, LOST, SURPLUS = "by", "seen", "lost", "surplus"
+
+
+class _Journal(JournalFileBackend):
+    """Writes to their end: Ctrl-C waits until the lock is free again, which would break in half of its release."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        with _undisturbed():
+            super().append_logs(logs)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put off what SIGINT and SIGTERM ask for until the block is done."""
+    if threading.current_thread() is not threading.main_thread():  # no signal arrives there
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: came.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 class Sweep:
@@ -85,10 +114,13 @@ class Sweep:
         found = self.study.get_trials(deepcopy=False)
         return [trial for trial in found if not trial.user_attrs.get(LOST) and not trial.user_attrs.get(SURPLUS)]
 
+    def taken(self) -> int:
+        """How many trials are done or under way."""
+        return sum(trial.state != TrialState.WAITING for trial in self.trials())
+
     def begin(self, most: int) -> optuna.Trial | None:
         """The next trial, with this process's name on it; None where `most` are done or under way."""
-        taken = [t for t in self.trials() if t.state != TrialState.WAITING]
-        if len(taken) >= most:
+        if self.taken() >= most:
             return None
         trial = self.study.ask()
         trial.set_user_attr(BY, [socket.gethostname(), os.getpid()])  # in one go: this process may be killed any moment
@@ -160,7 +192,7 @@ def _opened(folder: Path, storage: str | None, *, make: bool) -> BaseStorage | s
             folder.mkdir(parents=True, exist_ok=True)
         # The lock is a link to this path, which must be whole, or one that a killed process left is never freed.
         path = str((folder / JOURNAL).resolve())
-        return kept or JournalStorage(JournalFileBackend(path, JournalFileSymlinkLock(path, grace_period=LOCKED)))
+        return kept or JournalStorage(_Journal(path, JournalFileSymlinkLock(path, grace_period=LOCKED)))
     except OSError as error:
         raise DataError("train.cannot_write", path=folder, reason=error.strerror) from error
 
