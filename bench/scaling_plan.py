@@ -45,15 +45,10 @@ def fitted(name: str) -> Network:
     squares of the relative error, in the sizes that a gradient has.
     """
     sizes = np.array([size for size, _ in MEASURED["messages"][name]], float)
-    seconds = np.array([least(times) for _, times in MEASURED["messages"][name]])
+    seconds = np.array([statistics.median(times) for _, times in MEASURED["messages"][name]])
     columns = np.stack([np.full_like(sizes, 2), sizes], axis=1) / seconds[:, None]
     (alpha, beta), *_ = np.linalg.lstsq(columns, np.ones_like(seconds), rcond=None)
     return Network(name, float(alpha), float(beta))
-
-
-def least(seconds: Any) -> float:
-    """The shortest of many times: on a machine that others use too, the rest say how much they used it."""
-    return float(np.min(seconds))
 
 
 def ring(n: float, p: int, net: Network) -> float:
@@ -91,15 +86,15 @@ class Computation:
         runs = [run for run in MEASURED["computation"] if run["net"] == net]
         self.parameters = int(runs[0]["parameters"])
         self.rows = np.array([run["batch"] for run in runs], float)
-        self.least = np.array([least(run["computation"]) for run in runs])
-        self.least = np.maximum.accumulate(self.least)  # more rows never take less; a busy moment may look so
+        self.middle = np.array([statistics.median(run["computation"]) for run in runs])
+        self.middle = np.maximum.accumulate(self.middle)  # more rows never take less; a busy moment may look so
 
     def seconds(self, rows: float) -> float:
         """What so many rows take: between the measured ones as a straight line, beyond them in proportion."""
         if rows > self.rows[-1]:
-            slope = (self.least[-1] - self.least[-2]) / (self.rows[-1] - self.rows[-2])
-            return float(self.least[-1] + slope * (rows - self.rows[-1]))
-        return float(np.interp(rows, self.rows, self.least))
+            slope = (self.middle[-1] - self.middle[-2]) / (self.rows[-1] - self.rows[-2])
+            return float(self.middle[-1] + slope * (rows - self.rows[-1]))
+        return float(np.interp(rows, self.rows, self.middle))
 
     def draw(self, rows: float, ranks: int, rng: np.random.Generator) -> Array:
         """For each rank its time; some are slower than others."""
@@ -206,13 +201,10 @@ def plot(found: dict[tuple[str, int, str], list[float]], networks: list[Network]
 
 def measured_speedup(name: str) -> float:
     """Of two ranks over one, for a batch of 512."""
-    seconds = {r["ranks"]: undisturbed(r) for r in MEASURED["scaling"] if r["net"] == name and r["batch"] == 512}
+    seconds = {
+        r["ranks"]: statistics.median(r["whole"]) for r in MEASURED["scaling"] if r["net"] == name and r["batch"] == 512
+    }
     return seconds[1] / seconds[2]
-
-
-def undisturbed(run: dict[str, Any]) -> float:
-    """Seconds of a step, its computation and its communication each at their shortest."""
-    return least(run["computation"]) + least(run["communication"])
 
 
 def main() -> None:
@@ -221,17 +213,19 @@ def main() -> None:
     networks = [loopback, fast]
     for network in (shared, *networks):
         print(f"{network.name}: alpha {network.alpha * 1e6:.1f} us, 1/beta {1e-9 / network.beta:.2f} GB/s")
-    print("\n| net | ranks | batch | computation | communication | shortest step |")
+    print("\n| net | ranks | batch | computation | communication | step |")
     for run in MEASURED["scaling"]:
-        parts = [least(run[part]) for part in ("computation", "communication")]
-        times = " | ".join(f"{seconds * 1e3:.2f}" for seconds in (*parts, least(run["whole"])))
+        parts = [statistics.median(run[part]) for part in ("computation", "communication")]
+        times = " | ".join(f"{seconds * 1e3:.2f}" for seconds in (*parts, statistics.median(run["whole"])))
         print(f"| {run['net']} | {run['ranks']} | {run['batch']} | {times} |")
     rng = np.random.default_rng(0)
     print("\nsimulated against measured, 2 ranks, batch 512")
     for name in names():
         ours = step(Computation(name), 512, 2, shared, rng)
         theirs = next(
-            undisturbed(r) for r in MEASURED["scaling"] if (r["net"], r["ranks"], r["batch"]) == (name, 2, 512)
+            statistics.median(r["whole"])
+            for r in MEASURED["scaling"]
+            if (r["net"], r["ranks"], r["batch"]) == (name, 2, 512)
         )
         print(f"{name}: {ours * 1e3:.2f} ms simulated, {theirs * 1e3:.2f} ms measured")
     found = curves(networks)
