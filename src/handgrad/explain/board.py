@@ -13,7 +13,7 @@ import numpy as np
 from handgrad.core.arrays import Array
 from handgrad.errors import InputError
 from handgrad.explain.equation import Equation, settle
-from handgrad.explain.expression import Apply, Node, Ref, Rest, Value, add, mul, worked
+from handgrad.explain.expression import Apply, Node, Ref, Rest, Value, add, call, div, exact, mul, work_out, worked
 from handgrad.explain.moment import Moment
 from handgrad.explain.story import Sentence, Shape
 from handgrad.explain.trace import LayerNote, Trace
@@ -92,6 +92,27 @@ class Board:
         """result = expression, printed."""
         return settle(result.name, expression, result.value, digits=self.digits, ref=result.ref)
 
+    def told(self, result: Value, expression: Node) -> list[Equation]:
+        """result = expression; where the traced code has a mean in this place, the sum first, and then its quotient."""
+        times = self.times(result)
+        if times == 1:
+            return [self.equation(result, expression)]
+        if not (isinstance(expression, Apply) and expression.op == "add"):
+            return [self.equation(result, many_times(expression, times))]
+        dtype = np.asarray(result.value).dtype
+        summed = Value(dtype.type(work_out(expression)), "sum")
+        first = settle("sum", expression, summed.value, digits=self.digits)
+        return [first, self.equation(result, many_times(summed, times))]
+
+    def times(self, number: Value) -> float:
+        """How many times what its formula gives an array is: other than 1 in code that takes its means elsewhere."""
+        return self.trace.times.get(number.ref.array, 1.0) if number.ref is not None else 1.0
+
+    @property
+    def divides_once(self) -> bool:
+        """Whether the loss divides by the batch and nothing else does."""
+        return all(abs(times) == 1 for times in self.trace.times.values())
+
     def largest_terms(self, terms: Array) -> tuple[list[int], Rest | None]:
         """(which of the terms are written out, largest first; the rest of them, summed)."""
         sizes = np.abs(np.nan_to_num(terms.astype(np.float64)))
@@ -104,20 +125,29 @@ class Board:
         left = Rest(len(rest), Value(_total(terms[rest])), float(sizes[rest].sum())) if len(rest) else None
         return [int(i) for i in order[:count]], left
 
-    def sum_of(self, result: Value, parts: list[Apply], rest: Rest | None, *more: Node) -> Equation:
+    def sum_of(self, result: Value, parts: list[Apply], rest: Rest | None, *more: Node) -> list[Equation]:
         """result = part + part + ... + n more terms + what else there is, each part with what it comes to."""
         written: list[Node] = [worked(part) for part in parts]
         if rest is not None:
             written.append(rest)
-        return self.equation(result, add(*written, *more))
+        return self.told(result, add(*written, *more))
 
     def products(
         self, result: Value, first: Array, second: Array, name_first: Any, name_second: Any, *more: Node
-    ) -> Equation:
+    ) -> list[Equation]:
         """result = sum over i of first_i * second_i + what else there is; the names give the Value of an index."""
         terms = first.astype(np.float64) * second.astype(np.float64)
         chosen, rest = self.largest_terms(terms)
         return self.sum_of(result, [mul(name_first(i), name_second(i)) for i in chosen], rest, *more)
+
+
+def many_times(node: Node, times: float) -> Node:
+    """A node times a whole number, or divided by one."""
+    if times == 1:
+        return node
+    if times == -1:
+        return call("neg", node)
+    return mul(node, exact(int(times))) if abs(times) > 1 else div(node, exact(round(1 / times)))
 
 
 def _total(terms: Array) -> float:

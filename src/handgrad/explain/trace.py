@@ -109,6 +109,9 @@ class Trace:
         gradient_norm, clip_norm: of the whole gradient before clipping, and the most it may have; None without.
         before, gradients, after: every parameter by its full name (fc1.weight), and the gradient that the optimizer
             saw.
+        times: of code that takes its means elsewhere than we do: array ("fc1.dweight") -> how many times what its
+            formula gives it is, 1/B for one in which the division by the batch is left to this place.
+        update_teller: (board, parameter, index) -> the chapter of the update, where nobody's optimizer of ours made it.
     """
 
     layers: tuple[LayerNote, ...]
@@ -123,6 +126,8 @@ class Trace:
     after: dict[str, Array] = field(default_factory=dict)
     addresses: dict[str, int] = field(default_factory=dict)
     stretches: tuple[Stretch, ...] = ()
+    times: dict[str, float] = field(default_factory=dict)
+    update_teller: Any = None
 
     def arrays(self) -> dict[str, Array]:
         """Everything that was noted, by the name that a number's `ref` has: "fc1.x", "fc1.weight", "fc1.dy"."""
@@ -175,9 +180,9 @@ def trace_step(
     notes = [LayerNote(name, layer) for name, layer in layers_of(net)]
     with ExitStack() as stack:
         for note in notes:
-            stack.enter_context(_wrapped(note))
+            stack.enter_context(wrapped(note))
         prediction = net(x) if callable(net) else net.forward(x)
-        loss = _trace_loss(criterion, prediction, y)
+        loss = trace_loss(criterion, prediction, y)
         loss.dprediction = np.array(criterion.backward())
         net.backward(loss.dprediction.copy())
     trace = Trace(tuple(note for note in notes if note.x is not None), loss)
@@ -197,7 +202,7 @@ def layers_of(net: Any) -> list[tuple[str, Any]]:
 
 
 @contextmanager
-def _wrapped(note: LayerNote) -> Iterator[None]:
+def wrapped(note: LayerNote) -> Iterator[None]:
     """The layer's two methods note what passes by, for as long as the context lasts."""
     layer = note.layer
     forward, backward = layer.forward, layer.backward
@@ -239,7 +244,8 @@ def replaced(thing: Any, method: str, function: Any) -> Iterator[None]:
             setattr(thing, method, before)
 
 
-def _trace_loss(criterion: Any, prediction: Array, y: Array) -> LossNote:
+def trace_loss(criterion: Any, prediction: Array, y: Array) -> LossNote:
+    """The value of a loss, and what its variables held on the way."""
     given = np.array(prediction), np.array(y)
     if hasattr(criterion, "forward"):
         inside: Inside = {}

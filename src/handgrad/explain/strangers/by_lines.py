@@ -13,8 +13,9 @@ from handgrad.errors import DataError
 from handgrad.explain.decimals import to_digits
 from handgrad.explain.story import Block, Chapter, Sentence, Story
 from handgrad.explain.strangers.longhand import equation_of
+from handgrad.explain.strangers.seen import RATE
 from handgrad.explain.strangers.statements import Done, watch_statements
-from handgrad.explain.strangers.step import RATE, ROWS
+from handgrad.explain.strangers.step import ROWS
 
 LINE = 70  # characters of a line of the file that are shown
 

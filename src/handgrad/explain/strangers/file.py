@@ -17,13 +17,13 @@ from handgrad.errors import InputError
 from handgrad.explain.as_json import story_values
 from handgrad.explain.board import DIGITS, MOST_DIGITS, TERMS
 from handgrad.explain.page import page
-from handgrad.explain.story import Chapter, Sentence, Story
+from handgrad.explain.story import Sentence, Story
 from handgrad.explain.strangers.by_lines import story_by_lines
+from handgrad.explain.strangers.named import with_own
+from handgrad.explain.strangers.other import with_other
 from handgrad.explain.strangers.step import StrangersStep, strangers_step
 from handgrad.explain.tell.whole import story_of
 from handgrad.explain.terminal import story_lines
-
-LINE = 60  # characters of a line of the file that are shown
 
 
 def explain_file(request: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +62,18 @@ def _step(program: Program, reading: Reading, diagnosis: Diagnosis, request: dic
         images = np.array(request["images"], np.float64) / 255
     labels = None if request.get("labels") is None else np.array(request["labels"])
     names, classes = tuple(request.get("names", ())), tuple(request.get("classes", ()))
-    return strangers_step(program, reading, diagnosis, images, labels, names, classes)
+    return strangers_step(
+        program, reading, diagnosis, images, labels, names, classes, lambda own: _followed(request, own)
+    )
+
+
+def _followed(request: dict[str, Any], own: dict[str, str]) -> str | None:
+    """The parameter whose update is told: that of --why, the weights of --layer, or those of the first layer."""
+    if request.get("why"):
+        name = _translated(request["why"], own).rpartition("[")[0]
+    else:
+        name = f"{request['layer']}.weight" if request.get("layer") else next(iter(own))
+    return name if name in own else None
 
 
 def _by_lines(program: Program, reading: Reading, request: dict[str, Any]) -> Story:
@@ -81,12 +92,16 @@ def _story(program: Program, reading: Reading, step: StrangersStep, request: dic
         options["why"] = _translated(options["why"], step.parameters)
     story = story_of(step.moment, **options)
     opening = [Sentence("explain_file.recognised", {"dialect": reading.dialect, "net": _net(step)})]
-    opening.append(Sentence("explain_file.agrees", {"digits": step.digits}))
+    if step.digits:
+        opening.append(Sentence("explain_file.agrees", {"digits": step.digits}))
+    else:
+        opening.append(Sentence("explain_file.wrong_somewhere", {"file": program.path.name}))
     if step.penalty:
         opening.append(Sentence("explain_file.penalty", {"value": f"{step.penalty:.4g}"}))
     if not step.updated:
         opening.append(Sentence("explain_file.no_update"))
-    chapters = [_with_line(program, chapter, step) for chapter in story.chapters]
+    digits = options.get("digits", DIGITS)
+    chapters = [with_other(program, with_own(program, one, step), step.own, digits) for one in story.chapters]
     if chapters:
         about = [sentence for sentence in chapters[0].about if sentence.key != "explain.when_after"]
         chapters[0] = replace(chapters[0], about=(*opening, *about))
@@ -103,20 +118,6 @@ def _net(step: StrangersStep) -> str:
         else:
             parts.append(type(note.layer).__name__)
     return " → ".join(parts)
-
-
-def _with_line(program: Program, chapter: Chapter, step: StrangersStep) -> Chapter:
-    if chapter.key not in step.lines:
-        return chapter
-    line, factor = step.lines[chapter.key]
-    _, shown, cell = program.place(line)
-    lines = program.text.split("\n")
-    text = lines[line - 1].strip() if line <= len(lines) else ""
-    said = {"line": shown, "text": text if len(text) <= LINE else text[: LINE - 1] + "…", "cell": cell}
-    found = [Sentence("explain_file.line" if cell is None else "explain_file.cell", said)]
-    if factor != 1:
-        found.append(Sentence("explain_file.factor", {"factor": f"{factor:.4g}"}))
-    return replace(chapter, about=(*chapter.about, *found))
 
 
 def _translated(why: str, parameters: dict[str, str]) -> str:

@@ -28,6 +28,7 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 _FUNCTIONS = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "tanh": np.tanh, "abs": np.abs, "maximum": np.maximum,
               "minimum": np.minimum}  # fmt: skip
 _SHORT = {"maximum": "max", "minimum": "min"}
+SETTING = 8  # characters of a number that somebody wrote down, and that is printed in full
 _SUMS = ("sum", "mean")
 _EXTREMES = ("max", "min", "amax", "amin")
 
@@ -44,8 +45,11 @@ class _Part:
     at: Callable[[tuple[int, ...], bool], Node]  # (index, whether sums are written out)
 
 
-def equation_of(done: Done, terms: int, digits: int) -> Equation | None:
-    """The arithmetic of the largest number of a statement's result; None where it cannot be read, or is another."""
+def equation_of(done: Done, terms: int, digits: int, *, fine: bool = False) -> Equation | None:
+    """The arithmetic of the largest number of a statement's result; None where it cannot be read, or is another.
+
+    With `fine` it has so many places that the smallest term of a sum is seen.
+    """
     result = np.asarray(done.result, np.float64 if isinstance(done.result, (int, float)) else None)
     if result.dtype.kind != "f" or not np.isfinite(result).all():
         return None
@@ -54,7 +58,7 @@ def equation_of(done: Done, terms: int, digits: int) -> Equation | None:
         part = _Reader(done.operands, terms).statement(done)
         if part.array.shape != result.shape or isinstance(node := part.at(index, True), Value):
             return None
-        return settle(_named(_symbol(done), index), node, result[index], digits=digits)
+        return settle(_named(_symbol(done), index), node, result[index], digits=digits, fine=fine)
     except (_UnreadError, ArithmeticError, ValueError, TypeError, IndexError, KeyError):
         return None
 
@@ -62,7 +66,8 @@ def equation_of(done: Done, terms: int, digits: int) -> Equation | None:
 def _symbol(done: Done) -> str:
     match done.node:
         case ast.Assign(targets=[target]):
-            return ast.unparse(target)
+            text = ast.unparse(target)
+            return f"{text}_new" if text in done.operands else text
         case ast.AugAssign():
             return f"{ast.unparse(done.node.target)}_new"
     return "return"
@@ -116,7 +121,7 @@ class _Reader:
         return _Part(np.asarray(value), lambda i, root: exact(value))
 
     def operand(self, value: Any, name: str) -> _Part:
-        if isinstance(value, int) and not isinstance(value, bool):
+        if type(value) is int or (type(value) is float and len(repr(value)) <= SETTING):
             return _Part(np.asarray(value), lambda i, root: exact(value, name))
         array = np.asarray(value)
         if array.dtype.kind not in "f":  # counts, labels, masks: whole numbers, printed in full
@@ -163,6 +168,8 @@ class _Reader:
     def called(self, node: ast.Call, text: str) -> _Part:
         """np.exp(z), z.sum(axis=0), np.dot(a, b), len(x)."""
         if not isinstance(node.func, ast.Attribute):
+            if text in self.operands:
+                return self.operand(self.operands[text], text)
             if isinstance(node.func, ast.Name) and node.func.id == "len" and len(node.args) == 1:
                 return self.constant(len(self.read(node.args[0]).array))
             raise _UnreadError

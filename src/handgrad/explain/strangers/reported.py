@@ -55,3 +55,10 @@ def reported_loss(output: str, loss: str, divide_by: float) -> tuple[Loss, bool]
         return None
     made.divide_by = divide_by
     return made, fused
+
+
+def apart(divide_by: float) -> Loss:
+    """Cross-entropy of the probabilities that a softmax of its own gave."""
+    made = _DividedCrossEntropy()
+    made.divide_by = divide_by
+    return made

@@ -74,7 +74,7 @@ class _Watcher:
             return self.follow
         last = self.pending.pop(frame, None)
         if last is not None:
-            last.result = value if isinstance(last.node, ast.Return) else _read(_target(last.node), frame)
+            last.result = value if isinstance(last.node, ast.Return) else read_path(_target(last.node), frame)
             last.result = np.array(last.result) if isinstance(last.result, np.ndarray) else last.result
         node = self.statements.get(frame.f_lineno) if event == "line" else None
         if node is not None and node.lineno not in self.seen and len(self.done) < MOST:
@@ -99,7 +99,7 @@ def _operands(node: Statement, frame: FrameType) -> dict[str, Any]:
     for expression in expressions:
         for part in ast.walk(expression) if expression is not None else ():
             if isinstance(part, (ast.Name, ast.Attribute, ast.Subscript)) and is_path(part):
-                value = _read(part, frame)
+                value = read_path(part, frame)
                 if _is_numbers(value):
                     found[ast.unparse(part)] = np.array(value) if isinstance(value, np.ndarray) else value
     return found
@@ -112,12 +112,21 @@ def is_path(node: ast.AST) -> bool:
             return True
         case ast.Attribute(value=value):
             return is_path(value) and node.attr != "T"
-        case ast.Subscript(value=value, slice=ast.Constant() | ast.Name() | ast.UnaryOp(operand=ast.Constant())):
-            return is_path(value)
+        case ast.Subscript(value=value, slice=key):
+            return is_path(value) and all(map(_is_key, ast.walk(key)))
     return False
 
 
-def _read(node: ast.AST | None, frame: FrameType) -> Any:
+def _is_key(node: ast.AST) -> bool:
+    """Whether a part of what stands between brackets only names an entry: 0, -1, k, "W" + str(i), f"W{i}"."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id in ("str", "len") and not node.keywords
+    kinds = (ast.Constant, ast.Name, ast.UnaryOp, ast.USub, ast.BinOp, ast.Add, ast.Sub, ast.JoinedStr,
+             ast.FormattedValue, ast.Load)  # fmt: skip
+    return isinstance(node, kinds)
+
+
+def read_path(node: ast.AST | None, frame: FrameType) -> Any:
     """What a path holds in a frame; None where it leads nowhere."""
     if node is None or not is_path(node):
         return None

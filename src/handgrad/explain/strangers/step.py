@@ -1,12 +1,13 @@
-"""One step of somebody's own network beside one of our twin of it: the same weights, the same batch, the same numbers.
+"""One step of somebody's own network: the audit says which one it is, and the arrays of the story are the file's own.
 
-The audit says which network it is. The twin's step is traced; that the file computes the same is seen in its loss, its
-gradients and its update, and for each array the line that makes it is noted.
+The file's step is run once and observed. Its arrays are found by what our twin of the network, with the same weights
+and the same batch, makes of the arrays before them.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,19 +19,23 @@ from handgrad.audit.judging.diagnose import Diagnosis
 from handgrad.audit.judging.identify import CLOSE, Identity
 from handgrad.audit.judging.measure import fits, steady, tolerance
 from handgrad.audit.judging.walk import Case
+from handgrad.audit.place.blame import gradients_made
 from handgrad.audit.place.first_wrong import order_taken
-from handgrad.audit.place.observe import CHANGED, MADE, RETURNED, observe
-from handgrad.audit.place.right_numbers import RightNumbers, Trail, factor_of
+from handgrad.audit.place.observe import Noted
+from handgrad.audit.place.right_numbers import RightNumbers, Trail
 from handgrad.audit.reading.source import Program
 from handgrad.core.arrays import Array
+from handgrad.core.losses import Loss
 from handgrad.core.net import Sequential
-from handgrad.core.optim import SGD
 from handgrad.errors import DataError
 from handgrad.explain.moment import Moment
-from handgrad.explain.strangers.reported import reported_loss
-from handgrad.explain.trace import Trace, trace_step
+from handgrad.explain.strangers.finding import Finder
+from handgrad.explain.strangers.own_step import Own, OwnStep
+from handgrad.explain.strangers.reported import apart, reported_loss
+from handgrad.explain.strangers.seen import Layout, observed
+from handgrad.explain.strangers.updated import told_update
 
-ROWS, RATE = 4, 0.1  # images and learning rate of the step, where the file's own way of stepping leaves them open
+ROWS = 4  # images of the step
 _ALONE = re.compile(r"one sample at a time|a sample$")  # what readers say of code that takes one row after the other
 _EXACT = 1e-4  # how near to 1 a factor is that is none
 _SQUARE = {784: (28, 28), 64: (8, 8)}  # features that are the pixels of a digit
@@ -41,27 +46,32 @@ class StrangersStep:
     """A traced step of a file's network.
 
     Attributes:
-        moment: the twin's step, which the file's own equals.
-        lines: chapter -> (the line of the file's text that makes the same numbers, by which factor they are larger).
+        moment: the step, of the file's own arrays.
+        own: for each array of the trace, what the file calls it, and where it makes it.
         parameters: the names of the twin's parameters -> the file's own.
         digits: to how many digits loss and gradients of the two agree.
         penalty: what the file's loss charges for the weights beside; 0 for nothing.
-        updated: whether the file's own update was seen to be w - lr g.
+        updated: whether the file's own update can be told.
     """
 
     moment: Moment
-    lines: dict[str, tuple[int, float]]
+    own: dict[str, Own]
     parameters: dict[str, str]
     digits: int
     penalty: float
     updated: bool
 
+    @property
+    def found_any(self) -> bool:
+        """Whether the file computes with arrays at all."""
+        return any(own.name for own in self.own.values())
+
 
 def strangers_step(
     program: Program, reading: Reading, diagnosis: Diagnosis, images: Array | None, labels: Array | None,
-    names: tuple[str, ...], classes: tuple[str, ...],
+    names: tuple[str, ...], classes: tuple[str, ...], followed: Callable[[dict[str, str]], str | None],
 ) -> StrangersStep:  # fmt: skip
-    """Run one step of a network that was found in a file, and the same step of its twin, traced.
+    """Run one step of a network that was found in a file, and find its arrays.
 
     Args:
         program: the file.
@@ -71,37 +81,69 @@ def strangers_step(
         labels: of each, whole numbers (B,).
         names: what each is called.
         classes: the names of the classes.
+        followed: our names of the parameters and the file's -> ours of the one whose update is told.
 
     Raises:
-        DataError: where the network is not known, is wrong, or cannot be told.
+        DataError: where the network is not known, or cannot be told.
     """
     identity, subject, file = diagnosis.identity, reading.subject, str(program.path)
     if identity is None:
-        raise DataError("explain_file.unknown", file=file)
-    if not diagnosis.ok:
-        raise DataError("explain_file.wrong", file=file)
+        raise DataError("explain_file.unknown" if diagnosis.ok else "explain_file.wrong", file=file)
     rows = 1 if _ALONE.search(reading.facts.get("labels", "")) else ROWS
     x, y, shown, named = _batch(subject, rows, images, labels, names)
-    flat = Case(identity, subject.snapshot(), *_flat(x, y, subject, rows))
-    divide_by = identity.divide_by(rows, max(subject.classes, 1))
-    made = reported_loss(identity.output, identity.loss, divide_by)
-    if made is None:
-        raise DataError("explain_file.untold_loss", file=file, loss=identity.loss)
-    criterion, fused = made
-    whole = identity.net(flat.parameters)
+    first = Case(identity, subject.snapshot(), *_flat(x, y, subject, rows))
+    whole = identity.net(first.parameters)
+    linears = [name for name, layer in whole.named_layers() if type(layer).__name__ == "Linear"]
+    layout = Layout(identity, _parameters(identity, linears), whole)
+    seen = observed(program, reading, x, y, layout, followed(layout.names))
+    order = order_taken(seen.notes, first.x)  # many shuffle what they get
+    case, named = replace(first, x=first.x[order], y=first.y[order]), tuple(named[i] for i in order)
+    finder = Finder(seen.notes, _precision(case), _counts(rows, max(subject.classes, 1)))
+    criterion, fused = _criterion(case, finder, file)
     net = Sequential(*whole.layers[:-1]) if fused else whole
-    digits, penalty = _agreement(subject, flat, x, y, file)
-    targets = flat.y if identity.loss == "cross-entropy" else flat.walk.t
-    rate, decay = _rate(subject, flat, x, y), _decay(identity, rows)
-    optimizer = SGD(net, rate, **decay) if rate is not None and decay is not None else None
-    lines = _lines(program, reading, flat, x, y, net, fused=fused)
-    trace = trace_step(net.train(), criterion, optimizer, identity.scaled(flat.x), targets)
+    digits, penalty = _agreement(subject, first, x, y, file) if diagnosis.ok else (0, 0.0)
+    used = {} if diagnosis.ok else _used(subject, first, seen.notes, x, y)
+    step = OwnStep(finder, layout.ours(used))
+    targets = case.y if identity.loss == "cross-entropy" else case.walk.t
+    trace = step.trace(net.train(), criterion, identity.scaled(case.x), targets, layout.ours(case.parameters))
+    updated = told_update(program, seen, layout, trace, case, finder)
     shape = _SQUARE.get(subject.features) if shown is not None else None
     moment = Moment(
-        trace, flat.x.reshape(rows, *(shape or (-1,))), flat.y, named,
-        classes or tuple(map(str, range(max(subject.classes, 2)))), shape, 0, None,
+        trace, case.x.reshape(rows, *(shape or (-1,))), case.y, named,
+        classes or tuple(map(str, range(max(subject.classes, 2)))), shape, int(np.flatnonzero(order == 0)[0]), None,
     )  # fmt: skip
-    return StrangersStep(moment, lines, _own_names(identity, trace), digits, penalty, optimizer is not None)
+    return StrangersStep(moment, step.own, layout.names, digits, penalty, updated)
+
+
+def _criterion(case: Case, finder: Finder, file: str) -> tuple[Loss, bool]:
+    """(the loss that the file reports, whether it takes the scores before the output's activation)."""
+    identity = case.identity
+    made = reported_loss(identity.output, identity.loss, case.walk.divisor)
+    if made is None:
+        raise DataError("explain_file.untold_loss", file=file, loss=identity.loss)
+    if made[1] and identity.output == "softmax" and finder.near(case.walk.by_output) is not None:
+        return apart(case.walk.divisor), False  # its softmax is a layer, with a backward pass of its own
+    return made
+
+
+def _precision(case: Case) -> float:
+    return max(float(np.finfo(value.dtype).eps) for value in case.parameters.values() if value.dtype.kind == "f")
+
+
+def _counts(rows: int, outputs: int) -> tuple[int, ...]:
+    """What means divide by."""
+    return (rows, outputs, 2, rows * outputs, 2 * rows, 2 * outputs, 2 * rows * outputs, rows * rows)
+
+
+def _used(subject: Any, case: Case, notes: list[Noted], x: Any, y: Any) -> dict[str, Array]:
+    """The gradients that a step of the file really uses, as it made them."""
+    saved = subject.snapshot()
+    try:
+        gradient = steady(subject, x, y, 2.0**-6).gradient
+    finally:
+        subject.restore(saved)
+    right, trail = RightNumbers(case), Trail(notes, max(tolerance(subject), 1e-6))
+    return gradient | dict(gradients_made(right, trail, gradient))
 
 
 def _batch(
@@ -146,95 +188,11 @@ def _agreement(subject: Any, case: Case, x: Any, y: Any, file: str) -> tuple[int
     return min(15, int(-np.log10(max(worst, 1e-16)))), penalty
 
 
-def _rate(subject: Any, case: Case, x: Any, y: Any) -> float | None:
-    """The learning rate that a step of the file really took; None where its step is none of plain gradient descent."""
-    if subject.step is None:
-        return None
-    before = subject.snapshot()
-    try:
-        subject.step(x, y, RATE)
-        after = subject.snapshot()
-    finally:
-        subject.restore(before)
-    right = RightNumbers(case).whole
-    factors = [factor_of(before[name] - after[name], right[name], tolerance(subject)) for name in right]
-    if any(k is None or k <= 0 for k in factors):
-        return None
-    rates = [k for k in factors if k is not None]
-    near = float(np.median(rates))
-    if max(rates) - min(rates) > 1e-3 * near:
-        return None
-    return float(f"{near:.6g}")
-
-
-def _decay(identity: Identity, rows: int) -> dict[str, Any] | None:
-    """What of the optimizer's settings does what the penalty does; None where none does."""
-    penalty = identity.penalty
-    if penalty is None:
-        return {}
-    if penalty.kind != "squares":
-        return None
-    biases = any(matrix.bias in penalty.names for matrix in identity.matrices)
-    factor = float(f"{2 * penalty.factor / (rows if penalty.by_rows else 1):.6g}")
-    return {"weight_decay": factor, "decay": "all" if biases else "weights"}
-
-
-def _own_names(identity: Identity, trace: Trace) -> dict[str, str]:
+def _parameters(identity: Identity, linears: list[str]) -> dict[str, str]:
     """fc1.weight -> W1, as the file calls it."""
-    linears = [note.name for note in trace.layers if "Linear" in note.kinds]
     found: dict[str, str] = {}
     for name, matrix in zip(linears, identity.matrices, strict=True):
         found[f"{name}.weight"] = matrix.weight
         if matrix.bias is not None:
             found[f"{name}.bias"] = matrix.bias
     return found
-
-
-def _lines(
-    program: Program, reading: Reading, case: Case, x: Any, y: Any, net: Sequential, *, fused: bool
-) -> dict[str, tuple[int, float]]:
-    """For each chapter the first line of the file whose result is its result."""
-    if reading.dialect == "scalars":  # there are no arrays to be found again, and very many numbers
-        return {}
-    subject = reading.subject
-    saved = subject.snapshot()
-
-    def run() -> None:
-        if subject.gradients is not None:
-            subject.gradients(x, y)
-        elif subject.step is not None:
-            subject.step(x, y, RATE)
-
-    try:
-        notes = observe(run, {program.filename, "<audit>"})
-    finally:
-        subject.restore(saved)
-    order = order_taken(notes, case.x)  # many shuffle what they get
-    trail = Trail(notes, max(tolerance(subject), 1e-6))
-    right = RightNumbers(replace(case, x=case.x[order], y=case.y[order]))
-    wanted: dict[str, Array] = {}
-    layer = 0
-    for name in net.names:
-        if type(net[name]).__name__ == "Linear":
-            layer += 1
-            wanted[f"forward-{name}"], wanted[f"backward-{name}"] = (
-                right.forward[f"z{layer}"],
-                _named(right, "dW", layer),
-            )
-        else:
-            wanted[f"forward-{name}"] = right.forward[f"a{layer}"]
-            wanted[f"backward-{name}"] = _named(right, "dz", layer)
-    if fused:
-        wanted["loss"], wanted["backward-loss"] = right.forward[f"a{layer}"], _named(right, "dz", layer)
-    found: dict[str, tuple[int, float]] = {}
-    for key, array in wanted.items():
-        hits = [hit for hit in trail.hits(array) if hit.note.line > 0 and hit.note.how in (MADE, CHANGED, RETURNED)]
-        exact = [hit for hit in hits if abs(hit.factor - 1) < _EXACT]
-        if hits:
-            hit = (exact or hits)[0]
-            found[key] = (hit.note.line, 1.0 if exact else hit.factor)
-    return found
-
-
-def _named(right: RightNumbers, kind: str, layer: int) -> Array:
-    return next(array for quantity, array in right.back.items() if quantity == (kind, layer))

@@ -171,7 +171,7 @@ def backward(board: Board, note: LayerNote) -> Chapter:
     name, curve = curve_of(note)
     cell = board.outputs[note.name]
     dy, x, y = (board.value(note, which, cell) for which in ("dy", "x", "y"))
-    blocks: list[Block] = [board.equation(board.value(note, "dx", cell), curve.backward(note, dy, x, y))]
+    blocks: list[Block] = [*board.told(board.value(note, "dx", cell), curve.backward(note, dy, x, y))]
     came, left = (float(np.abs(array[board.row]).max()) for array in (note.dy, note.dx))
     if name == "ReLU":
         stopped = int(np.count_nonzero((note.dx[board.row] == 0) & (note.dy[board.row] != 0)))

@@ -23,7 +23,7 @@ def batch_mean(board: Board, losses: Array) -> list[Block]:
     if divide_by != batch:
         said = Sentence("explain_loss.divided", {"count": f"{divide_by:g}"})
         return [said, *divided_sum(board, "L", total, exact(divide_by, "N"), board.trace.loss.value)]
-    said = Sentence("explain_loss.mean", {"batch": batch})
+    said = Sentence("explain_loss.mean" if board.divides_once else "explain_loss.mean_alone", {"batch": batch})
     return [said, *divided_sum(board, "L", total, exact(batch, "B"), board.trace.loss.value)]
 
 

@@ -53,11 +53,15 @@ def _softmax(board: Board, kind: str) -> Chapter:
     def own(letter: str, k: int) -> Value:
         return Value({"z": z, "e": e, "p": p}[letter][k], f"{letter}[{k}]", Ref(f"loss.{letter}", (row, k)))
 
-    said = {"top": top, "largest": to_digits(x[top], board.digits)}
-    blocks: list[Block] = [Sentence("explain_loss.shift", said)]
-    blocks += [board.equation(own("z", k), sub(score(k), score(top))) for k in shown]
-    blocks.append(Sentence("explain_loss.exponentials"))
-    blocks += [board.equation(own("e", k), call("exp", own("z", k))) for k in shown]
+    if np.array_equal(z, x):  # somebody's code that takes nothing off
+        blocks: list[Block] = [Sentence("explain_loss.exponentials_alone")]
+        blocks += [board.equation(own("e", k), call("exp", score(k))) for k in shown]
+    else:
+        said = {"top": top, "largest": to_digits(x[top], board.digits)}
+        blocks = [Sentence("explain_loss.shift", said)]
+        blocks += [board.equation(own("z", k), sub(score(k), score(top))) for k in shown]
+        blocks.append(Sentence("explain_loss.exponentials"))
+        blocks += [board.equation(own("e", k), call("exp", own("z", k))) for k in shown]
     blocks.append(_total(board, e, total))
     blocks.append(Sentence("explain_loss.quotients", {"classes": len(x)}))
     whole = Value(total, "total", Ref("loss.total", (row,)))
@@ -116,10 +120,12 @@ def _backward(board: Board, kind: str) -> Chapter:
     dx, p, b = loss.dprediction[row], loss.inside["dz"][0][:, row], len(loss.dprediction)
     targets = loss.inside["t"][-1][:, row] if "t" in loss.inside else (np.arange(len(dx)) == right).astype(dx.dtype)
     shown = [right, *(int(k) for k in np.argsort(-np.abs(dx)) if k != right)][:SHOWN]
-    divide_by = float(getattr(loss.loss, "divide_by", b))
-    blocks: list[Block] = [Sentence("explain_loss.back_batch" if b > 1 else "explain_loss.back_one", {"batch": b})]
+    divide_by = float(getattr(loss.loss, "divide_by", b)) / board.trace.times.get("loss.dprediction", 1.0)
+    key = "back_one" if b == 1 else "back_batch" if board.divides_once else "back_mean"
+    blocks: list[Block] = [Sentence(f"explain_loss.{key}", {"batch": b})]
     if divide_by != b:
-        blocks = [Sentence("explain_loss.back_divided", {"count": f"{divide_by:g}"})]
+        key = "back_divided" if divide_by != 1 else "back_undivided"
+        blocks = [Sentence(f"explain_loss.{key}", {"count": f"{divide_by:g}"})]
     for k in shown:
         t = Value(targets[k], f"t[{k}]", exact=float(targets[k]).is_integer())
         difference = sub(Value(p[k], f"p[{k}]", Ref("loss.p", (row, k))), t)

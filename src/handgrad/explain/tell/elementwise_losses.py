@@ -85,12 +85,16 @@ def chapters(board: Board, name: str) -> list[Chapter]:
     ]
     if size > 1 or count != 1:
         said = {"batch": len(note.prediction), "count": f"{count:g}"}
-        blocks.append(Sentence("explain_loss.mean_of_all" if count == size else "explain_loss.divided", said))
+        key = "divided" if count != size else "mean_of_all" if board.divides_once else "mean_of_all_alone"
+        blocks.append(Sentence(f"explain_loss.{key}", said))
         blocks += divided_sum(board, "L", total, exact(count, "N"), note.value)
     dx = note.dprediction[index]
-    gradient = div(kind.back(note.loss, y, t), exact(count, "N"))
+    left = count / board.trace.times.get("loss.dprediction", 1.0)
+    gradient = kind.back(note.loss, y, t)
+    gradient = div(gradient, exact(left, "N" if left == count else "")) if left != 1 else gradient
+    key = "back_numbers_undivided" if left == 1 else "back_numbers" if board.divides_once else "back_numbers_divided"
     back: list[Block] = [
-        Sentence("explain_loss.back_numbers", {"count": f"{count:g}"}),
+        Sentence(f"explain_loss.{key}", {"count": f"{left:g}"}),
         settle(f"dx[{shown}]", gradient, dx, digits=board.digits, ref=Ref("loss.dprediction", index)),
         Sentence("explain_loss.back_up" if dx < 0 else "explain_loss.back_down"),
     ]

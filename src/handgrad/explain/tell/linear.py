@@ -25,15 +25,13 @@ def forward(board: Board, note: LayerNote) -> Chapter:
     }[where]
     zeros = int((row == 0).sum())
     blocks: list[Block] = [Sentence("explain_linear.unit_class" if last else "explain_linear.unit", {"unit": unit})]
-    blocks.append(
-        board.products(
-            board.value(note, "y", unit),
-            row,
-            note.parameters["weight"][:, unit],
-            lambda i: board.value(note, "x", i),
-            lambda i: board.learned(note, "weight", "W", i, unit),
-            *([board.learned(note, "bias", "b", unit)] if biased else []),
-        )
+    blocks += board.products(
+        board.value(note, "y", unit),
+        row,
+        note.parameters["weight"][:, unit],
+        lambda i: board.value(note, "x", i),
+        lambda i: board.learned(note, "weight", "W", i, unit),
+        *([board.learned(note, "bias", "b", unit)] if biased else []),
     )
     if zeros:
         blocks.append(Sentence("explain_linear.zeros", {"zeros": zeros, "inputs": inputs}))

@@ -24,14 +24,12 @@ def backward(board: Board, note: LayerNote) -> Chapter:
         blocks += bias_gradient(board, note, unit)
     if note.dx is not None:
         blocks.append(Sentence("explain_linear.back_input", {"cell": cell, "outputs": note.dy.shape[1]}))
-        blocks.append(
-            board.products(
-                board.value(note, "dx", cell),
-                note.dy[board.row],
-                note.parameters["weight"][cell],
-                lambda j: board.value(note, "dy", j),
-                lambda j: board.learned(note, "weight", "W", cell, j),
-            )
+        blocks += board.products(
+            board.value(note, "dx", cell),
+            note.dy[board.row],
+            note.parameters["weight"][cell],
+            lambda j: board.value(note, "dy", j),
+            lambda j: board.learned(note, "weight", "W", cell, j),
         )
     if note is board.trace.layers[0] and board.moment.picture_shape is not None:
         picture = note.gradients["weight"][:, unit].reshape(board.moment.picture_shape)
@@ -66,8 +64,8 @@ def weight_gradient(board: Board, note: LayerNote, cell: int, unit: int) -> list
     if len(note.x) == 1:
         product = mul(board.value(note, "x", cell), board.value(note, "dy", unit))
         said = Sentence("explain_linear.back_weight", {"cell": cell, "unit": unit})
-        return [said, board.equation(result, product)]
-    equation = board.products(
+        return [said, *board.told(result, product)]
+    equations = board.products(
         result,
         note.x[:, cell],
         note.dy[:, unit],
@@ -75,7 +73,7 @@ def weight_gradient(board: Board, note: LayerNote, cell: int, unit: int) -> list
         lambda b: board.value(note, "dy", unit, b),
     )
     said = Sentence("explain_linear.back_weight_batch", {"cell": cell, "unit": unit, "batch": len(note.x)})
-    return [said, equation]
+    return [said, *equations]
 
 
 def bias_gradient(board: Board, note: LayerNote, unit: int) -> list[Block]:
@@ -84,8 +82,9 @@ def bias_gradient(board: Board, note: LayerNote, unit: int) -> list[Block]:
     result = board.gradient(note, "bias", "b", unit)
     if len(note.dy) == 1:
         said = Sentence("explain_linear.back_bias", {"unit": unit})
-        return [said, board.equation(result, board.value(note, "dy", unit))]
+        return [said, *board.told(result, board.value(note, "dy", unit))]
     chosen, rest = board.largest_terms(note.dy[:, unit])
     terms = [board.value(note, "dy", unit, b) for b in chosen]
-    said = Sentence("explain_linear.back_bias_batch", {"unit": unit, "batch": len(note.dy)})
-    return [said, board.equation(result, add(*terms, *([rest] if rest else [])))]
+    key = "back_bias_batch" if board.divides_once else "back_bias_sum" if board.times(result) == 1 else "back_bias_mean"
+    said = Sentence(f"explain_linear.{key}", {"unit": unit, "batch": len(note.dy)})
+    return [said, *board.told(result, add(*terms, *([rest] if rest else [])))]

@@ -132,7 +132,7 @@ def backward(board: Board, note: LayerNote) -> Chapter:
         settle(f"dx[{own}]", mul(s, sub(sub(d, m1), mul(x, m2))), line.of(note.dx)[own], digits=board.digits,
                ref=Ref(f"{note.name}.dx", line.index(own))),
         Sentence("explain_norm.back_learned", {"unit": unit}),
-        board.products(
+        *board.products(
             board.gradient(note, "scale", "scale", unit), note.dy[:, unit], xhat[:, unit],
             lambda b: board.value(note, "dy", unit, b), lambda b: Value(xhat[b, unit], f"xhat[{b},{unit}]"),
         ),

@@ -68,7 +68,8 @@ def _back(board: Board, t: np.ndarray, published: bool) -> list[Block]:
         value = Value(x[k], f"x[{k}]", Ref("loss.prediction", (row, k)))
         gradient: Node = sub(value, target) if published else call("neg", div(target, value))
         if not published or note.loss.average:
-            gradient = div(gradient, exact(float(getattr(note.loss, "divide_by", batch)), "B"))
+            by = float(getattr(note.loss, "divide_by", batch)) / board.trace.times.get("loss.dprediction", 1.0)
+            gradient = div(gradient, exact(by, "B" if by == batch else "")) if by != 1 or batch == 1 else gradient
         ref = Ref("loss.dprediction", (row, k))
         blocks.append(settle(f"dx[{k}]", gradient, dx[k], digits=board.digits, ref=ref))
     return blocks

@@ -56,20 +56,18 @@ def backward(board: Board, note: LayerNote) -> Chapter:
     mean = (note.dy[row] * note.y[row]).sum(axis=-1)
     weighted = Value(mean, "mean")
     blocks: list[Block] = [Sentence("explain_softmax.mean")]
-    blocks.append(
-        board.products(
-            weighted,
-            note.dy[row],
-            note.y[row],
-            lambda k: board.value(note, "dy", k),
-            lambda k: board.value(note, "y", k),
-        )
+    blocks += board.products(
+        weighted,
+        note.dy[row],
+        note.y[row],
+        lambda k: board.value(note, "dy", k),
+        lambda k: board.value(note, "y", k),
     )
     blocks.append(Sentence("explain_softmax.difference"))
     shown = [cell, *(int(k) for k in np.argsort(-np.abs(note.dx[row])) if k != cell)][:3]
     for k in shown:
         product = mul(board.value(note, "y", k), sub(board.value(note, "dy", k), weighted))
-        blocks.append(board.equation(board.value(note, "dx", k), product))
+        blocks += board.told(board.value(note, "dx", k), product)
     return Chapter(
         f"backward-{note.name}", "backward", Sentence("explain.title_backward", {"name": note.name, "kind": "Softmax"}),
         note.name, "Softmax", (Sentence("explain_softmax.back"),), (BACKWARD,),

@@ -44,6 +44,9 @@ LETTERS = {"weight": "W", "bias": "b"}  # what the formulas call them; other par
 def chapter(board: Board, name: str, index: tuple[int, ...]) -> Chapter | None:
     """The update of one weight, such as ("fc1.weight", (392, 17)); None where nothing was updated."""
     trace = board.trace
+    if trace.update_teller is not None:
+        told: Chapter | None = trace.update_teller(board, name, index)
+        return told
     if trace.optimizer is None:
         return None
     done = trace.update_of(name, index)

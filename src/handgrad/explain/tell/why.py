@@ -32,7 +32,7 @@ def why(board: Board, weight: str) -> Story:
     """
     note, short, index = _find(board, weight)
     name = f"{note.name}.{short}"
-    done = board.trace.update_of(name, index) if board.trace.optimizer is not None else None
+    done = board.trace.update_of(name, index) if name in board.trace.after else None
     change = float(done.after) - float(done.before) if done is not None else 0.0
     title = Sentence("explain_why.title" if change else "explain_why.title_still",
                      {"name": f"{name}[{_shown(index)}]", "change": signed(change)})  # fmt: skip
@@ -89,7 +89,7 @@ def _gradient(board: Board, note: LayerNote, short: str, index: tuple[int, ...])
         blocks.append(Sentence("explain_why.all_zero", counted))
     else:
         blocks.append(Sentence("explain_why.terms" if batch > 1 else "explain_why.one_term", counted))
-    blocks.append(board.equation(result, add(*parts, *([rest] if rest else [])) if batch > 1 else parts[0]))
+    blocks += board.told(result, add(*parts, *([rest] if rest else [])) if batch > 1 else parts[0])
     if counted["zeros"] and terms.any():
         blocks.append(Sentence("explain_why.zeros", counted))
     if board.moment.picture_shape is not None and terms.any():

@@ -1,0 +1,104 @@
+"""One step of somebody's code, run once and looked at twice: each array that it makes, each statement of an update."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects import Reading
+from handgrad.audit.judging.identify import Identity
+from handgrad.audit.place.observe import Noted, observe
+from handgrad.audit.reading.source import Program
+from handgrad.core.arrays import Array
+from handgrad.core.net import Sequential
+from handgrad.explain.strangers.rate import own_rate
+from handgrad.explain.strangers.update_lines import UpdateWatcher
+
+RATE = 0.1  # where the file's own learning rate is not found
+
+
+class Layout:
+    """Which of the file's parameters are which of ours, and how they lie.
+
+    Attributes:
+        names: ours -> the file's: {"fc1.weight": "W1", ...}.
+        turned: those of the file that have our rows as columns.
+    """
+
+    def __init__(self, identity: Identity, names: dict[str, str], net: Sequential) -> None:
+        self.names = names
+        self.turned = {matrix.weight for matrix in identity.matrices if matrix.transposed}
+        self._shapes = {name: parameter.value.shape for name, parameter in net.named_parameters()}
+
+    def ours(self, values: dict[str, Array]) -> dict[str, Array]:
+        """Parameters or gradients of the file by our names, and in our layout."""
+        if not values:
+            return {}
+        laid = {
+            ours: np.array(values[own].T if own in self.turned else values[own]) for ours, own in self.names.items()
+        }
+        return {ours: value.reshape(self._shapes[ours]) for ours, value in laid.items()}
+
+    def theirs(self, name: str, value: Array, shape: tuple[int, ...]) -> Array:
+        """An array of ours in the layout of the file's parameter."""
+        return value.T if self.names[name] in self.turned else value.reshape(shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What was seen of a step.
+
+    Attributes:
+        notes: the arrays that it made, without the parameters' new values.
+        before, after: the parameters, by the file's names.
+        followed: our name of the parameter whose update was watched; None for none.
+        watcher: what happened to arrays of its shape.
+        rate: (the learning rate, the line of the file that says so; 0 where none was found).
+    """
+
+    notes: list[Noted]
+    before: dict[str, Array]
+    after: dict[str, Array]
+    followed: str | None
+    watcher: UpdateWatcher | None
+    rate: tuple[float, int]
+
+
+def observed(
+    program: Program, reading: Reading, x: Any, y: Any, layout: Layout, followed: str | None
+) -> Seen:  # fmt: skip
+    """Everything that one step of the file makes. The parameters are put back."""
+    subject = reading.subject
+    rate = own_rate(program.tree) or (RATE, 0)
+    saved, files = subject.snapshot(), {program.filename, "<audit>"}
+    watcher = None
+    if followed is not None:
+        watcher = UpdateWatcher(files, program.tree, saved[layout.names[followed]].shape)
+
+    def step() -> None:
+        if subject.gradients is not None:
+            subject.gradients(x, y)
+        elif subject.step is not None:
+            subject.step(x, y, rate[0])
+
+    def run() -> None:
+        if watcher is None:
+            step()
+        else:
+            watcher.run(step)
+
+    notes: list[Noted] = []
+    try:
+        if reading.dialect == "scalars":  # there are no arrays to be found, and very many numbers
+            step()
+        else:
+            notes = observe(run, files)
+        after = subject.snapshot()
+    finally:
+        subject.restore(saved)
+    moved = [value for name, value in after.items() if not np.array_equal(value, saved[name])]
+    # A bias that began at 0 is a multiple of its gradient when it was updated.
+    notes = [note for note in notes if not any(np.array_equal(note.value, value) for value in moved)]
+    return Seen(notes, saved, after, followed, watcher, rate)
