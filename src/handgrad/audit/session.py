@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -48,15 +48,23 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagnosis]:
-    """The first reading whose network is known; else, of those that run, the first whose gradients are right."""
+    """The first reading whose network is known; else, of those that run, the first whose gradients are right.
+
+    A network that the audit put together of the file's layers only stands where none of the file's own is known.
+    """
     unknown: list[tuple[Reading, Diagnosis | None]] = []
+    spare: tuple[Reading, Diagnosis] | None = None
     reason, right = "", False
-    until = time.perf_counter() + ALL_SECONDS
-    for reading in _readings(program, namespace):
-        if unknown and (time.perf_counter() > until or (reading.dialect != "glue" == unknown[0][0].dialect)):
+    until = time.process_time() + ALL_SECONDS
+
+    def own_only() -> bool:  # what is put together cannot stand for the file's own, which ran
+        return spare is not None or any(not reading.invented for reading, _ in unknown)
+
+    for reading in _readings(program, namespace, own_only):
+        if (unknown or spare) and time.process_time() > until:
+            break
+        if unknown and reading.dialect != "glue" == unknown[0][0].dialect:
             break  # where there is glue, nobody need guess
-        if reading.invented and any(not other.invented for other, _ in unknown):
-            continue  # it cannot stand for the file's own, which ran
         try:
             with time_limit(READING_SECONDS):
                 worthwhile = (len(unknown) < MOST_UNKNOWN and not right) or recognise(reading.subject) is not None
@@ -65,10 +73,15 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
             reason = reason or (str(error) if isinstance(error, HandgradError) else f"{type(error).__name__}: {error}")
             continue
         if diagnosis is not None and diagnosis.identity is not None:
-            return reading, diagnosis
+            if not reading.invented:
+                return reading, diagnosis
+            spare, until = (reading, diagnosis), min(until, time.process_time() + KNOWN_SECONDS)
+            continue
         unknown.append((reading, diagnosis))
         if diagnosis is not None and diagnosis.ok and diagnosis.checks and not right:
-            right, until = True, min(until, time.perf_counter() + KNOWN_SECONDS)
+            right, until = True, min(until, time.process_time() + KNOWN_SECONDS)
+    if spare is not None:
+        return spare
     found = [(reading, diagnosis) for reading, diagnosis in unknown if diagnosis is not None]
     if not found:
         key = "audit.forward_fails" if reason else "audit.no_network"
@@ -79,16 +92,20 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
 
 def _cautious(diagnosis: Diagnosis) -> Diagnosis:
     """Of a network that is only guessed at, a loss that does not go with the gradients may be our misreading."""
-    misread = [finding for finding in diagnosis.findings if finding.code == "unnamed"]
+    misread = [finding for finding in diagnosis.findings if finding.code in ("unnamed", "never-updated")]
     if not misread or diagnosis.judged - set(misread[0].where):  # the others agree: then it is no misreading
         return diagnosis
     return replace(diagnosis, findings=(Finding("network-unknown", "warning", ()),))
 
 
-def _readings(program: Program, namespace: dict[str, Any]) -> Iterator[Reading]:
+def _readings(program: Program, namespace: dict[str, Any], own_only: Callable[[], bool]) -> Iterator[Reading]:
+    """What each reader yields; of one that goes on to put networks together, no more where none of these is wanted."""
     for reader in READERS:
         try:
-            yield from reader(namespace, program.tree)
+            for reading in reader(namespace, program.tree):
+                if reading.invented and own_only():
+                    break
+                yield reading
         except Exception:
             continue
 

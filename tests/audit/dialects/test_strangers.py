@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from handgrad.audit import session
 from handgrad.audit.dialects import READERS, Reading
 from handgrad.audit.judging.diagnose import Diagnosis, diagnose
 from handgrad.audit.reading.source import read_program
@@ -83,6 +84,31 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("dz2 /= n\n", "dz2 /= n * n\n"),
         "averaged-twice",
     ),
+    "keyed_layers": (
+        ((6, 4), "tanh", "softmax", "cross-entropy"),
+        ('@ params["layer2"]["W"].T * (1 - cache["a1"] ** 2)', '@ params["layer2"]["W"].T'),
+        "activation-derivative-missing",
+    ),
+    "numbered_layers": (
+        ((8, 3), "sigmoid", "sigmoid", "squared error"),
+        ('delta = delta @ net[i]["w"].T * acts[i - 1] * (1 - acts[i - 1])', 'delta = delta @ net[i]["w"].T'),
+        "activation-derivative-missing",
+    ),
+    "nested_adam": (
+        ((784, 10), "relu", "softmax", "cross-entropy"),
+        ("    d /= len(y)\n", "    d /= len(y) ** 2\n"),
+        "averaged-twice",
+    ),
+    "saves_itself": (
+        ((9, 3), "tanh", "none", "squared error"),
+        ("(error @ self.W2.T) * (1 - self.h ** 2)", "(error @ self.W2.T)"),
+        "activation-derivative-missing",
+    ),
+    "own_model_of_layers": (
+        ((8, 4), "tanh", "softmax", "cross-entropy"),
+        ("(dvalues - y_true) / len(dvalues)", "(dvalues - y_true) / len(dvalues) ** 2"),
+        "averaged-twice",
+    ),
     PACKED: (
         ((10, 5), "relu", "softmax", "cross-entropy"),
         ("dout /= len(X)", "dout /= len(X) ** 2"),
@@ -92,16 +118,13 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
 
 
 def judged(path: Path) -> tuple[Reading, Diagnosis]:
-    """The first reading of any reader whose network is known."""
+    """The reading that an audit would take; its network is known."""
     program = read_program(path)
     execution = program.execute()
     with program.guarded():
-        for read in READERS:
-            for reading in read(execution.namespace, program.tree):
-                diagnosis = diagnose(reading.subject)
-                if diagnosis.identity is not None:
-                    return reading, diagnosis
-    raise AssertionError(f"{path.name} was not read")
+        reading, diagnosis = session.judged(program, execution.namespace)
+    assert diagnosis.identity is not None, f"{path.name} was not read"
+    return reading, diagnosis
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -143,3 +166,52 @@ def test_trying_leaves_the_objects_of_the_file_as_they_are(name: str) -> None:
     for one, was in zip(held, before, strict=True):
         assert vars(one).keys() == was.keys()
         assert all(np.array_equal(value, was[key]) for key, value in vars(one).items())
+
+
+LAYERS_ALONE = """
+import numpy as np
+
+class Linear:
+    def __init__(self, n, m):
+        self.W, self.b = 0.1 * np.random.randn(n, m), np.zeros(m)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, dy):
+        self.dW, self.db = self.x.T @ dy, dy.sum(axis=0)
+        return dy @ self.W.T
+
+class ReLU:
+    def forward(self, x):
+        self.x = x
+        return np.maximum(x, 0)
+    def backward(self, dy):
+        return dy * (self.x > 0)
+
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.p = e / e.sum(axis=1, keepdims=True)
+        return self.p
+    def backward(self, dy):
+        return self.p * (dy - (dy * self.p).sum(axis=1, keepdims=True))
+
+class CrossEntropyLoss:
+    def forward(self, logits, labels):
+        e = np.exp(logits - logits.max(axis=1, keepdims=True))
+        self.p, self.labels = e / e.sum(axis=1, keepdims=True), labels
+        return -np.log(self.p[np.arange(len(labels)), labels]).mean()
+    def backward(self):
+        d = self.p.copy()
+        d[np.arange(len(d)), self.labels] -= 1
+        return d / len(d)
+"""
+
+
+def test_what_the_audit_puts_together_is_not_the_authors_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "ALL_SECONDS", 0.0)  # then the first net that runs is taken: one with a softmax twice
+    path = tmp_path / "layers.py"
+    path.write_text(LAYERS_ALONE, encoding="utf-8")
+    assert session.audit_file({"path": str(path)})["ok"]

@@ -160,6 +160,7 @@ def fill(function: Callable[..., Any], known: Context, prefer: Iterable[str] = (
         possible.sort(key=lambda role: role not in set(prefer))
         if not needed:
             possible = [role for role in possible[:1] if role not in _NOT_FOR_DEFAULTS]
+            possible = [role for role in possible if not _is_pair(role, parameters)]
         if possible:
             filled[parameter.name] = known[possible[0]]
             used.add(possible[0])
@@ -189,11 +190,19 @@ def fill_by_place(
     if names is None or len(names) != len(values):
         return None
     filled = dict(zip(names, values, strict=True))
-    for parameter in inspect.signature(function).parameters.values() if known else ():
+    parameters = inspect.signature(function).parameters.values()
+    for parameter in parameters if known else ():
         role = next(iter(roles(parameter.name)), "")
-        if parameter.name not in filled and known and role in known and role not in {*_NOT_FOR_DEFAULTS, "x", "y"}:
+        if parameter.name in filled or _is_pair(role, parameters):
+            continue
+        if known and role in known and role not in {*_NOT_FOR_DEFAULTS, "x", "y"}:
             filled[parameter.name] = known[role]
     return filled
+
+
+def _is_pair(role: str, parameters: Iterable[inspect.Parameter]) -> bool:
+    """Whether an argument for held-out data, which may be left out, wants data and labels in one: it has no mate."""
+    return role == "held-out x" and not any("held-out y" in roles(parameter.name) for parameter in parameters)
 
 
 def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Dictionaries: params['W1'] and grads['W1'], kept by a class, or handed from function to function.
+"""Dictionaries: params['W1'] or params['hidden']['W'], kept by a class, or handed from function to function.
 
 Also the functions that pass W1, b1, W2, b2 along one by one. Samples may be rows or columns.
 """
@@ -13,7 +13,7 @@ import numpy as np
 
 from handgrad.audit.dialects.machine import machines, returned
 from handgrad.audit.dialects.reading import Reading
-from handgrad.audit.dialects.roles import called, own
+from handgrad.audit.dialects.roles import called, is_buffer, own
 from handgrad.audit.dialects.sizes import make
 
 MADE = "_made_"
@@ -50,14 +50,24 @@ def _are_arrays(value: Any) -> bool:
 
 
 def _dictionaries(namespace: dict[str, Any], returns: dict[str, list[str]]) -> Iterator[tuple[str, Any]]:
-    """Dictionaries of arrays at top level, then those that a function makes; arrays that it returns become one."""
+    """Dictionaries of arrays at top level, then those that a function makes; arrays that it returns become one.
+
+    Also dictionaries and lists of such dictionaries, one for each layer.
+    """
     for name, value in list(namespace.items()):
-        if isinstance(value, dict) and _are_arrays(value) and not name.startswith("_"):
+        if _holds_arrays(value) and not name.startswith("_") and not is_buffer(name):
             yield name, value
     for name, function in called(namespace, "start"):
         for made in make(function):
             names = returns.get(name, [])
             if isinstance(made, tuple) and len(names) == len(made) and all(names):
                 made = dict(zip(names, made, strict=True))
-            if isinstance(made, dict) and _are_arrays(made):
+            if _holds_arrays(made):
                 yield MADE, made
+
+
+def _holds_arrays(value: Any) -> bool:
+    """Whether a value is a dictionary of arrays, or one dictionary of arrays for each layer."""
+    layers = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    plain = isinstance(value, dict) and _are_arrays(value)
+    return plain or (bool(layers) and all(isinstance(one, dict) and _are_arrays(one) for one in layers))

@@ -20,7 +20,7 @@ from handgrad.audit.dialects.forms import BATCH, Form
 from handgrad.audit.dialects.naming import matched
 from handgrad.audit.dialects.places import Place, arrays, parted, values, widen
 from handgrad.audit.dialects.reading import Reading
-from handgrad.audit.dialects.roles import called, fill, own
+from handgrad.audit.dialects.roles import CALLED, called, fill, own
 from handgrad.audit.dialects.sizes import ends
 from handgrad.audit.dialects.turns import batch, number, put_aside
 from handgrad.audit.dialects.world import World, copies
@@ -86,8 +86,10 @@ class Machine:
             "keep": sizes.kept(), "true": True,
         }  # fmt: skip
         put_aside(self.state, lr, len(x))
+        known |= {name: one for name, one in self.state.items() if name != self.root}
         if not self.methods:
-            by_role["params"] = value
+            by_role |= {"params": value, "model": value, "layers": value}
+            known[self.root] = value
             loose = value if isinstance(value, dict) else {}
             known |= {n: v for n, v in loose.items() if isinstance(n, str)}
         world = World(self.namespace, self.state)
@@ -156,6 +158,8 @@ class Machine:
         if result is None or self.methods:
             return
         live = self.parameters()
+        if isinstance(result, dict | list) and self._put(result):
+            return
         if isinstance(result, dict):
             new = result
         else:
@@ -164,6 +168,19 @@ class Machine:
         for name, value in live.items():
             if name in new:
                 value[...] = new[name]
+
+    def _put(self, result: Any) -> bool:
+        """Take over parameters out of containers that are built as the file's own; whether they are."""
+        try:
+            new = [np.array(place.get({place.root: result}), np.float64) for place in self.places]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return False
+        old = list(self.parameters().values())
+        if [one.shape for one in new] != [one.shape for one in old]:
+            return False
+        for one, value in zip(old, new, strict=True):
+            one[...] = value
+        return True
 
     def parameters(self) -> dict[str, Array]:
         """Name to live array."""
@@ -189,7 +206,7 @@ def machines(
     namespace: dict[str, Any], root: str, value: Any, returns: Mapping[str, list[str]], forms: tuple[Form, ...] = BATCH
 ) -> Iterator[Machine]:
     """Every way to put the functions around an object together that gives a loss and its gradients."""
-    state = copies({root: value})
+    state = copies({root: value} | _kept(namespace, root, value))
     places = arrays(state, [root])
     widen(state, places)
     for held in (places, *parted(places, state)):
@@ -199,6 +216,22 @@ def machines(
             yield from _assembled(namespace, root, state, held, returns, form, features, classes)
         if found:
             break
+
+
+def _kept(namespace: Mapping[str, Any], root: str, value: Any) -> dict[str, Any]:
+    """What stands at top level for the functions around a dictionary, beside it: the memory of an optimizer."""
+    if own(value):
+        return {}
+    functions = [function for kind in CALLED for _, function in called(namespace, kind)]
+    wanted = {name for function in functions for name in _wanted(function)}
+    return {n: v for n, v in namespace.items() if n in wanted and n != root and isinstance(v, dict | list)}
+
+
+def _wanted(function: Any) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
 
 
 def _assembled(

@@ -1,14 +1,20 @@
-"""Naming: which arrays are the gradients of which parameters, by their names: dW1 or grads['W1'] for W1."""
+"""Naming: which arrays are the gradients of which parameters, by their names: dW1 or grads['W1'] for W1.
+
+Where parameters lie in containers within containers, so do the gradients: grads[1]['dW'] for params[1]['W'].
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from handgrad.audit.dialects.roles import own
 from handgrad.core.arrays import Array
+
+_DEEP = 3  # containers within one another
 
 
 def matched(result: Any, known: Mapping[str, Any], owner: Any, wanted: Mapping[str, Array]) -> dict[str, Array] | None:
@@ -34,7 +40,49 @@ def matched(result: Any, known: Mapping[str, Any], owner: Any, wanted: Mapping[s
             found[name] = np.array(offer[names[key]], np.float64)
         else:
             return found
+    holders = [one for one in several if isinstance(one, list | dict)]
+    holders += [one for n, one in known.items() if isinstance(one, list | dict) and "grad" in n.lower()]
+    for holder in holders:
+        if deep := _deep(holder, wanted):
+            return deep
     flat = [np.asarray(one) for one in several if isinstance(one, np.ndarray)]
     if len(flat) == len(wanted) and all(a.shape == b.shape for a, b in zip(flat, wanted.values(), strict=True)):
         return dict(zip(wanted, flat, strict=True))
     return None
+
+
+def _deep(holder: Any, wanted: Mapping[str, Array]) -> dict[str, Array] | None:
+    """Gradients out of containers within a container, under the same keys as their parameters, or in their order."""
+    leaves = [(path, value) for path, value in _leaves(holder, ()) if len(path) > 1]
+    if not leaves:
+        return None
+    found = {}
+    for name, value in wanted.items():
+        steps = re.findall(r"[^.\[\]]+", name.lower())
+        fits = (g for path, g in leaves if g.shape == value.shape and _same(path, steps))
+        gradient = next(fits, None)
+        if gradient is None:
+            break
+        found[name] = np.array(gradient, np.float64)
+    else:
+        return found
+    if [g.shape for _, g in leaves] == [value.shape for value in wanted.values()] and isinstance(holder, list):
+        return {name: np.array(g, np.float64) for name, (_, g) in zip(wanted, leaves, strict=True)}
+    return None
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Array]]:
+    """Arrays below a container, with the keys that lead to them."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        yield path, value
+    elif isinstance(value, dict | list | tuple) and len(path) < _DEEP:
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, one in inner:
+            yield from _leaves(one, (*path, str(key).lower()))
+
+
+def _same(path: tuple[str, ...], steps: list[str]) -> bool:
+    """Whether the keys to a gradient are the last ones to a parameter, but for a d before one of them."""
+    last = steps[-len(path) :]
+    fits = (a in (b, f"d{b}", f"d_{b}", f"grad_{b}") for a, b in zip(path, last, strict=False))
+    return len(last) == len(path) and all(fits)

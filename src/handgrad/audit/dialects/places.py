@@ -40,7 +40,8 @@ class Place:
             elif kind in ("attr", "cell"):
                 text = f"{text}.{key}" if text else str(key)
             elif isinstance(key, str):
-                text = key if last and all(k != "item" for k, _ in self.path[:i]) else f"{text}.{key}"
+                plain = not text or (last and all(k != "item" for k, _ in self.path[:i]))
+                text = key if plain else f"{text}.{key}"
             else:
                 text = f"{text or self.root}[{key}]"
         return text

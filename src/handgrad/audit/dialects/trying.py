@@ -160,6 +160,8 @@ def _tried(loop: Loop) -> list[str]:
         if told() != here:
             alive.append(place)
         place.get(loop.state)[...] = value
+    for place in set(every) - set(alive):  # the memory of an optimizer begins as the file lets it begin
+        place.get(loop.state)[...] = start[place]
     loop.places = alive
     if not alive or not _proportional(loop, x, y):
         return []

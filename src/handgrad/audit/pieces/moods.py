@@ -126,6 +126,10 @@ def judged_running(trial: Trial, norm: Norm) -> Iterator[Complaint]:
             return
 
 
+# Gain and shift by their names, where they are made in the first forward pass and so were not there before.
+_TRAINED = re.compile(r"gamma|beta|scale|shift|gain|weight|bias|^w$|^b$")
+
+
 def _listed(names: set[str]) -> str:
     return ", ".join(sorted(names))
 
@@ -134,7 +138,12 @@ def _used_in_test(one: Worker, batch: Array, tested: Array, parameters: set[str]
     """Arrays on which the output at test time depends, parameters aside."""
     used = set()
     for name, value in one.arrays().items():
-        if name in parameters or value.size * 50 < batch.shape[-1] or not value.flags.writeable:
+        if (
+            name in parameters
+            or _TRAINED.search(name.lower())
+            or value.size * 50 < batch.shape[-1]
+            or not value.flags.writeable
+        ):
             continue
         saved = value.copy()
         value[...] = 1.5 * value + 0.3

@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import collections
 import collections.abc
+import io
 import os
 import random
 import signal
@@ -100,8 +101,12 @@ class Fence:
         if path == os.devnull:
             return True
         if flags & _WRITES:
-            return self._is_scratch(path)
+            return self.may_write(path)
         return self.reads or path.endswith(_CODE) or path.startswith(INSTALLED) or self._is_scratch(path)
+
+    def may_write(self, path: str) -> bool:
+        """Whether a real path may be written to."""
+        return path == os.devnull or self._is_scratch(path)
 
     def _is_scratch(self, path: str) -> bool:
         return self.scratch is not None and path.startswith(self.scratch)
@@ -159,6 +164,9 @@ def _replacements() -> Iterator[tuple[Any, str, Any]]:
     yield from ((builtins, "print", _nothing), (time, "sleep", _nothing))
     yield from ((os, "_exit", _leave), (os, "abort", _leave), (builtins, "exit", _leave), (builtins, "quit", _leave))
     yield np.random, "default_rng", _seeded(np.random.default_rng)
+    yield from ((holder, "open", _opened(open)) for holder in (builtins, io))
+    yield from ((np, name, _nothing) for name in ("save", "savez", "savez_compressed", "savetxt"))
+    yield from ((os, name, _unless_scratch(getattr(os, name))) for name in ("mkdir", "remove", "unlink"))
     yield from ((np, name, value) for name, value in _OLD_NUMPY.items() if name not in vars(np))
     old = {name: getattr(collections.abc, name) for name in collections.abc.__all__}
     yield from ((collections, name, value) for name, value in old.items() if name not in vars(collections))
@@ -192,6 +200,31 @@ class _Sink:
 
 def _nothing(*_: Any, **__: Any) -> None:
     pass
+
+
+def _opened(true_open: Callable[..., Any]) -> Callable[..., Any]:
+    """`open` that hands out a file in memory to be written: weights and logs are saved, and nobody reads them."""
+
+    def opened(file: Any, mode: str = "r", *more: Any, **named: Any) -> Any:
+        if isinstance(file, int) or not set("wax+") & set(mode) or _is_free(file):
+            return true_open(file, mode, *more, **named)
+        return io.BytesIO() if "b" in mode else io.StringIO()
+
+    return opened
+
+
+def _unless_scratch(change: Callable[..., Any]) -> Callable[..., Any]:
+    """A change to a folder that is not made outside of the scratch folder, and that nobody misses."""
+
+    def changed(path: Any, *more: Any, **named: Any) -> Any:
+        return change(path, *more, **named) if _is_free(path) else None
+
+    return changed
+
+
+def _is_free(path: Any) -> bool:
+    """Whether the fence lets a path be written to."""
+    return bool(_fences) and _fences[-1].may_write(_real(path))
 
 
 def _leave(*_: Any) -> None:
