@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from handgrad.audit.reading.sandbox import run_in_child
@@ -32,6 +32,8 @@ class Score:
         needless: a warning on a clean net.
         seconds: from start to end of the child process.
         said: the findings, worst first, as "code:line"; or why there was no audit.
+        failed: whether there was no audit.
+        found: what was taken for what.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Score:
     seconds: float
     said: str
     failed: bool = False
+    found: dict[str, str] = field(default_factory=dict)
 
 
 def score(exhibit: Exhibit) -> Score:
@@ -55,10 +58,10 @@ def score(exhibit: Exhibit) -> Score:
         path.write_text(exhibit.text, encoding="utf-8")
         began = time.perf_counter()
         try:
-            findings = run_in_child("handgrad.audit.session:audit_file", {"path": str(path)})["findings"]
-            failure = ""
+            report = run_in_child("handgrad.audit.session:audit_file", {"path": str(path)})
+            findings, found, failure = report["findings"], report["subject"]["found"], ""
         except HandgradError as error:
-            findings, failure = [], f"not audited: {error}".replace(folder + "/", "")
+            findings, found, failure = [], {}, f"not audited: {error}".replace(folder + "/", "")
         seconds = time.perf_counter() - began
     ranks = ("note", "warning", "error")
     loud = [f for f in findings if ranks.index(f["severity"]) >= ranks.index(exhibit.severity or "error")]
@@ -75,6 +78,7 @@ def score(exhibit: Exhibit) -> Score:
         seconds=seconds,
         said=failure or ", ".join(f"{f['code']}:{f['line']}" for f in told) or "nothing",
         failed=bool(failure),
+        found=found,
     )  # fmt: skip
 
 

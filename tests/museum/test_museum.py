@@ -15,6 +15,7 @@ from stage import run
 from witness import last_accuracy, probes, worst_error
 
 from handgrad.audit.findings import codes
+from handgrad.audit.report.told import told
 from museum import NETS, clean, mistakes, planted
 
 PLANTED = list(planted())
@@ -97,5 +98,12 @@ def test_the_audit_misses_nothing_but_what_the_page_lists() -> None:
 
 
 @pytest.mark.slow
-def test_no_clean_net_is_called_wrong() -> None:
-    assert [s.name for s in score_all(CLEAN) if s.detected] == []
+def test_no_clean_net_is_called_wrong_and_what_was_found_is_told_in_korean() -> None:
+    scores = list(score_all(CLEAN))
+    assert [s.name for s in scores if s.detected] == []
+    notes = {note for s in scores for note in s.found.values()}
+    english = re.compile(
+        r"\b(the|of|in|a|as|with|for|by|lines?|samples?|rows?|columns?|numbers?|batch|one-hot|returned)\b"
+    )
+    assert [note for note in notes if english.search(told(note, "ko"))] == []
+    assert len([note for note in notes if told(note, "ko") != note]) > 20

@@ -15,6 +15,7 @@ from handgrad.audit.report.excerpt import excerpt, place, shown
 from handgrad.audit.report.figures import Figure, figures, number
 from handgrad.audit.report.proof import curves, sentence
 from handgrad.audit.report.report import Report
+from handgrad.audit.report.told import told
 from handgrad.words import say
 
 # (text, style); styles: "" plain, title, quiet, good, error, warning, note, code, marked, added, removed, hunk.
@@ -55,13 +56,19 @@ def counts(report: Report) -> tuple[int, ...]:
 def known_as(subject: dict[str, Any], lang: str | None = None) -> str:
     """Which network it is, as far as that is known: modules, 784-128-10, relu, softmax, cross-entropy."""
     sizes = "-".join(map(str, subject.get("sizes", ())))
-    parts = [subject.get("dialect", ""), sizes, *(subject.get(key, "") for key in ("hidden", "output", "loss"))]
+    parts = [
+        subject.get("dialect", ""),
+        sizes,
+        *(told(subject.get(key, ""), lang) for key in ("hidden", "output", "loss")),
+    ]
     return say("audit.read_as", lang, network=", ".join(part for part in parts if part))
 
 
 def facts(subject: dict[str, Any], lang: str | None = None) -> list[tuple[str, str]]:
     """(name, what was taken for it) of all that was guessed, for people to check."""
-    return [(say(f"audit.fact_{what}", lang), str(found)) for what, found in subject.get("found", {}).items()]
+    return [
+        (say(f"audit.fact_{what}", lang), told(str(found), lang)) for what, found in subject.get("found", {}).items()
+    ]
 
 
 def _read_as(subject: dict[str, Any], lang: str | None) -> Line:
