@@ -47,8 +47,8 @@ def test_labels_in_both_languages(records: list[Record]) -> None:
         ("Accuracy", "epochs", "accuracy (%)"),
     ]
     assert labels(learning_curves(records, lang="ko")) == [
-        ("손실", "에포크", "손실 (nat)"),
-        ("정확도", "에포크", "정확도 (%)"),
+        ("손실", "에폭", "손실 (nat)"),
+        ("정확도", "에폭", "정확도 (%)"),
     ]
     assert labels(learning_curves(records, unit="mm²"))[0][2] == "loss (mm²)"
 
