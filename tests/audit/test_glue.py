@@ -36,7 +36,7 @@ def line(name: str, text: str) -> int:
 def test_a_network_that_nobody_knows_is_right(tmp_path: Path) -> None:
     report = audited("convolution", tmp_path)
     assert report["findings"] == []
-    assert report["checks"] > 50
+    assert report["checks"] > 30
     assert "sizes" not in report["subject"]
 
 

@@ -22,6 +22,7 @@ from handgrad.audit.place.first_wrong import first_wrong
 from handgrad.audit.place.fixed_batch import fixed_batch_line
 from handgrad.audit.place.forgotten import forgotten
 from handgrad.audit.place.penalty_lines import penalty_line
+from handgrad.audit.place.unknown import explained
 from handgrad.audit.properties.updating import TWICE, rate_line, velocity_line
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.repair import repair
@@ -46,10 +47,11 @@ def gather(inspection: Inspection) -> tuple[Finding, ...]:
     inspection = _with_its_step(inspection)
     whole = inspection.diagnosis.findings
     alone = layers.check(inspection)
-    found = with_layers(whole, alone)
-    if any(finding.severity == "error" and not finding.code.startswith("optimizer-") for finding in whole):
+    found, wrong_links = explained(inspection, with_layers(whole, alone))
+    judged = (*whole, *(finding for finding in found if finding not in alone))
+    if any(finding.severity == "error" and not finding.code.startswith("optimizer-") for finding in judged):
         observed = first_wrong(inspection, found)
-        suspects = _suspects(inspection, found, observed)
+        suspects = _suspects(inspection, found, observed) + wrong_links
         found = [_suspected(inspection, finding, suspects) for finding in repair(inspection, found, suspects=suspects)]
         found = [_with_all_lines(inspection, finding, observed) for finding in found]
     found += _news(found, dropped.check(inspection))

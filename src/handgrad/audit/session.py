@@ -13,6 +13,7 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.gathering import gather
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.diagnose import Diagnosis, diagnose, recognise
+from handgrad.audit.place.forgotten import constants
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.reading.source import Program, read_program
 from handgrad.errors import DataError, HandgradError
@@ -72,6 +73,11 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
         except (Exception, SystemExit, OutOfTime) as error:  # a reading that makes no sense fails in any way it likes
             reason = reason or (str(error) if isinstance(error, HandgradError) else f"{type(error).__name__}: {error}")
             continue
+        if diagnosis is not None:
+            diagnosis = _of_parameters(diagnosis, constants(program.tree))
+        own = any(not other.silent and judged is not None and judged.checks for other, judged in unknown)
+        if reading.silent and own and (right or diagnosis is None or not diagnosis.ok):
+            continue  # the file reports a loss of its own, and that is the one in question
         if diagnosis is not None and diagnosis.identity is not None:
             if not reading.invented:
                 return reading, diagnosis
@@ -86,8 +92,23 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
     if not found:
         key = "audit.forward_fails" if reason else "audit.no_network"
         raise DataError(key, file=str(program.path), **({"reason": reason[:200]} if reason else {}))
-    reading, diagnosis = next((both for both in found if both[1].ok and both[1].checks), found[0])
+    reading, diagnosis = min(found, key=lambda both: _amiss(both[1]))
     return reading, diagnosis if reading.dialect == "glue" else _cautious(diagnosis)
+
+
+def _amiss(diagnosis: Diagnosis) -> tuple[bool, int]:
+    """How little a reading explains: whether nothing was judged, and how many parameters have a wrong gradient."""
+    wrong = {name for finding in diagnosis.findings if finding.severity == "error" for name in finding.where}
+    return not diagnosis.checks, len(wrong) or not diagnosis.ok
+
+
+def _of_parameters(diagnosis: Diagnosis, constants: frozenset[str]) -> Diagnosis:
+    """Without complaints that a constant of the file, such as the weights of its classes, is never updated."""
+    kept = []
+    for one in diagnosis.findings:
+        where = tuple(name for name in one.where if name not in constants) if one.code == "never-updated" else one.where
+        kept += [replace(one, where=where)] if where or not one.where else []
+    return replace(diagnosis, findings=tuple(kept))
 
 
 def _cautious(diagnosis: Diagnosis) -> Diagnosis:
@@ -95,7 +116,8 @@ def _cautious(diagnosis: Diagnosis) -> Diagnosis:
     misread = [finding for finding in diagnosis.findings if finding.code in ("unnamed", "never-updated")]
     if not misread or diagnosis.judged - set(misread[0].where):  # the others agree: then it is no misreading
         return diagnosis
-    return replace(diagnosis, findings=(Finding("network-unknown", "warning", ()),))
+    unsure = (Finding("network-unknown", "warning", ()),)
+    return replace(diagnosis, findings=unsure, withheld=diagnosis.findings)
 
 
 def _readings(program: Program, namespace: dict[str, Any], own_only: Callable[[], bool]) -> Iterator[Reading]:

@@ -21,6 +21,7 @@ class Reading:
             parameters, forward, loss, backward, update, labels.
         functions: the functions and classes that take part, for finding lines: {"backward": Net.backward, ...}.
         invented: whether the network was put together by the audit from layers of the file.
+        silent: whether its loss is none that the file reports, but the one that its gradient may belong to.
     """
 
     subject: Subject
@@ -28,6 +29,7 @@ class Reading:
     facts: dict[str, str]
     functions: dict[str, Any] = field(default_factory=dict)
     invented: bool = False
+    silent: bool = False
 
 
 # A reader looks through a file's names, and its syntax tree where names do not say enough, and yields each reading that

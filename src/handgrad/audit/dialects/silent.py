@@ -76,7 +76,8 @@ def _with(
 ) -> Reading:
     """The reading with the loss of that name."""
     reading = make(lambda x, y: reported(output(x, y), y, name))
-    return replace(reading, facts=reading.facts | {"loss": f"none reported; its gradient is tried as that of {name}"})
+    facts = reading.facts | {"loss": f"none reported; its gradient is tried as that of {name}"}
+    return replace(reading, facts=facts, silent=True)
 
 
 def _belong(subject: Subject, identity: Identity | None) -> tuple[bool, bool]:

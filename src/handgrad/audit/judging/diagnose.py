@@ -46,6 +46,7 @@ class Diagnosis:
         findings: the worst first.
         seconds: how long it took.
         judged: the parameters whose gradients were held against something.
+        withheld: what would have been found, had the loss not only been guessed at.
     """
 
     identity: Identity | None
@@ -53,6 +54,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     seconds: float
     judged: frozenset[str] = frozenset()
+    withheld: tuple[Finding, ...] = ()
 
     @property
     def ok(self) -> bool:

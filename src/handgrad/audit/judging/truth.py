@@ -16,8 +16,8 @@ from handgrad.audit.judging.numeric import slope
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
-DIRECTIONS = 5  # a parameter; at fewer numbers than that, each number alone
-FEWEST = 3
+DIRECTIONS = 5  # a parameter, at most, where some meet a kink; at fewer numbers than that, each number alone
+FEWEST = 3  # that are enough: one tells the factor, the others that it is one
 _STEP = 1e-4  # relative to the size of the parameter: the errors of the differences below go with its fourth power
 _SURE = 1e-6  # relative: two differences that agree to this need no closer look
 
@@ -66,7 +66,7 @@ def slopes(subject: Subject, x: Array, y: Array, rng: np.random.Generator, secon
         found: list[float] = []
         errors: list[float] = []
         for v in vs:
-            if len(found) >= FEWEST and time.process_time() > until:
+            if len(found) >= FEWEST and (value.size > DIRECTIONS or time.process_time() > until):
                 break
             line = _line(subject, x, y, name, value, v)
             known = _slope(line, eps)

@@ -70,32 +70,11 @@ def judged(trial: Trial, norm: Norm) -> Iterator[Complaint]:
     def mean(a: Array) -> Array:
         return a.mean(axis=axes, keepdims=True)  # type: ignore[no-any-return]
 
-    def total(a: Array) -> Array:
-        return a.sum(axis=axes, keepdims=True)  # type: ignore[no-any-return]
-
     if trial.ran.dx is not None and trial.distance("dx") > 1e-3:
         dx = trial.ran.dx
-        tried = {
-            "norm-statistics-constant": [g / s],
-            "norm-mean-constant": [(g - hat * mean(g * hat)) / s],
-            "norm-variance-constant": [(g - mean(g)) / s],
-            "norm-gain-missing": [(dy - mean(dy) - hat * mean(dy * hat)) / s] if norm.gain else [],
-            "norm-spread-missing": [g - mean(g) - hat * mean(g * hat)],
-            "norm-sums-not-averaged": [
-                (g - total(g) - hat * total(g * hat)) / s, (g - mean(g) - hat * total(g * hat)) / s,
-                (g - total(g) - hat * mean(g * hat)) / s,
-            ],
-            "norm-passed-through": [dy, g],
-            "norm-variance-term-wrong": [
-                (g - mean(g) - c * hat * mean(g * hat)) / s for c in (2.0, 0.5, -1.0)
-            ] + [
-                (g - mean(g) - hat * mean(g * hat) / s) / s, (g - mean(g) - hat * mean(g * x)) / s,
-                (g - mean(g) - hat * mean(g * hat) * s) / s, (g - mean(g) - hat * mean(g * hat) * s * s) / s,
-                (g - mean(g) - hat * mean(dy * hat)) / s,
-            ],
-        }  # fmt: skip
         told = {"residual": trial.distance("dx")}
-        code = next((code for code, others in tried.items() if any(_near(dx, one) for one in others)), None)
+        tried = wrong_errors(dy, gain, hat, s, x, axes)
+        code = next((code for code, wrong in tried if _near(dx, wrong)), None)
         if code:
             yield Complaint(code, "dx", told)
         else:
@@ -103,6 +82,46 @@ def judged(trial: Trial, norm: Norm) -> Iterator[Complaint]:
     for name, true in ((norm.gain, dy * hat), (norm.shift, dy)):
         if name is not None and name in trial.ran.grads and trial.distance(name) > 1e-3:
             yield from _own(trial, name, true, x, hat, s)
+
+
+def wrong_errors(
+    dy: Array, gain: Array, hat: Array, s: Array, x: Array, axes: tuple[int, ...], *, centred: bool = True
+) -> Iterator[tuple[str, Array]]:
+    """(code, what is taken for the derivative by x) for y = gain * hat + shift and hat = (x - mean) / s.
+
+    Without `centred` no mean is taken away: hat = x / s.
+    """
+    g = dy * gain
+
+    def mean(a: Array) -> Array:
+        return a.mean(axis=axes, keepdims=True)  # type: ignore[no-any-return]
+
+    def total(a: Array) -> Array:
+        return a.sum(axis=axes, keepdims=True)  # type: ignore[no-any-return]
+
+    def due(a: Array) -> Array:
+        return mean(a) if centred else np.zeros_like(mean(a))
+
+    yield "norm-statistics-constant", g / s
+    if centred:
+        yield "norm-mean-constant", (g - hat * mean(g * hat)) / s
+        yield "norm-variance-constant", (g - mean(g)) / s
+    if (gain != 1).any():
+        yield "norm-gain-missing", (dy - due(dy) - hat * mean(dy * hat)) / s
+    yield "norm-spread-missing", g - due(g) - hat * mean(g * hat)
+    yield "norm-spread-missing", (g - due(g) - hat * mean(g * hat)) * s
+    yield "norm-sums-not-averaged", (g - due(g) - hat * total(g * hat)) / s
+    if centred:
+        yield "norm-sums-not-averaged", (g - total(g) - hat * total(g * hat)) / s
+        yield "norm-sums-not-averaged", (g - total(g) - hat * mean(g * hat)) / s
+    yield "norm-passed-through", dy
+    yield "norm-passed-through", g
+    for c in (2.0, 0.5, -1.0):
+        yield "norm-variance-term-wrong", (g - due(g) - c * hat * mean(g * hat)) / s
+    for term in (mean(g * hat) / s, mean(g * hat) * s, mean(g * hat) * s * s):
+        yield "norm-variance-term-wrong", (g - due(g) - hat * term) / s
+    yield "norm-variance-term-wrong", (g - due(g) - hat * mean(g * x)) / s
+    yield "norm-variance-term-wrong", (g - due(g) - hat * mean(dy * hat)) / s
 
 
 def _near(a: Array, b: Array) -> bool:

@@ -19,8 +19,9 @@ from handgrad.audit.judging.identify import random_point
 from handgrad.audit.judging.measure import steady, tolerance
 from handgrad.audit.judging.walk import Case
 from handgrad.audit.place.blame import Suspect, gradients_made, wrong_values
-from handgrad.audit.place.observe import Noted, observe
-from handgrad.audit.place.right_numbers import RightNumbers, Step, Trail, views
+from handgrad.audit.place.observe import observe
+from handgrad.audit.place.order import order_taken
+from handgrad.audit.place.right_numbers import RightNumbers, Step, Trail
 from handgrad.audit.place.wrong_scale import wrong_scale
 from handgrad.audit.place.wrong_update import never_reset, never_updated, updated_too_early
 from handgrad.audit.reading.fence import OutOfTime, work_limit
@@ -121,15 +122,3 @@ def observed_step(inspection: Inspection, wrong: frozenset[str], *, twice: bool)
     trail = Trail(notes, max(tolerance(subject), 1e-6))
     gradient = gradient | dict(gradients_made(right, trail, gradient))
     return Step(right, trail, before, after, gradient, _RATE, wrong, rows, tuple(earlier), inspection.program.tree)
-
-
-def order_taken(notes: list[Noted], x: Array) -> Array:
-    """The order in which the code took the rows: many shuffle what they get."""
-    keys = np.linspace(1, 2, x.shape[1])
-    sorted_rows = np.argsort(x @ keys)
-    for note in notes:
-        for view in views(note.value, x.shape) if note.value.size == x.size else ():
-            order = sorted_rows[np.argsort(np.argsort(view @ keys))]
-            if np.array_equal(view, x[order]) and (order != np.arange(len(x))).any():
-                return order
-    return np.arange(len(x))

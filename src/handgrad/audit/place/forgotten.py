@@ -13,6 +13,7 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 
 _RATE = re.compile(r"lr|rate|alpha|eta|step")
+_SHORT = 3  # letters of a name such as W1, whose numbers may be a start that is written out
 _LISTS = re.compile(r"^_?(get_|trainable_|all_|collect_)*(param|parameter|variable)s?(_list)?$")
 _WEIGHT, _BIAS = re.compile(r"^_?(w|theta|kernel)|weight"), re.compile(r"^_?b\d*$|bias|intercept")
 
@@ -33,6 +34,28 @@ def forgotten(inspection: Inspection, finding: Finding) -> int | None:
     if finding.code == "never-reset" and inspection.reading.dialect == "scalars":
         return next(_backward_in_loops(tree), None)
     return None
+
+
+def constants(tree: ast.Module) -> frozenset[str]:
+    """Arrays at top level that are written out number by number and never assigned to again: no parameters."""
+    written = {
+        target.id for one in tree.body if isinstance(one, ast.Assign) and _is_written(one.value)
+        for target in one.targets if isinstance(target, ast.Name)
+    }  # fmt: skip
+    stored: list[str] = []
+    for node in ast.walk(tree):
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+        )
+        stored += [n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)]
+    return frozenset(name for name in written if stored.count(name) == 1 and len(name) > _SHORT)
+
+
+def _is_written(value: ast.expr) -> bool:
+    """np.array([1.0, 2.0, 0.5]), divided or multiplied by a number perhaps."""
+    calls = [ast.unparse(n.func).rpartition(".")[2] for n in ast.walk(value) if isinstance(n, ast.Call)]
+    names = [n for n in ast.walk(value) if isinstance(n, ast.Name) and n.id not in ("np", "numpy")]
+    return bool(calls) and set(calls) <= {"array", "asarray"} and not names
 
 
 def _rebound(tree: ast.Module) -> int | None:

@@ -37,6 +37,7 @@ class Noted:
         array: the identity of the array, the same for all notes on it.
         call: a number for each call of a function, the same for all notes in it. A thing given has that of its callee.
         stack: the lines of the callers, the nearest first.
+        event: which event of the observed code it was, from 1; another run of the same call can be stopped there.
     """
 
     order: int
@@ -48,6 +49,7 @@ class Noted:
     array: int
     call: int
     stack: tuple[int, ...] = ()
+    event: int = 0
 
 
 def observe(
@@ -93,12 +95,13 @@ class _Observer:
         self.notes: list[Noted] = []
         self.seen: dict[int, tuple[Any, Any]] = {}  # the array is held too, so that its id is not given again
         self.frames: dict[FrameType, _Frame] = {}
-        self.calls = 0
+        self.calls = self.events = 0
 
     def enter(self, frame: FrameType, event: str, value: Any) -> Any:
         """For `sys.settrace`: a new call begins."""
         if frame.f_code.co_filename not in self.filenames or len(self.notes) >= self.most:
             return None
+        self.events += 1
         back = frame.f_back
         while back is not None and back not in self.frames:
             back = back.f_back
@@ -110,7 +113,7 @@ class _Observer:
         self.calls += 1
         if frame.f_code.co_name not in _BLOCKS:
             self._given(frame, mine, 0 if caller is None else caller.line)
-        for path, array in self._held(frame):  # what is there already is no news
+        for path, array in held_by(frame):  # what is there already is no news
             mine.names[path] = id(array)
             if id(array) not in self.seen:
                 self.seen[id(array)] = (array, self._kept(array))
@@ -121,12 +124,13 @@ class _Observer:
         mine = self.frames.get(frame)
         if mine is None:
             return None
+        self.events += 1
         if event == "line":
             self._look(frame, mine)
             mine.line = frame.f_lineno
         elif event == "return":
             self._look(frame, mine)
-            for name, array in _reach("return", value, 2, set()):
+            for name, array in returned(value):
                 self._note(frame, mine, name, array, RETURNED)
             self.frames.pop(frame, None)
         return self.follow if len(self.notes) < self.most else None
@@ -142,7 +146,7 @@ class _Observer:
     def _look(self, frame: FrameType, mine: _Frame) -> None:
         """Compare all that a frame holds with what was there before; the line that it was at has done it."""
         changed: dict[int, tuple[str, Any]] = {}
-        for path, array in self._held(frame):
+        for path, array in held_by(frame):
             known = self.seen.get(id(array))
             if known is None:
                 self._note(frame, mine, path, array, MADE)
@@ -155,17 +159,6 @@ class _Observer:
         for path, array in changed.values():
             self._note(frame, mine, path, array, CHANGED)
 
-    def _held(self, frame: FrameType) -> Iterator[tuple[str, Any]]:
-        """(name, array) for everything that a frame can reach."""
-        seen: set[int] = set()
-        code, names = frame.f_code, frame.f_locals
-        inside = names is not frame.f_globals
-        for name in list(names) if inside else ():
-            yield from _reach(name, names[name], _DEPTH, seen)
-        for name in code.co_names:
-            if name in frame.f_globals and not (inside and name in names):
-                yield from _reach(name, frame.f_globals[name], _DEPTH, seen)
-
     def _note(self, frame: FrameType, mine: _Frame, name: str, array: Any, how: str, line: int | None = None) -> None:
         known = self.seen.get(id(array))
         if known is None or not _same(array, known[1]):
@@ -173,11 +166,28 @@ class _Observer:
         if len(self.notes) < self.most:
             at = mine.line if line is None else line
             function = frame.f_code.co_name
-            note = (len(self.notes), at, function, name, known[1], how, id(array), mine.number, mine.stack)
+            note = (len(self.notes), at, function, name, known[1], how, id(array), mine.number, mine.stack, self.events)
             self.notes.append(Noted(*note))
 
     def _kept(self, array: Any) -> Any:
         return array if array.size > self.large else array.copy()
+
+
+def held_by(frame: FrameType) -> Iterator[tuple[str, Any]]:
+    """(name, array) for everything that a frame can reach."""
+    seen: set[int] = set()
+    code, names = frame.f_code, frame.f_locals
+    inside = names is not frame.f_globals
+    for name in list(names) if inside else ():
+        yield from _reach(name, names[name], _DEPTH, seen)
+    for name in code.co_names:
+        if name in frame.f_globals and not (inside and name in names):
+            yield from _reach(name, frame.f_globals[name], _DEPTH, seen)
+
+
+def returned(value: Any) -> Iterator[tuple[str, Any]]:
+    """(name, array) for everything that a call returns."""
+    return _reach("return", value, 2, set())
 
 
 def _reach(path: str, value: Any, depth: int, seen: set[int]) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,112 @@
+"""Slips: what people mistake on the way back past one number of an unknown network, as the numbers that this gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.pieces.bends import KNOWN, bend_of, mistakes
+from handgrad.audit.place.chart import Chart, Number, laid, rows_of
+from handgrad.core.arrays import Array
+from handgrad.core.layers.activations import sigmoid
+
+
+def wrong_slopes(chart: Chart, chain: list[Number]) -> Iterator[tuple[str, Array, Array, Array, dict[str, Any]]]:
+    """(code, what is taken for the slope of one link of a chain, the slopes above it, those below it, figures)."""
+    slopes = [chart.links[a.at][b.at] for a, b in pairwise(chain)]
+    for i, (a, b) in enumerate(pairwise(chain)):
+        above, below = np.ones_like(slopes[i]), np.ones_like(slopes[i])
+        for s in slopes[i + 1 :]:
+            above = above * s
+        for s in slopes[:i]:
+            below = below * s
+        for code, wrong, more in _mistaken(chart, a, b, slopes[i]):
+            rest = above * below
+            if np.linalg.norm(rest * (wrong - slopes[i])) > 1e-3 * np.linalg.norm(rest * slopes[i]):
+                yield code, wrong, above, below, more
+
+
+def _mistaken(chart: Chart, z: Number, a: Number, s: Array) -> Iterator[tuple[str, Array, dict[str, Any]]]:
+    """(code, what is taken for the slope s of a by z, figures)."""
+    mask = 1.0 * (np.abs(s) > 1e-6)
+    scale = float(s.sum() / max(mask.sum(), 1.0))
+    if not mask.all() and np.allclose(s, scale * mask, atol=1e-6) and (mask != (z.rows > 0)).any():  # dropout
+        yield "dropout-mask-not-applied", np.ones_like(s), {}
+        yield "dropout-scale-differs", mask, {"scale": f"{scale:.4g}"}
+        return
+    bend = bend_of(z.rows, a.rows)
+    if bend is not None:
+        yield from ((code, wrong, {"activation": bend.name, **more}) for code, wrong, more in mistakes(bend, z.rows))
+    yield "activation-derivative-missing", np.ones_like(s), {}
+    yield "derivative-applied-twice", s * s, {}
+    yield "derivative-sign", -s, {}
+    yield from ((code, wrong, {}) for code, wrong in _elsewhere(chart, z, a, s))
+    yield "derivative-is-value", a.rows, {}
+    yield "derivative-is-value", z.rows, {}
+    for at in (a.rows, sigmoid(z.rows), z.rows):
+        yield "sigmoid-derivative-everywhere", at * (1 - at), {}
+    for known, at in product(KNOWN, (z.rows, a.rows)):
+        yield "derivative-of-another-activation", known.slope(at), {"other": known.name}
+    for n in chart.numbers:
+        if n.rows.shape == s.shape and n.at in chart.links[z.at]:
+            for part in (n.rows, 1 - n.rows, n.rows * (1 - n.rows)):
+                yield "derivative-incomplete", part, {}
+
+
+def _elsewhere(chart: Chart, z: Number, a: Number, s: Array) -> Iterator[tuple[str, Array]]:
+    """(code, slope) taken at the numbers of another layer, or at the activation's own output."""
+    for at, links in chart.links.items():
+        for other in links.values() if at != z.at else ():
+            if other.shape == s.shape:
+                yield "derivative-of-another-layer", other
+    for n in chart.numbers:
+        if n.rows.shape == s.shape and n is not z and n is not a:
+            yield "derivative-of-another-layer", 1.0 * (n.rows > 0)
+    for n in (a, *(n for n in chart.numbers if n.rows.shape == s.shape and n is not z and n is not a)):
+        wrong = _slope_at(chart, z, a, n.rows)
+        if wrong is not None:
+            yield "derivative-at-output" if n is a else "derivative-of-another-layer", wrong
+
+
+def _slope_at(chart: Chart, z: Number, a: Number, other: Array) -> Array | None:
+    """The slope of a by z where other numbers stand in the place of z."""
+    bend = bend_of(z.rows, a.rows)
+    if bend is not None:
+        return bend.slope(other)
+    if z.at != z.note.order:
+        return None
+    ones = laid(np.ones_like(z.rows), z.note)
+    found = chart.probe.response(z.note, ones, [a.note], laid(other - z.rows, z.note))
+    return None if found is None else rows_of(found[a.note.order], chart.count)
+
+
+def wrong_ways(chart: Chart, end: Number) -> Iterator[tuple[str, Array]]:
+    """(code, what is taken for the derivative by a number) where the error is handed down to it."""
+    ways = chart.ways(end)
+    if len(ways) > 1:
+        for left in ways:
+            yield "skip-gradient-missing", np.sum([one for one in ways if one is not left], axis=0)
+    layers = [one for one in chart.products if one.below is end]
+    others = [one.W for one in chart.products]
+    errors = [e for one in chart.products if (e := chart.error(one.z)) is not None]
+    for one in layers:
+        above = chart.error(one.z)
+        if above is None:
+            continue
+        true = above @ one.W.T
+        rest = [np.zeros_like(true)]
+        if len(ways) > 1:
+            rest.append(np.sum(ways, axis=0) - true)
+        for more in rest:
+            if one.W.shape[0] == one.W.shape[1]:
+                yield "weights-not-transposed", above @ one.W + more
+                yield "weights-left-out", above + more
+            for W in others:
+                if W is not one.W and W.shape == one.W.shape:
+                    yield "weights-of-another-layer", above @ W.T + more
+            for e in errors:
+                if e is not above and e.shape == above.shape:
+                    yield "error-of-another-layer", e @ one.W.T + more
