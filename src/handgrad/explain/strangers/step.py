@@ -20,8 +20,8 @@ from handgrad.audit.judging.identify import CLOSE, Identity
 from handgrad.audit.judging.measure import fits, steady, tolerance
 from handgrad.audit.judging.walk import Case
 from handgrad.audit.place.blame import gradients_made
-from handgrad.audit.place.first_wrong import order_taken
 from handgrad.audit.place.observe import Noted
+from handgrad.audit.place.order import order_taken
 from handgrad.audit.place.right_numbers import RightNumbers, Trail
 from handgrad.audit.reading.source import Program
 from handgrad.core.arrays import Array
