@@ -29,6 +29,8 @@ class Subject:
         classes: how many classes there are; 1 for a single output.
         data: n rows and their labels for a seed, in the form that the code wants. Without it, batches are rows
             (B, features) in 0..1 and whole-number labels (B,).
+        whole: the file's own step with its optimizer, where `gradients` stand in for it.
+        afresh: puts the file's objects back as the file builds them: first weights, an optimizer that has seen nothing.
 
     One of `step` and `gradients` is needed.
     """
@@ -40,6 +42,8 @@ class Subject:
     features: int = 0
     classes: int = 0
     data: Callable[[int, int], tuple[Any, Any]] | None = None
+    whole: Callable[[Any, Any, float], None] | None = None
+    afresh: Callable[[], None] | None = None
 
     def snapshot(self) -> dict[str, Array]:
         """Copies of all parameters."""

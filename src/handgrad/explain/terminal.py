@@ -63,9 +63,11 @@ def equation_lines(equation: Equation, *, lang: str | None = None, width: int = 
     names, numbers = plain(node, lang, named=True), plain(node, lang)
     parts = [names] if isinstance(node, Number) else [names, numbers] if names != numbers else [numbers]
     too_long = max(map(cells, parts)) + cells(equation.symbol) + 7 > width
-    if isinstance(node, Apply) and node.op == "add" and (too_long or any(_needs_line(term) for term in node.args)):
-        yield from _column(equation, node, lang)
-        return
+    if isinstance(node, Apply) and node.op == "add":
+        short = too_long and all(isinstance(term, Number) for term in node.args)
+        if short or any(map(_needs_line, node.args)):
+            yield from _column(equation, node, lang)
+            return
     yield from _joined(equation.symbol, [*parts, equation.result.text], width)
 
 

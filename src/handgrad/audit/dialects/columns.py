@@ -48,10 +48,15 @@ class Columns:
         self.features, self.classes = sizes
         self.state = copies({name: value})
         widen(self.state, places)
+        self.first = copies(self.state)
         self.kind = type(value)
         self.forward = self._method(CALLED["forward"])
         self.backward = next((n for n in _BACKWARD if self._takes_both(n)), "")
         self.update = pair_update(self.kind)
+
+    def begin_again(self) -> None:
+        """Make the object what it was before anything was tried."""
+        self.state = copies(self.first)
 
     @property
     def net(self) -> Any:
@@ -190,7 +195,8 @@ class Columns:
     def _reading(self, loss: Callable[[Array, Array], float], told: str) -> Reading:
         step = self.step if self.update else None
         gradients = None if step else self.gradients
-        subject = Subject(self.parameters, loss, step, gradients, self.features, self.classes)
+        subject = Subject(self.parameters, loss, step, gradients, self.features, self.classes,
+                          afresh=self.begin_again)  # fmt: skip
         name = self.kind.__name__
         parts = {"forward": self.forward, "backward": self.backward, "update": self.update}
         facts = {role: f"{name}.{method}" for role, method in parts.items() if method}

@@ -55,6 +55,14 @@ class Machine:
     parts: dict[str, str] = field(default_factory=dict)
     places: list[Place] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.first = copies(self.state)
+
+    def begin_again(self) -> None:
+        """Make the object what it was before anything was tried."""
+        self.state = copies(self.first)
+        widen(self.state, self.places)
+
     @property
     def methods(self) -> bool:
         """Whether the functions are methods of the object."""
@@ -190,7 +198,8 @@ class Machine:
         """As a reading."""
         step = self.step if "update" in self.parts else None
         gradients = None if step else self.gradients
-        subject = Subject(self.parameters, self.loss, step, gradients, self.features, self.classes)
+        subject = Subject(self.parameters, self.loss, step, gradients, self.features, self.classes,
+                          afresh=self.begin_again)  # fmt: skip
         facts = {"parameters": ", ".join(self.parameters()), "labels": self.form.told}
         facts |= {
             role: f"{type(self.state[self.root]).__name__}.{n}" if self.methods else n for role, n in self.parts.items()

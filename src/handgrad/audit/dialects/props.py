@@ -19,6 +19,7 @@ from handgrad.audit.dialects.making import CLASSES, FEATURES
 from handgrad.audit.dialects.slices import Scope, scopes
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.dialects.world import copies
+from handgrad.audit.memory.restoring import kept, put_back
 from handgrad.audit.objects import is_foreign, is_own
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.reading.pruning import Judge
@@ -34,6 +35,7 @@ class Props(dict[str, Any]):
     Attributes:
         real: the names themselves, which the file's functions look up.
         laid: the copies by name.
+        first: what everything below them held at first.
     """
 
     def __init__(self, namespace: dict[str, Any], tree: ast.Module | None) -> None:
@@ -41,7 +43,13 @@ class Props(dict[str, Any]):
         held = {name: value for name, value in namespace.items() if not name.startswith("__") and _holds_own(value)}
         self.laid = copies(held)
         self.laid |= built({**namespace, **self.laid}, tree) if tree is not None else {}
+        self.first = list(kept([self.laid]))
         super().__init__({**namespace, **self.laid})
+
+    def begin_again(self) -> None:
+        """Make the copies what they were before anything was tried."""
+        for thing, held in self.first:
+            put_back(thing, held)
 
     @contextmanager
     def on_stage(self) -> Iterator[None]:

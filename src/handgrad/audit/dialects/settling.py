@@ -115,7 +115,10 @@ class Candidate:
 
     def subject(self, rate: float) -> Subject:
         """With the step that the code takes. `rate`: its own learning rate where it does not take ours, else 0."""
-        return Subject(self.live, self.loss, self._stepper(rate), None, self.net.features, self.net.classes)
+        props = self.net.way.stage.props
+        afresh = None if props is None else props.begin_again
+        return Subject(self.live, self.loss, self._stepper(rate), None, self.net.features, self.net.classes,
+                       afresh=afresh)  # fmt: skip
 
     def _stepper(self, rate: float) -> Callable[[Array, Array, float], None]:
         def once(x: Array, y: Array, lr: float) -> None:
@@ -192,7 +195,8 @@ def settled(candidate: Candidate, x: Array, y: Array, facts: dict[str, str]) -> 
         subject.restore(saved)
     if facts.get("update") != "theta -= lr * gradient":
         facts["update"] = f"theta -= lr * gradient, in place of {facts.get('update', 'the optimizer')}"
-    return replace(subject, step=None, gradients=lambda x, y: candidate.captured(x, y) or {})
+    gradients_of = candidate.captured
+    return replace(subject, step=None, gradients=lambda x, y: gradients_of(x, y) or {}, whole=subject.step)
 
 
 def moves(subject: Subject) -> bool:

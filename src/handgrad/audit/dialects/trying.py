@@ -277,7 +277,9 @@ def _reading(
 ) -> Reading:
     """A loop as a reading."""
     step, gradients = (None, loop.gradients) if loop.adapted else (loop.step, None)
-    subject = Subject(loop.parameters, value, step, gradients, loop.features, loop.classes)
+    whole = loop.step if loop.adapted else None
+    subject = Subject(loop.parameters, value, step, gradients, loop.features, loop.classes, None, whole,
+                      loop.begin_again)  # fmt: skip
     first, last = loop.cut.lines
     where = f"loop in {loop.cut.scope.name}" if loop.cut.scope.name else "loop"
     facts = {

@@ -189,6 +189,10 @@ class Loop:
             found += sizes.put_aside(defaults)
         return list(dict.fromkeys(found))
 
+    def begin_again(self) -> None:
+        """Make everything that turns change what it was before the first."""
+        self.state = copies(self.fresh)
+
     def turn(self, state: dict[str, Any], x: Array, y: Array, lr: float) -> dict[str, Any]:
         """One turn over a state; all names as they are afterwards."""
         rows = 1 if self.form.each else len(x)

@@ -31,18 +31,18 @@ def copied(things: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def untouched(*things: Any) -> Iterator[None]:
     """Afterwards everything below the things is as it was, and so are the random numbers to come."""
-    kept = list(_kept(list(things)))
+    before = list(kept(list(things)))
     states = np.random.get_state(), random.getstate()
     try:
         yield
     finally:
-        for thing, saved in kept:
-            _put_back(thing, saved)
+        for thing, saved in before:
+            put_back(thing, saved)
         np.random.set_state(states[0])
         random.setstate(states[1])
 
 
-def _kept(things: list[Any]) -> Iterator[tuple[Any, Any]]:
+def kept(things: list[Any]) -> Iterator[tuple[Any, Any]]:
     """(thing, what it held) for every array, container, instance and closure below."""
     seen: dict[int, Any] = {}  # an id is good for as long as its thing lives
     queue = [(thing, 0) for thing in things]
@@ -81,7 +81,8 @@ def _content(thing: Any) -> Any:
     return None
 
 
-def _put_back(thing: Any, saved: Any) -> None:
+def put_back(thing: Any, saved: Any) -> None:
+    """Make a thing hold again what it held."""
     if isinstance(thing, np.ndarray):
         if not np.array_equal(thing, saved, equal_nan=thing.dtype.kind in "fc"):
             thing[...] = saved

@@ -27,6 +27,9 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 _FUNCTIONS = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "tanh": np.tanh, "abs": np.abs, "maximum": np.maximum,
               "minimum": np.minimum}  # fmt: skip
+_NAMED: dict[str, type[ast.operator]] = {
+    "add": ast.Add, "subtract": ast.Sub, "multiply": ast.Mult, "divide": ast.Div, "power": ast.Pow,
+}  # fmt: skip
 _SHORT = {"maximum": "max", "minimum": "min"}
 SETTING = 8  # characters of a number that somebody wrote down, and that is printed in full
 _SUMS = ("sum", "mean")
@@ -45,20 +48,34 @@ class _Part:
     at: Callable[[tuple[int, ...], bool], Node]  # (index, whether sums are written out)
 
 
-def equation_of(done: Done, terms: int, digits: int, *, fine: bool = False) -> Equation | None:
-    """The arithmetic of the largest number of a statement's result; None where it cannot be read, or is another.
+def equation_of(
+    done: Done, terms: int, digits: int, *, at: tuple[int, ...] | None = None, fine: bool = False
+) -> Equation | None:
+    """The arithmetic of one number of a statement's result; None where it cannot be read, or is another.
 
-    With `fine` it has so many places that the smallest term of a sum is seen.
+    Args:
+        done: the statement.
+        terms: how many terms of a sum are written out.
+        digits: how many digits of the result say something.
+        at: of the number, which is then left out of all names; None: the largest, whose place is written.
+        fine: so many places that the smallest term of a sum is seen.
     """
     result = np.asarray(done.result, np.float64 if isinstance(done.result, (int, float)) else None)
     if result.dtype.kind != "f" or not np.isfinite(result).all():
         return None
-    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(result))), result.shape))
+    largest = tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(result))), result.shape))
+    index = largest if at is None else at
     try:
-        part = _Reader(done.operands, terms).statement(done)
+        part = _Reader(done.operands, terms, at, result.shape).statement(done)
         if part.array.shape != result.shape or isinstance(node := part.at(index, True), Value):
             return None
-        return settle(_named(_symbol(done), index), node, result[index], digits=digits, fine=fine)
+        return settle(
+            _symbol(done) if at is not None else _named(_symbol(done), index),
+            node,
+            result[index],
+            digits=digits,
+            fine=fine,
+        )
     except (_UnreadError, ArithmeticError, ValueError, TypeError, IndexError, KeyError):
         return None
 
@@ -80,8 +97,15 @@ def _named(text: str, index: tuple[int, ...]) -> str:
 class _Reader:
     """Reads expressions over known operands."""
 
-    def __init__(self, operands: dict[str, Any], terms: int) -> None:
-        self.operands, self.terms = operands, terms
+    def __init__(
+        self, operands: dict[str, Any], terms: int, at: tuple[int, ...] | None = None, shape: tuple[int, ...] = ()
+    ) -> None:
+        self.operands, self.terms, self.at = operands, terms, at
+        self.shape = shape
+
+    def named(self, text: str, index: tuple[int, ...], array: Array) -> str:
+        """A name with its place, unless that is the one place that everything is about."""
+        return text if index == self.at and array.shape == self.shape else _named(text, index)
 
     def statement(self, done: Done) -> _Part:
         """What is assigned or returned."""
@@ -125,8 +149,8 @@ class _Reader:
             return _Part(np.asarray(value), lambda i, root: exact(value, name))
         array = np.asarray(value)
         if array.dtype.kind not in "f":  # counts, labels, masks: whole numbers, printed in full
-            return _Part(array, lambda i, root: exact(int(array[i]), _named(name, i)))
-        return _Part(array, lambda i, root: Value(array[i], _named(name, i)))
+            return _Part(array, lambda i, root: exact(int(array[i]), self.named(name, i, array)))
+        return _Part(array, lambda i, root: Value(array[i], self.named(name, i, array)))
 
     def values(self, array: Array, name: str) -> _Part:
         """What is worked out by NumPy alone, and shown as a number: a truth value, a largest number, an inner sum."""
@@ -176,6 +200,10 @@ class _Reader:
         name, owner = node.func.attr, node.func.value
         of_numpy = isinstance(owner, ast.Name) and owner.id in ("np", "numpy")
         args = [*([] if of_numpy else [owner]), *node.args]
+        if name in _NAMED and of_numpy and len(args) == 2 and not node.keywords:
+            return self.binary(_NAMED[name], *map(self.read, args))
+        if name == "square" and of_numpy and len(args) == 1:
+            return self.binary(ast.Pow, self.read(args[0]), self.constant(2))
         if name in _FUNCTIONS and of_numpy and not node.keywords:
             return self.function(name, [self.read(argument) for argument in args])
         if name in ("dot", "matmul") and len(args) == 2 and not node.keywords:

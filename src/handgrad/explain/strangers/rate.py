@@ -31,19 +31,26 @@ def own_rate(tree: ast.Module) -> tuple[float, int] | None:
                 arguments = arguments[1:] if arguments[:1] == ["self"] else arguments
                 for argument, value in zip(arguments, node.args, strict=False):
                     note(0, argument, value)
+                given = {*arguments[: len(node.args)], *(keyword.arg for keyword in node.keywords)}
+                for argument, value in _defaults(function) if function is not None else ():
+                    if argument not in given:
+                        note(2, argument, value)
             case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
                 for target, value in zip(targets, values, strict=False):
                     note(1, _called(target), value)
             case ast.Assign(targets=[target], value=value):
                 note(1, _called(target), value)
-            case ast.arguments():
-                for one, value in zip(node.args[len(node.args) - len(node.defaults) :], node.defaults, strict=True):
-                    note(2, one.arg, value)
-                for one, given in zip(node.kwonlyargs, node.kw_defaults, strict=True):
-                    if given is not None:
-                        note(2, one.arg, given)
+            case ast.FunctionDef():
+                for argument, value in _defaults(node):
+                    note(3, argument, value)
     best = min(found, key=lambda one: one[0], default=None)
     return None if best is None else best[1:]
+
+
+def _defaults(function: ast.FunctionDef) -> list[tuple[str, ast.expr]]:
+    own = function.args
+    found = list(zip([one.arg for one in own.args[len(own.args) - len(own.defaults) :]], own.defaults, strict=True))
+    return found + [(one.arg, value) for one, value in zip(own.kwonlyargs, own.kw_defaults, strict=True) if value]
 
 
 def _called(target: ast.expr) -> str | None:

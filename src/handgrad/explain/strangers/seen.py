@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from handgrad.audit.dialects import Reading
 from handgrad.audit.judging.identify import Identity
 from handgrad.audit.place.observe import Noted, observe
 from handgrad.audit.reading.source import Program
+from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 from handgrad.core.net import Sequential
 from handgrad.explain.strangers.rate import own_rate
@@ -66,33 +68,42 @@ class Seen:
     rate: tuple[float, int]
 
 
+def own_step(subject: Subject) -> Callable[[Any, Any, float], object]:
+    """The file's own step, with its optimizer; what works out its gradients where it has none that runs."""
+    if subject.whole is not None:
+        return subject.whole
+    if subject.step is not None:
+        return subject.step
+    gradients = subject.gradients
+    assert gradients is not None
+    return lambda x, y, rate: gradients(x, y)
+
+
 def observed(
     program: Program, reading: Reading, x: Any, y: Any, layout: Layout, followed: str | None
 ) -> Seen:  # fmt: skip
     """Everything that one step of the file makes. The parameters are put back."""
     subject = reading.subject
+    step = own_step(subject)
     rate = own_rate(program.tree) or (RATE, 0)
     saved, files = subject.snapshot(), {program.filename, "<audit>"}
     watcher = None
     if followed is not None:
         watcher = UpdateWatcher(files, program.tree, saved[layout.names[followed]].shape)
 
-    def step() -> None:
-        if subject.gradients is not None:
-            subject.gradients(x, y)
-        elif subject.step is not None:
-            subject.step(x, y, rate[0])
+    def once() -> None:
+        step(x, y, rate[0])
 
     def run() -> None:
         if watcher is None:
-            step()
+            once()
         else:
-            watcher.run(step)
+            watcher.run(once)
 
     notes: list[Noted] = []
     try:
         if reading.dialect == "scalars":  # there are no arrays to be found, and very many numbers
-            step()
+            once()
         else:
             notes = observe(run, files)
         after = subject.snapshot()

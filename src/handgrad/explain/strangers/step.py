@@ -89,6 +89,8 @@ def strangers_step(
     identity, subject, file = diagnosis.identity, reading.subject, str(program.path)
     if identity is None:
         raise DataError("explain_file.unknown" if diagnosis.ok else "explain_file.wrong", file=file)
+    if subject.afresh is not None:
+        subject.afresh()
     rows = 1 if _ALONE.search(reading.facts.get("labels", "")) else ROWS
     x, y, shown, named = _batch(subject, rows, images, labels, names)
     first = Case(identity, subject.snapshot(), *_flat(x, y, subject, rows))

@@ -11,6 +11,7 @@ import numpy as np
 from handgrad.audit.optimizing.claims import TITLES, says
 from handgrad.audit.reading.source import Program
 from handgrad.core.arrays import Array
+from handgrad.explain.board import TERMS
 from handgrad.explain.decimals import signed, to_digits
 from handgrad.explain.equation import settle
 from handgrad.explain.expression import Value, add, exact, mul, sub
@@ -20,7 +21,14 @@ from handgrad.explain.strangers.statements import Done
 from handgrad.explain.strangers.update_lines import UpdateWatcher
 from handgrad.explain.tell.update import FORMULAS, LETTERS
 
-_FORMULAS = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"}
+_FORMULAS = {
+    "momentum": "SGD momentum",
+    "nesterov": "SGD nesterov",
+    "sgd": "SGD",
+    "rmsprop": "RMSprop",
+    "adam": "Adam",
+    "adamw": "AdamW",
+}
 # What the names in an update say that it is, the more special first.
 _SIGNS = (
     ("adam", r"beta_?2|\bb2\b|[mv]_?hat|_corrected"), ("rmsprop", r"rms|\brho\b|decay_?rate|sqrt"),
@@ -69,10 +77,11 @@ def update_chapter(program: Program, update: OwnUpdate, ours: tuple[int, ...], d
     shown = f"{update.name}[{','.join(map(str, ours))}]"
     theirs = f"{update.theirs}[{','.join(map(str, index))}]"
     before, after = update.before[index], update.after[index]
-    chain = update.watcher.chain(update.after, update.alone, update.whole, index)
+    chain = update.watcher.chain(update.after, update.alone, update.whole)
     claim = _claim(chain)
-    blocks: list[Block] = [*_charged(update, index, LETTERS.get(short, short), digits)]
-    lines = _lines(program, chain, digits)
+    lines = _lines(program, chain, index, digits)
+    said = bool(lines) and any(np.array_equal(done.result, update.whole) for done in chain)  # by a line of the file
+    blocks: list[Block] = [] if said else _charged(update, index, LETTERS.get(short, short), digits)
     blocks += lines if lines else _values(update, index, digits)
     change = float(after) - float(before)
     key = "explain_update.moved" if change else "explain_update.not_moved"
@@ -80,7 +89,7 @@ def update_chapter(program: Program, update: OwnUpdate, ours: tuple[int, ...], d
     kind = TITLES.get(claim, "") or (chain[-1].function if chain else "") or "w - lr g"
     about = [Sentence("explain_file.update_lines" if lines else "explain_file.update_values", {"name": theirs})]
     known = _FORMULAS.get(claim, "")
-    if known:
+    if known and " " not in known:
         about.insert(0, Sentence(f"explain_update.about_{known.lower()}"))
     rate, line = update.rate
     if not line:
@@ -95,7 +104,7 @@ def _claim(chain: list[Done]) -> str:
         return ""
     named = next((claim for part in chain[-1].function.split(".") if (claim := says(part))), "")
     text = "\n".join(ast.unparse(done.node) for done in chain)
-    return named or next((claim for claim, sign in _SIGNS if re.search(sign, text)), "sgd" if len(chain) == 1 else "")
+    return named or next((claim for claim, sign in _SIGNS if re.search(sign, text)), "sgd")
 
 
 def _charged(update: OwnUpdate, index: tuple[int, ...], letter: str, digits: int) -> list[Block]:
@@ -111,17 +120,18 @@ def _charged(update: OwnUpdate, index: tuple[int, ...], letter: str, digits: int
     return [Sentence("explain_file.charged"), equation]
 
 
-def _lines(program: Program, chain: list[Done], digits: int) -> list[Block]:
+def _lines(program: Program, chain: list[Done], index: tuple[int, ...], digits: int) -> list[Block]:
     """Each statement and its arithmetic; nothing where one of them cannot be read."""
     blocks: list[Block] = []
     for done in chain:
-        equation = equation_of(done, 1, digits, fine=True)
-        if equation is None:
+        equation = equation_of(done, TERMS, digits, at=index, fine=True)
+        begins = "zeros" in ast.unparse(done.node) and not np.any(done.result)
+        if equation is None and not begins:
             return []
         _, line, cell = program.place(done.line)
         said = {"line": line, "cell": cell, "text": " ".join(ast.unparse(done.node).split())}
         blocks.append(Sentence("explain_file.statement" if cell is None else "explain_file.statement_cell", said))
-        blocks.append(equation)
+        blocks += [equation] if equation is not None else []
     return blocks
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.core.arrays import Array
-from handgrad.explain.strangers.statements import Done, Statement, is_path, read_path
+from handgrad.explain.strangers.statements import LARGEST, Done, Statement, is_path, read_path
 
 MOST = 4000  # statements of one step
 
@@ -28,13 +28,19 @@ class Change:
         done: the statement, with the numbers that its names held for the weight.
         made: the array that it made or changed.
         used: the arrays that stood in it, by their names.
-        whole: a copy of what it made; None for a setting.
+        whole: a copy of what it made.
+        lists: of a list made in one line, what its variables go through.
+        place_of: what these lists are called.
+        old: of an entry of such a list, what it takes the place of: weights = [w - lr * d for w, d in ...].
     """
 
     done: Done
     made: int = 0
     used: dict[str, int] = field(default_factory=dict)
     whole: Array | None = None
+    lists: dict[str, list[Any]] = field(default_factory=dict)
+    place_of: list[str] = field(default_factory=list)
+    old: Array | None = None
 
 
 class UpdateWatcher:
@@ -79,6 +85,7 @@ class UpdateWatcher:
             name = frame.f_code.co_qualname.replace(".<locals>", "")
             change = Change(Done("" if name == "<module>" else name, node.lineno, node, {}))
             self._operands(frame, node, change)
+            change.lists = self._lists(frame, node, change)
             self.pending[frame] = change, _target(node)
         return self.follow
 
@@ -94,44 +101,86 @@ class UpdateWatcher:
                         change.done.operands[ast.unparse(part)] = len(held)
 
     def _operand(self, name: str, value: Any, change: Change) -> None:
-        if isinstance(value, np.ndarray) and value.shape == self.shape:
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.size <= LARGEST:
             change.done.operands[name] = value.copy()
             change.used[name] = id(value)
             self.held.append(value)
-        elif isinstance(value, (int, float, np.number)) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        elif isinstance(value, (int, float, np.number)):
             change.done.operands[name] = value
 
     def _finish(self, frame: FrameType, change: Change, target: ast.expr | None) -> None:
         made = read_path(target, frame)
-        if isinstance(made, np.ndarray) and made.shape == self.shape and made.dtype.kind == "f":
+        if isinstance(change.done.node.value, ast.ListComp) and isinstance(made, list):
+            self._entries(change, made)
+        elif isinstance(made, np.ndarray):
+            self._keep(change, made)
+
+    def _keep(self, change: Change, made: Array) -> None:
+        if made.shape == self.shape and made.dtype.kind == "f":
             change.made, change.whole = id(made), made.copy()
             self.held.append(made)
             self.changes.append(change)
 
+    def _lists(self, frame: FrameType, node: Statement, change: Change) -> dict[str, list[Any]]:
+        """What the variables of a list's loop go through: [w - lr * d for w, d in zip(weights, gradients)]."""
+        match node.value:
+            case ast.ListComp(generators=[ast.comprehension(target=target, iter=over, ifs=[])]):
+                names = target.elts if isinstance(target, ast.Tuple) else [target]
+                zipped = over.args if isinstance(over, ast.Call) and ast.unparse(over.func) == "zip" else [over]
+                lists = [read_path(one, frame) for one in zipped]
+                if len(names) == len(lists) and all(isinstance(one, (list, tuple)) for one in lists):
+                    change.place_of = [ast.unparse(one) for one in zipped]
+                    return {ast.unparse(name): list(held) for name, held in zip(names, lists, strict=True)}
+        return {}
+
+    def _entries(self, change: Change, made: list[Any]) -> None:
+        """A list that was made in one line, entry by entry, as if each had a line of its own."""
+        node = change.done.node
+        assert isinstance(node, ast.Assign)
+        assert isinstance(node.value, ast.ListComp)
+        into = ast.unparse(node.targets[0])
+        for k, value in enumerate(made):
+            target = ast.Subscript(node.targets[0], ast.Constant(k), ast.Store())
+            one = ast.Assign([target], node.value.elt, lineno=node.lineno)
+            entry = Change(Done(change.done.function, change.done.line, one, dict(change.done.operands)))
+            for name, held in change.lists.items():
+                if k < len(held):
+                    self._operand(name, held[k], entry)
+            sources = zip(change.place_of, change.lists.values(), strict=True)
+            entry.old = next((held[k] for name, held in sources if k < len(held) and name == into), None)
+            if isinstance(value, np.ndarray):
+                self._keep(entry, value)
+
     # -- what was seen
 
-    def chain(self, after: Array, alone: Array, whole: Array, index: tuple[int, ...]) -> list[Done]:
+    def after(self, before: Array) -> Array | None:
+        """What the statements made of a parameter that was `before`; None where none changed it."""
+        now: Array | None = None
+        for change in self.changes:
+            target = _target(change.done.node)
+            own = change.old if target is None else change.done.operands.get(ast.unparse(target), change.old)
+            if _same(own, before if now is None else now):
+                now = change.whole
+        return now
+
+    def chain(self, after: Array, alone: Array, whole: Array) -> list[Done]:
         """The statements that lead to a weight's new value, in order; empty where nobody saw one that gives it.
 
         Args:
             after: the weight's whole array after the step, in the file's layout, as all of these.
             alone: the gradient at which the way back ended: it was told already.
             whole: the same with what the loss charges for the weights.
-            index: of the weight.
         """
         last = next((k for k in range(len(self.changes) - 1, -1, -1) if _same(self.changes[k].whole, after)), None)
         if last is None:
             return []
         told = {k for k, change in enumerate(self.changes) if _same(change.whole, alone)}
         told |= {k for k, one in enumerate(self.changes) if _same(one.whole, whole) and not self._in_place(k)}
-        return [self._at(self.changes[k], index) for k in sorted(self._before(last, told))]
+        return [self._done(self.changes[k]) for k in sorted(self._before(last, told))]
 
-    def _at(self, change: Change, index: tuple[int, ...]) -> Done:
-        """A statement as it was for one weight."""
-        assert change.whole is not None
-        one, held = change.done, change.done.operands
-        values = {n: v[index] if isinstance(v, np.ndarray) and v.shape == self.shape else v for n, v in held.items()}
-        return Done(one.function, one.line, one.node, values, change.whole[index])
+    def _done(self, change: Change) -> Done:
+        change.done.result = change.whole
+        return change.done
 
     def _before(self, last: int, told: set[int]) -> set[int]:
         """The statements that one depends on, with itself."""
@@ -174,5 +223,5 @@ def _whole(target: ast.expr) -> ast.expr:
     return target
 
 
-def _same(made: Array | None, other: Array) -> bool:
+def _same(made: Any, other: Array) -> bool:
     return made is not None and np.array_equal(made, other)

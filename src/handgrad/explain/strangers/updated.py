@@ -21,6 +21,9 @@ def told_update(program: Program, seen: Seen, layout: Layout, trace: Trace, case
         return False
     name, theirs = seen.followed, layout.names[seen.followed]
     before, after = seen.before[theirs], seen.after[theirs]
+    watched = seen.watcher.after(before)
+    if watched is not None:  # not what the audit made of it: of a step with a rate of its own, another one
+        after = watched
     if np.array_equal(before, after):
         return False
     layer, _, short = name.rpartition(".")
@@ -30,7 +33,7 @@ def told_update(program: Program, seen: Seen, layout: Layout, trace: Trace, case
     update = OwnUpdate(name, theirs, before, after, alone, whole, charged, theirs in layout.turned, seen.watcher,
                        seen.rate)  # fmt: skip
     trace.lr = seen.rate[0]
-    trace.before, trace.after = layout.ours(seen.before), layout.ours(seen.after)
+    trace.before, trace.after = layout.ours(seen.before), layout.ours(seen.after | {theirs: after})
     trace.gradients = {f"{one.name}.{key}": value for one in trace.layers for key, value in one.gradients.items()}
 
     def teller(board: Board, asked: str, index: tuple[int, ...]) -> Chapter | None:
