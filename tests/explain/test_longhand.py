@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handgrad.explain.strangers.longhand import equation_of
+from handgrad.explain.strangers.longhand import equations_of
 from handgrad.explain.strangers.statements import watch_statements
 
 RNG = np.random.default_rng(0)
@@ -19,13 +19,13 @@ SPACE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def equation(statement: str) -> Any:
-    """What is made of a statement that runs in SPACE."""
+def equations(statement: str) -> Any:
+    """What is made of a statement that runs in SPACE: inner sums, and the statement."""
     space = {name: np.array(v) if isinstance(v, np.ndarray) else v for name, v in SPACE.items()}
     tree = ast.parse(statement)
     code = compile(tree, "<file>", "exec")
-    (done,) = watch_statements(lambda: exec(code, space), "<file>", tree)
-    return equation_of(done, 5, 4)
+    (done,) = watch_statements(lambda: exec(code, space), {"<file>"}, tree)
+    return equations_of(done, 5, 4)
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,19 @@ def equation(statement: str) -> Any:
         "r = (z - t) / len(z)", "r = z * column + b", "z -= lr * z ** 2", "z /= len(z)",
         "r = np.tanh(z) * (1 - z ** 2)",
         "r = -np.sum(t * np.log(np.exp(z))) / 4", "r = (z @ W.T) * 2.0", "r = z - x @ W", "r = np.sqrt(z * z + 1e-8)",
+        "r = 2 * z[1:, :2]", "r = -np.log(np.exp(z)[np.arange(2), y])",
+        "r = np.where(z > 0, z * 2, -z)", "r = z[:, None, 1] * 3.0", "r = np.power(z, 2)", "r = np.square(z) + b",
     ],
 )  # fmt: skip
 def test_statements_that_are_read(statement: str) -> None:
-    found = equation(statement)
-    assert found is not None
-    assert found.closes()
+    found = equations(statement)
+    assert found
+    assert all(one.closes() for one in found)
+
+
+def test_a_sum_inside_of_an_expression_comes_first() -> None:
+    found = equations("r = -np.sum(z * t) / 4")
+    assert [one.symbol for one in found] == ["(np.sum(z * t))", "r"]
 
 
 @pytest.mark.parametrize(
@@ -52,4 +59,4 @@ def test_statements_that_are_read(statement: str) -> None:
      "r = x.reshape(-1)", "r = z.std(axis=0)", "r = np.random.rand(3)"],
 )  # fmt: skip
 def test_what_is_not_read_gives_no_equation(statement: str) -> None:
-    assert equation(statement) is None
+    assert equations(statement) == []

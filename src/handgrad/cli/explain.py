@@ -13,7 +13,7 @@ from handgrad.cli.app import Command
 from handgrad.cli.output import console, put_json
 from handgrad.errors import InputError
 from handgrad.explain import moment_of, story_lines, story_of, story_values
-from handgrad.explain.board import DIGITS, TERMS
+from handgrad.explain.board import DIGITS
 from handgrad.explain.page import page
 from handgrad.train import Run
 from handgrad.words import language, say
@@ -31,15 +31,14 @@ WIDEST = 120  # columns; longer lines are hard to read
 @click.option("--layer", metavar="NAME", help=say("explain_cli.help_layer"))
 @click.option("--unit", type=int, metavar="N", help=say("explain_cli.help_unit"))
 @click.option("--why", metavar="WEIGHT", help=say("explain_cli.help_why"))
-@click.option("--terms", type=int, metavar="N", default=TERMS, show_default=True,
-              help=say("explain_cli.help_terms"))  # fmt: skip
+@click.option("--terms", type=int, metavar="N", help=say("explain_cli.help_terms"))
 @click.option("--digits", type=int, metavar="N", default=DIGITS, show_default=True,
               help=say("explain_cli.help_digits"))  # fmt: skip
 @click.option("--html", type=click.Path(path_type=Path), metavar="OUT", help=say("explain_cli.help_html"))
 @click.option("--json", "as_json", is_flag=True, help=say("cli.help_json"))
 def explain(
     run: Path, image: str | None, label: int | None, at_step: int | None, batch: int | None, layer: str | None,
-    unit: int | None, why: str | None, terms: int, digits: int, html: Path | None, as_json: bool,
+    unit: int | None, why: str | None, terms: int | None, digits: int, html: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Trace a step and tell it."""
     if run.is_file() or run.suffix.lower() in FILES:

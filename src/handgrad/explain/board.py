@@ -19,6 +19,7 @@ from handgrad.explain.story import Sentence, Shape
 from handgrad.explain.trace import LayerNote, Trace
 
 TERMS, DIGITS, MOST_DIGITS = 5, 4, 12
+FEW_TERMS, CLASSES, FEW_CLASSES = 3, 3, 2  # what is written out, in full and where a chapter shall fit a screen
 
 
 @dataclass(eq=False)
@@ -29,6 +30,7 @@ class Board:
         moment: the traced step and its images.
         terms: how many terms of a sum are written out.
         digits: how many digits of a result say something.
+        brief: write out less than that beside the weighted sums, so that a chapter fits a screen.
         inputs, outputs: for each layer, the number of the cell that is followed where it goes in, and where it comes
             out, counted along the row.
     """
@@ -36,6 +38,7 @@ class Board:
     moment: Moment
     terms: int = TERMS
     digits: int = DIGITS
+    brief: bool = False
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
 
@@ -113,12 +116,18 @@ class Board:
         """Whether the loss divides by the batch and nothing else does."""
         return all(abs(times) == 1 for times in self.trace.times.values())
 
-    def largest_terms(self, terms: Array) -> tuple[list[int], Rest | None]:
-        """(which of the terms are written out, largest first; the rest of them, summed)."""
+    @property
+    def shown_classes(self) -> int:
+        """How many classes the loss is told for: the right one and its strongest rivals."""
+        return FEW_CLASSES if self.brief else CLASSES
+
+    def largest_terms(self, terms: Array, *, wide: bool = False) -> tuple[list[int], Rest | None]:
+        """(which of the terms are written out, largest first; the rest of them, summed); `wide`: all of them."""
         sizes = np.abs(np.nan_to_num(terms.astype(np.float64)))
         order = np.argsort(-sizes, kind="stable")
         seen = sizes > (sizes.max(initial=0) * 10.0 ** -(self.digits + 1))  # smaller ones would be printed as 0
-        count = min(self.terms, max(1, int(np.count_nonzero(seen))))
+        most = self.terms if wide or not self.brief else min(self.terms, FEW_TERMS)
+        count = min(most, max(1, int(np.count_nonzero(seen))))
         if len(order) == count + 1:  # "1 more term" takes as much room as the term
             count += 1
         rest = order[count:]
@@ -133,11 +142,12 @@ class Board:
         return self.told(result, add(*written, *more))
 
     def products(
-        self, result: Value, first: Array, second: Array, name_first: Any, name_second: Any, *more: Node
-    ) -> list[Equation]:
+        self, result: Value, first: Array, second: Array, name_first: Any, name_second: Any, *more: Node,
+        wide: bool = False,
+    ) -> list[Equation]:  # fmt: skip
         """result = sum over i of first_i * second_i + what else there is; the names give the Value of an index."""
         terms = first.astype(np.float64) * second.astype(np.float64)
-        chosen, rest = self.largest_terms(terms)
+        chosen, rest = self.largest_terms(terms, wide=wide)
         return self.sum_of(result, [mul(name_first(i), name_second(i)) for i in chosen], rest, *more)
 
 

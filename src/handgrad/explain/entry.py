@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from handgrad.explain.board import DIGITS, TERMS
+from handgrad.explain.board import DIGITS
 from handgrad.explain.moment import moment_of, moment_of_net
 from handgrad.explain.story import Story
 from handgrad.explain.tell.whole import story_of
@@ -30,7 +30,7 @@ def explain(
     layer: str | None = None,
     unit: int | None = None,
     why: str | None = None,
-    terms: int = TERMS,
+    terms: int | None = None,
     digits: int = DIGITS,
 ) -> Story:
     """Work out one training step longhand: `explain(net, x, y, criterion, optimizer)` or `explain("runs/first")`.
@@ -56,7 +56,7 @@ def explain(
         layer: tell of this layer only.
         unit: the unit that is followed.
         why: tell of this weight only, such as "fc1.weight[392,17]".
-        terms: how many terms of a sum are written out.
+        terms: how many terms of a sum are written out; None: five, and fewer where a screen would not hold them.
         digits: how many digits of a result say something.
 
     Raises:

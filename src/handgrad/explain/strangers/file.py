@@ -15,7 +15,7 @@ from handgrad.core.arrays import Array
 from handgrad.core.checks import positive_int
 from handgrad.errors import InputError
 from handgrad.explain.as_json import story_values
-from handgrad.explain.board import DIGITS, MOST_DIGITS, TERMS
+from handgrad.explain.board import DIGITS, FEW_TERMS, MOST_DIGITS
 from handgrad.explain.page import page
 from handgrad.explain.story import Sentence, Story
 from handgrad.explain.strangers.by_lines import story_by_lines
@@ -81,8 +81,9 @@ def _by_lines(program: Program, reading: Reading, request: dict[str, Any]) -> St
     for option in ("layer", "unit", "why"):
         if request.get(option) is not None:
             raise InputError("explain_file.no_layers", option=f"--{option}", file=str(program.path))
-    terms, digits = positive_int(request.get("terms", TERMS), "terms"), request.get("digits", DIGITS)
-    return story_by_lines(program, reading, terms, positive_int(digits, "digits", MOST_DIGITS))
+    terms, digits = request.get("terms"), request.get("digits", DIGITS)
+    written = FEW_TERMS if terms is None else positive_int(terms, "terms")
+    return story_by_lines(program, reading, written, positive_int(digits, "digits", MOST_DIGITS))
 
 
 def _story(program: Program, reading: Reading, step: StrangersStep, request: dict[str, Any]) -> Story:

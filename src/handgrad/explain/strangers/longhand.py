@@ -32,6 +32,7 @@ _NAMED: dict[str, type[ast.operator]] = {
 }  # fmt: skip
 _SHORT = {"maximum": "max", "minimum": "min"}
 SETTING = 8  # characters of a number that somebody wrote down, and that is printed in full
+_MOST_INNER = 2  # sums inside of one expression that are written out
 _SUMS = ("sum", "mean")
 _EXTREMES = ("max", "min", "amax", "amin")
 
@@ -48,10 +49,12 @@ class _Part:
     at: Callable[[tuple[int, ...], bool], Node]  # (index, whether sums are written out)
 
 
-def equation_of(
+def equations_of(
     done: Done, terms: int, digits: int, *, at: tuple[int, ...] | None = None, fine: bool = False
-) -> Equation | None:
-    """The arithmetic of one number of a statement's result; None where it cannot be read, or is another.
+) -> list[Equation]:
+    """The arithmetic of one number of a statement's result; nothing where it cannot be read, or is another.
+
+    Sums inside of the expression come first, each as an equation of its own.
 
     Args:
         done: the statement.
@@ -61,23 +64,21 @@ def equation_of(
         fine: so many places that the smallest term of a sum is seen.
     """
     result = np.asarray(done.result, np.float64 if isinstance(done.result, (int, float)) else None)
-    if result.dtype.kind != "f" or not np.isfinite(result).all():
-        return None
+    if result.dtype.kind != "f" or not np.isfinite(result).all() or not result.size:
+        return []
     largest = tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(result))), result.shape))
     index = largest if at is None else at
+    reader = _Reader(done.operands, terms, at, result.shape)
     try:
-        part = _Reader(done.operands, terms, at, result.shape).statement(done)
+        part = reader.statement(done)
         if part.array.shape != result.shape or isinstance(node := part.at(index, True), Value):
-            return None
-        return settle(
-            _symbol(done) if at is not None else _named(_symbol(done), index),
-            node,
-            result[index],
-            digits=digits,
-            fine=fine,
-        )
-    except (_UnreadError, ArithmeticError, ValueError, TypeError, IndexError, KeyError):
-        return None
+            return []
+        symbol = _symbol(done) if at is not None else _named(_symbol(done), index)
+        own = settle(symbol, node, result[index], digits=digits, fine=fine)
+        inner = [settle(name, one, value, digits=digits) for name, (one, value) in reader.inner.items()]
+    except (_UnreadError, ArithmeticError, ValueError, TypeError, IndexError, KeyError, SyntaxError):
+        return []
+    return [*(inner if len(inner) <= _MOST_INNER else []), own]
 
 
 def _symbol(done: Done) -> str:
@@ -101,6 +102,7 @@ class _Reader:
         self, operands: dict[str, Any], terms: int, at: tuple[int, ...] | None = None, shape: tuple[int, ...] = ()
     ) -> None:
         self.operands, self.terms, self.at = operands, terms, at
+        self.inner: dict[str, tuple[Node, Any]] = {}  # sums inside of an expression, which are worked out first
         self.shape = shape
 
     def named(self, text: str, index: tuple[int, ...], array: Array) -> str:
@@ -134,6 +136,8 @@ class _Reader:
                 return self.values(
                     _COMPARE[type(op)](self.read(node.left).array, self.read(node.comparators[0]).array), text
                 )
+            case ast.Subscript(value=value, slice=key):
+                return self.sliced(self.read(value), self.key(key))
             case ast.Attribute(attr="T"):
                 inner = self.read(node.value)
                 return _Part(inner.array.T, lambda i, root: inner.at(i[::-1], root))
@@ -182,7 +186,7 @@ class _Reader:
         def at(index: tuple[int, ...], root: bool) -> Node:
             i, j = index
             if not root:
-                return Value(array[index], f"({text})")
+                return self.apart(text, index, array, at)
             parts = a.array[i].astype(np.float64) * b.array[:, j].astype(np.float64)
             factors = [worked(mul(a.at((i, k), False), b.at((k, j), False))) for k in self.largest(parts)]
             return add(*factors, *self.rest(parts))
@@ -202,6 +206,11 @@ class _Reader:
         args = [*([] if of_numpy else [owner]), *node.args]
         if name in _NAMED and of_numpy and len(args) == 2 and not node.keywords:
             return self.binary(_NAMED[name], *map(self.read, args))
+        if name == "arange" and of_numpy and len(args) == 1:
+            count = np.arange(int(self.read(args[0]).array))
+            return _Part(count, lambda i, root: exact(int(count[i])))
+        if name == "where" and of_numpy and len(args) == 3:
+            return self.chosen(*map(self.read, args))
         if name == "square" and of_numpy and len(args) == 1:
             return self.binary(ast.Pow, self.read(args[0]), self.constant(2))
         if name in _FUNCTIONS and of_numpy and not node.keywords:
@@ -213,12 +222,57 @@ class _Reader:
             return self.reduced(name, self.read(args[0]), axis, keep, text)
         raise _UnreadError
 
+    def apart(self, text: str, index: tuple[int, ...], array: Array, at: Callable[..., Node]) -> Value:
+        """A sum inside of an expression: its value here, and its arithmetic before."""
+        name = self.named(f"({text})", index, array)
+        if name not in self.inner:
+            node = at(index, True)  # what stands in it comes first
+            self.inner[name] = (node, array[index])
+        return Value(array[index], name)
+
+    def sliced(self, part: _Part, key: Any) -> _Part:
+        """A part of an array: x[:, None], p[np.arange(n), y], W[:-1]."""
+        places = np.arange(part.array.size).reshape(part.array.shape)[key]
+        shape = part.array.shape
+
+        def at(index: tuple[int, ...], root: bool) -> Node:
+            return part.at(tuple(int(i) for i in np.unravel_index(int(places[index]), shape)), False)
+
+        return _Part(np.asarray(part.array[key]), at)
+
+    def key(self, node: ast.expr) -> Any:
+        """What stands between brackets."""
+        match node:
+            case ast.Tuple(elts=elts):
+                return tuple(map(self.key, elts))
+            case ast.Slice(lower=lower, upper=upper, step=step):
+                return slice(*(None if one is None else self.key(one) for one in (lower, upper, step)))
+            case ast.Constant(value=None):
+                return None
+            case ast.Attribute(attr="newaxis"):
+                return None
+        array = self.read(node).array
+        if array.dtype.kind not in "iub":
+            raise _UnreadError
+        return int(array) if array.ndim == 0 else array
+
     def function(self, name: str, parts: list[_Part]) -> _Part:
         array = np.asarray(_FUNCTIONS[name](*(part.array for part in parts)))
         return _Part(
             array,
             lambda i, root: call(_SHORT.get(name, name), *(p.at(_fit(p.array.shape, i), False) for p in parts)),
         )
+
+    def chosen(self, condition: _Part, yes: _Part, no: _Part) -> _Part:
+        """One of two, number by number."""
+        array = np.where(condition.array, yes.array, no.array)
+        held = np.broadcast_to(condition.array, array.shape)
+
+        def at(index: tuple[int, ...], root: bool) -> Node:
+            part = yes if held[index] else no
+            return part.at(_fit(part.array.shape, index), False)
+
+        return _Part(array, at)
 
     def axis(self, node: ast.Call, args: list[ast.expr]) -> tuple[int | None, bool]:
         settings = {keyword.arg: ast.literal_eval(keyword.value) for keyword in node.keywords}
@@ -238,7 +292,7 @@ class _Reader:
 
         def at(index: tuple[int, ...], root: bool) -> Node:
             if not root:
-                return Value(array[index], f"({text})")
+                return self.apart(text, index, array, at)
             places = _places(part.array.shape, axis, index, keep=keep)
             numbers = np.array([part.array[place] for place in places], np.float64)
             shown = [part.at(places[k], False) for k in self.largest(numbers)]

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-MOST = 60  # statements of one step
+MOST = 400  # statements of one step
+MOST_TIMES = 3  # of one line in one call
 LARGEST = 1 << 20  # numbers of an array that is copied
 Statement = ast.Assign | ast.AugAssign | ast.Return
 
@@ -29,6 +30,7 @@ class Done:
         node: the statement.
         operands: what each name, attribute and entry in it held before it ran, by the text of it.
         result: what it assigned or returned.
+        call: which call of the function it belongs to.
     """
 
     function: str
@@ -36,11 +38,12 @@ class Done:
     node: Statement
     operands: dict[str, Any]
     result: Any = None
+    call: int = 0
 
 
-def watch_statements(call: Callable[[], object], filename: str, tree: ast.Module) -> list[Done]:
-    """Run `call`; what each statement of the file that makes an array did, the first time that it ran."""
-    watcher = _Watcher(filename, tree)
+def watch_statements(call: Callable[[], object], filenames: set[str], tree: ast.Module) -> list[Done]:
+    """Run `call`; what each statement of the file that makes an array did, the first time that it ran in its call."""
+    watcher = _Watcher(filenames, tree)
     before = sys.gettrace()
     sys.settrace(watcher.enter)
     try:
@@ -52,38 +55,63 @@ def watch_statements(call: Callable[[], object], filename: str, tree: ast.Module
 
 @dataclass(eq=False)
 class _Watcher:
-    filename: str
+    filenames: set[str]
     tree: ast.Module
     done: list[Done] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.statements: dict[int, Statement] = {}
+        self.statements: dict[int, list[Statement]] = {}
         for node in ast.walk(self.tree):
-            if isinstance(node, (ast.Assign, ast.AugAssign, ast.Return)) and node.value is not None:
-                self.statements.setdefault(node.lineno, node)
-        self.pending: dict[FrameType, Done] = {}
-        self.seen: set[int] = set()
+            if isinstance(node, ast.stmt) and (parts := _parts(node)):
+                self.statements.setdefault(node.lineno, parts)
+        self.pending: dict[FrameType, list[Done]] = {}
+        self.calls: dict[FrameType, int] = {}
+        self.times: dict[tuple[int, int], int] = {}
 
     def enter(self, frame: FrameType, event: str, value: Any) -> Any:
-        return self.follow if frame.f_code.co_filename == self.filename else None
+        if frame.f_code.co_filename not in self.filenames:
+            return None
+        self.calls[frame] = len(self.calls)  # a frame is held here, so that none takes its place
+        return self.follow
 
     def follow(self, frame: FrameType, event: str, value: Any) -> Any:
         """A line begins or a call ends: the statement before it is done."""
         if event == "exception":
             self.pending.pop(frame, None)
             return self.follow
-        last = self.pending.pop(frame, None)
-        if last is not None:
-            last.result = value if isinstance(last.node, ast.Return) else read_path(_target(last.node), frame)
+        for i, last in enumerate(finished := self.pending.pop(frame, [])):
+            if isinstance(last.node, ast.Return):
+                several = len(finished) > 1 and isinstance(value, tuple) and len(value) == len(finished)
+                last.result = value[i] if several else value
+            else:
+                last.result = read_path(_target(last.node), frame)
             last.result = np.array(last.result) if isinstance(last.result, np.ndarray) else last.result
-        node = self.statements.get(frame.f_lineno) if event == "line" else None
-        if node is not None and node.lineno not in self.seen and len(self.done) < MOST:
-            self.seen.add(node.lineno)
+        nodes = self.statements.get(frame.f_lineno, []) if event == "line" else []
+        call = self.calls.get(frame, 0)
+        if nodes and self.times.get((call, frame.f_lineno), 0) < MOST_TIMES and len(self.done) < MOST:
+            self.times[call, frame.f_lineno] = self.times.get((call, frame.f_lineno), 0) + 1
             name = frame.f_code.co_qualname.replace(".<locals>", "")
-            done = Done("" if name == "<module>" else name, node.lineno, node, _operands(node, frame))
-            self.done.append(done)
-            self.pending[frame] = done
+            for node in nodes:
+                done = Done("" if name == "<module>" else name, frame.f_lineno, node, _operands(node, frame), call=call)
+                self.done.append(done)
+                self.pending.setdefault(frame, []).append(done)
         return self.follow
+
+
+def _parts(node: ast.stmt) -> list[Statement]:
+    """A statement as those that it is made of: a, b = x.mean(0), x.var(0) is two, h.append(x) is h[-1] = x."""
+    match node:
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if len(names) == len(values):
+            return [ast.Assign([name], value) for name, value in zip(names, values, strict=True)]
+        case ast.Return(value=ast.Tuple(elts=values)):
+            return [ast.Return(value) for value in values]
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="append", value=held), args=[value])) if is_path(held):
+            return [ast.Assign([ast.Subscript(held, ast.Constant(-1), ast.Store())], value)]
+        case ast.Assign() | ast.AugAssign():
+            return [node]
+        case ast.Return(value=value) if value is not None:
+            return [node]
+    return []
 
 
 def _target(node: Statement) -> ast.expr | None:

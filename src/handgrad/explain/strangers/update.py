@@ -11,12 +11,12 @@ import numpy as np
 from handgrad.audit.optimizing.claims import TITLES, says
 from handgrad.audit.reading.source import Program
 from handgrad.core.arrays import Array
-from handgrad.explain.board import TERMS
+from handgrad.explain.board import FEW_TERMS
 from handgrad.explain.decimals import signed, to_digits
 from handgrad.explain.equation import settle
 from handgrad.explain.expression import Value, add, exact, mul, sub
 from handgrad.explain.story import Block, Chapter, Sentence
-from handgrad.explain.strangers.longhand import equation_of
+from handgrad.explain.strangers.longhand import equations_of
 from handgrad.explain.strangers.statements import Done
 from handgrad.explain.strangers.update_lines import UpdateWatcher
 from handgrad.explain.tell.update import FORMULAS, LETTERS
@@ -124,14 +124,14 @@ def _lines(program: Program, chain: list[Done], index: tuple[int, ...], digits: 
     """Each statement and its arithmetic; nothing where one of them cannot be read."""
     blocks: list[Block] = []
     for done in chain:
-        equation = equation_of(done, TERMS, digits, at=index, fine=True)
+        equations = equations_of(done, FEW_TERMS, digits, at=index, fine=True)
         begins = "zeros" in ast.unparse(done.node) and not np.any(done.result)
-        if equation is None and not begins:
+        if not equations and not begins:
             return []
         _, line, cell = program.place(done.line)
         said = {"line": line, "cell": cell, "text": " ".join(ast.unparse(done.node).split())}
         blocks.append(Sentence("explain_file.statement" if cell is None else "explain_file.statement_cell", said))
-        blocks += [equation] if equation is not None else []
+        blocks += equations
     return blocks
 
 

@@ -19,7 +19,6 @@ FORMULAS = (
     Formula("L = -(1/B) Σ_b Σᵢ t[b,i] log p[b,i]", r"L = -\frac{1}{B} \sum_b \sum_i t_{bi} \log p_{bi}"),
 )  # fmt: skip
 BACKWARD = Formula("dx[i] = (p[i] - t[i]) / B", r"dx_i = \frac{p_i - t_i}{B}")
-SHOWN = 3  # classes: the right one and its strongest rivals
 
 
 def chapters(board: Board, kind: str) -> list[Chapter]:
@@ -45,7 +44,7 @@ def _softmax(board: Board, kind: str) -> Chapter:
     z, e = loss.inside["z"][-1][:, row], loss.inside["e"][-1][:, row]
     total, p = loss.inside["total"][-1][row], loss.inside["dz"][0][:, row]
     top, best = int(np.argmax(x)), int(np.argmax(p))
-    shown = [right, *(int(k) for k in np.argsort(-x) if k != right)][:SHOWN]
+    shown = [right, *(int(k) for k in np.argsort(-x) if k != right)][: board.shown_classes]
 
     def score(k: int) -> Value:
         return Value(x[k], f"x[{k}]", Ref("loss.prediction", (row, k)))
@@ -119,7 +118,7 @@ def _backward(board: Board, kind: str) -> Chapter:
     assert loss.dprediction is not None
     dx, p, b = loss.dprediction[row], loss.inside["dz"][0][:, row], len(loss.dprediction)
     targets = loss.inside["t"][-1][:, row] if "t" in loss.inside else (np.arange(len(dx)) == right).astype(dx.dtype)
-    shown = [right, *(int(k) for k in np.argsort(-np.abs(dx)) if k != right)][:SHOWN]
+    shown = [right, *(int(k) for k in np.argsort(-np.abs(dx)) if k != right)][: board.shown_classes]
     divide_by = float(getattr(loss.loss, "divide_by", b)) / board.trace.times.get("loss.dprediction", 1.0)
     key = "back_one" if b == 1 else "back_batch" if board.divides_once else "back_mean"
     blocks: list[Block] = [Sentence(f"explain_loss.{key}", {"batch": b})]

@@ -32,6 +32,7 @@ def forward(board: Board, note: LayerNote) -> Chapter:
         lambda i: board.value(note, "x", i),
         lambda i: board.learned(note, "weight", "W", i, unit),
         *([board.learned(note, "bias", "b", unit)] if biased else []),
+        wide=True,
     )
     if zeros:
         blocks.append(Sentence("explain_linear.zeros", {"zeros": zeros, "inputs": inputs}))

@@ -24,7 +24,7 @@ def forward(board: Board, note: LayerNote) -> Chapter:
     x, e = note.x[row], note.inside["softmax.e"][-1][row]
     top, total = int(np.argmax(x)), e.sum(axis=-1)
     largest = board.value(note, "x", top)
-    shown = [cell, *(int(k) for k in np.argsort(-x) if k != cell)][:3]
+    shown = [cell, *(int(k) for k in np.argsort(-x) if k != cell)][: board.shown_classes]
     chosen, rest = board.largest_terms(e)
     blocks: list[Block] = [Sentence("explain_loss.shift", {"top": top, "largest": f"{float(x[top]):.4g}"})]
     blocks += [
@@ -64,7 +64,7 @@ def backward(board: Board, note: LayerNote) -> Chapter:
         lambda k: board.value(note, "y", k),
     )
     blocks.append(Sentence("explain_softmax.difference"))
-    shown = [cell, *(int(k) for k in np.argsort(-np.abs(note.dx[row])) if k != cell)][:3]
+    shown = [cell, *(int(k) for k in np.argsort(-np.abs(note.dx[row])) if k != cell)][: board.shown_classes]
     for k in shown:
         product = mul(board.value(note, "y", k), sub(board.value(note, "dy", k), weighted))
         blocks += board.told(board.value(note, "dx", k), product)

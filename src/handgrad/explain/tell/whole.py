@@ -51,7 +51,7 @@ def story_of(
     layer: str | None = None,
     unit: int | None = None,
     why: str | None = None,
-    terms: int = TERMS,
+    terms: int | None = None,
     digits: int = DIGITS,
 ) -> Story:
     """The story of a traced step. It is told from the trace alone, so that one trace can be told for many units.
@@ -62,13 +62,16 @@ def story_of(
         unit: the unit that is followed in that layer, or in the first one with weights; None: the one
             that matters most.
         why: tell of this weight alone, "fc1.weight[392,17]": what each image says to it, and how it was updated.
-        terms: how many terms of a sum are written out.
+        terms: how many terms of a sum are written out; None: five, and fewer where a chapter would fill more than a
+            screen otherwise, unless a single layer is asked for.
         digits: how many digits of a result say something.
 
     Raises:
         InputError: no such layer, unit or weight; terms or digits out of range.
     """
-    board = Board(moment, positive_int(terms, "terms"), positive_int(digits, "digits", MOST_DIGITS))
+    written = positive_int(TERMS if terms is None else terms, "terms")
+    brief = terms is None and layer is None and why is None
+    board = Board(moment, written, positive_int(digits, "digits", MOST_DIGITS), brief)
     follow(board, layer, unit)
     if why is not None:
         try:

@@ -71,7 +71,7 @@ def _gradient(board: Board, note: LayerNote, short: str, index: tuple[int, ...])
     dy = note.dy[:, index[-1]]
     other = _other_factor(note, short, index)
     terms = dy.astype(np.float64) if other is None else dy.astype(np.float64) * other
-    chosen, rest = board.largest_terms(terms)
+    chosen, rest = board.largest_terms(terms, wide=True)
     letter = update.LETTERS.get(short, short)
     parts: list[Node] = []
     for b in chosen:
