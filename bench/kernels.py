@@ -22,16 +22,17 @@ from handgrad.engines.fast import jobs
 from handgrad.engines.fast.engine import FastEngine
 
 NAMES = {
-    jobs.SPARSE_FORWARD: "x @ W1 + b1, ReLU", jobs.GROUP: "nonzeros by column", jobs.TURN: "W2.T",
-    jobs.NARROW_FORWARD: "h @ W2 + b2", jobs.LOSS: "softmax, loss, dz", jobs.NARROW_BACKWARD: "dh, dW2 and its step",
-    jobs.SPARSE_BACKWARD: "dW1 and its step",
+    jobs.GROUP: "nonzeros by pair", jobs.TURN: "W2.T", jobs.SPARSE_FORWARD: "x @ W1", jobs.FINISH: "+ b1, ReLU",
+    jobs.NARROW_FORWARD: "h @ W2 + b2", jobs.LOSS: "softmax, loss, dz", jobs.NARROW_BACK: "dh",
+    jobs.SPARSE_GRADIENT: "dW1 and its step", jobs.NARROW_GRADIENT: "dW2 and its step",
+    jobs.BIAS_GRADIENT: "a bias and its step",
 }  # fmt: skip
 CALL = 3e-6  # seconds that a call of a compiled function with these arguments takes
 
 
 @njit(nogil=True)
-def run(op: Any, part: Any, parts: Any, strip: Any, ops: Any, arrays: Any) -> None:
-    jobs.run(ops, op, part, parts, strip, arrays)
+def run(op: Any, job: Any, ops: Any, arrays: Any) -> None:
+    jobs.run(ops, op, job, arrays)
 
 
 def products(batch: int) -> dict[str, Callable[[], Any]]:
@@ -54,10 +55,10 @@ def measure(batch: int, optimizer: Any) -> None:
     for start in range(0, 60_000 - batch, batch):
         engine.numbers[jobs.ROWS_FROM], engine.numbers[jobs.ROWS] = start, batch
         for op, row in enumerate(engine.plan.ops):
-            parts = [tuple(map(int, job[2:])) for job in steps if job[0] <= op < job[1]]
+            parts = [job for job in steps if job[jobs.FROM] <= op < job[jobs.UP_TO]]
             began = time.perf_counter()
             for part in parts:
-                run(op, *part, engine.plan.ops, engine.arrays)
+                run(op, part, engine.plan.ops, engine.arrays)
             seconds[NAMES[int(row[jobs.KIND])]].append(time.perf_counter() - began - CALL * len(parts))
         for name, product in dense.items():
             began = time.perf_counter()

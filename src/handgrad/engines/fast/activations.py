@@ -17,8 +17,8 @@ ROOT, CUBIC, FAR = math.sqrt(2 / math.pi), 0.044715, 10.0
 
 
 @compiled
-def bend(kind: int, a: Any, work: Any, z: int, y: int, n: int, first: int, last: int, c: int, end: int) -> None:
-    """y = f(z) for the rows from first to last and the columns from c to end; a is f's slope or alpha.
+def bend(kind: int, a: Any, work: Any, z: int, y: int, n: int, columns: int, first: int, last: int) -> None:
+    """y = f(z) for the rows from first to last of matrices with n numbers a row; a is f's slope or alpha.
 
     The product before it has taken care of ReLU already.
     """
@@ -26,18 +26,18 @@ def bend(kind: int, a: Any, work: Any, z: int, y: int, n: int, first: int, last:
     if kind in (NONE, RELU):
         return
     for r in range(first, last):
-        for i in range(r * n + c, r * n + end):
+        for i in range(r * n, r * n + columns):
             work[y + i] = value(kind, a, work[z + i])
 
 
 @compiled
-def unbend(kind: int, a: Any, work: Any, z: int, y: int, dy: int, n: int, rows: int, c: int, end: int) -> None:
-    """dy *= f'(z) for all rows and the columns from c to end; y is f(z). ReLU is taken care of."""
+def unbend(kind: int, a: Any, work: Any, z: int, y: int, dy: int, n: int, columns: int, first: int, last: int) -> None:
+    """dy *= f'(z) likewise; y is f(z). ReLU is taken care of."""
     apart()
     if kind in (NONE, RELU):
         return
-    for r in range(rows):
-        for i in range(r * n + c, r * n + end):
+    for r in range(first, last):
+        for i in range(r * n, r * n + columns):
             work[dy + i] *= slope(kind, a, work[z + i], work[y + i])
 
 

@@ -18,7 +18,9 @@ from typing import Any
 from numba import njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
-SETTINGS = {"nogil": True, "error_model": "numpy"}  # a division by 0 is inf or nan, as in NumPy
+# A division by 0 is inf or nan, as in NumPy. Nothing is allocated, so nobody need count who holds which array: with
+# that (Numba's nrt), passing the arrays on to a function took longer than the function.
+SETTINGS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 # What only compiled code calls needs no ways in from Python and from C, which take a third of the time to compile.
 INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 

@@ -20,7 +20,7 @@ from handgrad.engines.fast.lanes import count_up, look, put, swap
 TICKET, DONE, STOP, HELPERS, NUMBER, SYNC = 0, 8, 16, 24, 32, 40
 # A ticket is one integer: the phase's running number, the phase, and the jobs that are left, from one up to another.
 NUMBER_AT, PHASE_AT, FIRST_AT, PART = 40, 32, 16, 0xFFFF
-PATIENCE = 4000  # looks, some 20 us, before a helper without work sleeps, and the caller lets others run
+PATIENCE = 30_000  # looks, some 100 us, before a helper without work sleeps, and the caller lets others run
 NAP = 50  # microseconds
 SHARES = os.name == "posix"  # whether threads can wait politely here
 
@@ -64,10 +64,10 @@ def run(first: int, last: int, rows_from: int, rows: int, sync: Any, plan: Any, 
             looks += 1
             if looks > PATIENCE:
                 nap()
-    phases, numbers = plan[1], arrays[-1]
+    phases = plan[1]
     for phase in range(max(first, 0), last):
         if phase == first:
-            numbers[work.ROWS_FROM], numbers[work.ROWS] = rows_from, rows
+            work.begin(rows_from, rows, arrays)
         jobs = phases[phase, 1]
         sync[NUMBER] += 1
         put(sync, DONE, 0)

@@ -23,10 +23,10 @@ from handgrad.engines.fast import crew, jobs, kernels
 from handgrad.engines.fast.lanes import BYTES
 from handgrad.engines.fast.nonzeros import nonzeros
 from handgrad.engines.fast.pace import Pace
-from handgrad.engines.fast.plan import make_plan, mixed_plan, strips_of
+from handgrad.engines.fast.plan import PARTS, ROW_BLOCKS, blocks_of, make_plan, mixed_plan
 from handgrad.engines.numpy_engine import NumpyEngine, StepResult, count_right
 
-FORWARD, BACKWARD, UPDATE = range(3)  # phases of a mixed step
+FORWARD, BACKWARD, UPDATE = (0, 3), (3, 5), (5, 6)  # phases of a mixed step, from and up to
 
 
 class FastEngine(NumpyEngine):
@@ -60,8 +60,7 @@ class FastEngine(NumpyEngine):
         self.stores = not (self.knows and self.accumulate == 1 and self.clip_norm is None)
         self.index = nonzeros(images if sparse else np.zeros((0, 1)), net.dtype)
         self.labels = np.ascontiguousarray(labels if self.whole else [], np.int64)
-        self.alive = np.zeros(self.first.inputs, bool)
-        self.alive[self.index.columns] = True
+        self.touched: Array = np.bincount(self.index.pairs, minlength=-(-self.first.inputs // 2))
 
     def epoch(
         self, images: Array, labels: Array, order: Array, batch_size: int, rates: Iterable[float | None]
@@ -96,12 +95,12 @@ class FastEngine(NumpyEngine):
         """(name, size) of the largest number among all gradients of the last step."""
         sizes = {} if self.whole else {name: float(np.abs(p.grad).max()) for name, p in self.net.named_parameters()}
         if self.whole or not self.stores:
+            size = self.plan.slots * self.lanes
             for row in self.plan.ops:
-                if row[jobs.KIND] in (jobs.SPARSE_BACKWARD, jobs.NARROW_BACKWARD):
-                    layer = next(layer for layer in self.plan.layers if self._place(layer.linear) == row[jobs.W])
-                    peaks = self.peaks[row[jobs.PEAK] :][: self.strips * 2 * self.lanes].reshape(-1, 2, self.lanes)
-                    for i, kind in enumerate(layer.linear._parameters):
-                        sizes[f"{layer.name}.{kind}"] = float(np.abs(peaks[:, i]).max())
+                if row[jobs.KIND] in jobs.GRADIENTS:
+                    kind = "bias" if row[jobs.KIND] == jobs.BIAS_GRADIENT else "weight"
+                    largest = np.abs(self.peaks[row[jobs.PEAK] :][:size]).max()
+                    sizes[f"{self.plan.layers[row[jobs.LAYER]].name}.{kind}"] = float(largest)
         name = max(sizes, key=lambda key: math.inf if math.isnan(sizes[key]) else sizes[key])
         return name, sizes[name]
 
@@ -134,7 +133,7 @@ class FastEngine(NumpyEngine):
         for layer in reversed(layers):
             dy = layer.backward(dy)
         if self.sparse:
-            self._view("dz", len(rows))[...] = dy
+            self._view(jobs.DZ, len(rows))[...] = dy
             if self.stores:
                 self._run(BACKWARD)
         else:
@@ -146,8 +145,8 @@ class FastEngine(NumpyEngine):
     def _first_forward(self, rows: Array) -> Array:
         """The first layer's output, its activation included, for some rows."""
         self.order[: len(rows)] = rows
-        crew.run(FORWARD, FORWARD + 1, 0, len(rows), self.sync, self.tables, self.arrays)
-        return self._view("y", len(rows))
+        crew.run(*FORWARD, 0, len(rows), self.sync, self.tables, self.arrays)
+        return self._view(jobs.Y, len(rows))
 
     def _update(self) -> None:
         if not self.stores:
@@ -162,14 +161,14 @@ class FastEngine(NumpyEngine):
                 return
         self.optimizer.steps += 1
 
-    def _run(self, phase: int) -> None:
+    def _run(self, phases: tuple[int, int]) -> None:
         rows = int(self.numbers[jobs.ROWS])
-        crew.run(phase, phase + 1, 0, rows, self.sync, self.tables, self.arrays)
+        crew.run(*phases, 0, rows, self.sync, self.tables, self.arrays)
 
-    def _view(self, what: str, rows: int) -> Array:
+    def _view(self, what: int, rows: int) -> Array:
         """The first layer's output or its gradient, (rows, outputs), in the scratch."""
-        at, n = int(self.plan.ops[0, jobs.Y if what == "y" else jobs.DZ]), self.first.outputs
-        return self.work[at : at + rows * n].reshape(rows, n)
+        at, n = self.plan.ops[-1, [what, jobs.N]]
+        return self.work[at : at + rows * n].reshape(rows, n)[:, : self.first.outputs]
 
     def _set_rates(self) -> None:
         """The numbers of this step, as the optimizer's `update` works them out."""
@@ -202,25 +201,25 @@ class FastEngine(NumpyEngine):
             np.nan
         )  # no gradient is kept that is used at once, and an old one is not to be taken for it
         if self.whole:
-            self.plan = make_plan(self.net, self.batch_size, biases, start)
+            self.plan = make_plan(self.net, self.batch_size, self._bounds(), biases, start)
         else:
-            self.plan = mixed_plan(self.net, self.batch_size, biases, start, self.stores, not self.sparse)
+            self.plan = mixed_plan(
+                self.net, self.batch_size, self._bounds(), biases, start, self.stores, not self.sparse
+            )
         self.order = np.ascontiguousarray(order, np.int64) if self.whole else np.zeros(self.batch_size, np.int64)
         self.lanes = BYTES // dtype.itemsize
-        self.strips = strips_of(self.plan.layers, self.lanes)
         self.work = aligned_zeros(self.plan.work, dtype)
         self.rates = np.zeros(kernels.RATES, dtype)
         self.rates[kernels.ONE], self.rates[kernels.TINY] = 1, 1e8 * np.finfo(dtype).tiny
         self.rates[kernels.SMOOTHING] = getattr(self.criterion, "label_smoothing", 0)
-        self.peaks = aligned_zeros(len(self.plan.ops) * self.strips * 2 * self.lanes, dtype)
-        self.numbers, self.sync = np.zeros(jobs.PARTS + 2 * 8), np.zeros(crew.SYNC, np.int64)
-        self.numbers[jobs.METHOD] = kernels.STORE
+        self.peaks = aligned_zeros(len(self.plan.ops) * self.plan.slots * self.lanes, dtype)
+        self.numbers, self.sync = np.zeros(jobs.SEEN + 2 * ROW_BLOCKS), np.zeros(crew.SYNC, np.int64)
+        self.numbers[jobs.METHOD], self.numbers[jobs.READY] = kernels.STORE, -1
         self.tables = (self.plan.ops, self.plan.phases, self.plan.table)
-        spare = aligned_zeros(self.strips * jobs.SPARE_WIDTH * self.lanes, dtype)
         state = self._state()
         self.arrays = (
             theta, state, tuple(self.index), self.order, self.labels, self._groups(), self._alive(state), self.work,
-            spare, self.plan.slopes, self.rates, self.peaks, self.numbers,
+            self.plan.slopes, self.rates, self.peaks, self.numbers,
         )  # fmt: skip
 
     def _state(self) -> tuple[Array, Array, Array]:
@@ -234,24 +233,32 @@ class FastEngine(NumpyEngine):
         return first, second, self.net.grad
 
     def _groups(self) -> tuple[Array, Array, Array]:
-        """Room for a batch's nonzeros, column by column."""
-        most = int(np.diff(self.index.starts).max(initial=0)) * -(-self.batch_size // jobs.GROUPS)
-        shape = (jobs.GROUPS, most)
+        """Room for a batch's nonzeros, pair by pair."""
+        blocks = blocks_of(self.batch_size)
+        sides = 2 * blocks  # this step's and the next's
+        most = int(np.diff(self.index.starts).max(initial=0)) * -(-self.batch_size // blocks)
         return (
-            np.zeros((jobs.GROUPS, self.first.inputs + 1), np.int32), np.zeros(shape, np.int32),
-            np.zeros(shape, self.dtype),
+            np.zeros((sides, len(self.touched) + 1), np.int32), np.zeros((sides, most), np.int32),
+            np.zeros((sides, most, 2), self.dtype),
         )  # fmt: skip
 
-    def _alive(self, state: tuple[Array, ...]) -> Array:
-        """Which inputs some sample has, or have a past in the optimizer: the weights of others never move."""
-        shape = self.first.W.shape
-        past = [array[: self.first.W.size].reshape(shape).any(axis=1) for array in state[:2] if array.size > 1]
-        alive: Array = np.logical_or.reduce([self.alive, *past])
-        return alive
+    def _bounds(self) -> list[int]:
+        """Where the first layer's inputs, pair by pair, are cut into parts of about the same work."""
+        every = 3 if type(self.optimizer) is SGD else 25  # an update costs as much as so many rows that touch a pair
+        a_batch = self.touched * self.batch_size / max(1, len(self.index.starts) - 1)
+        work = np.concatenate([[0], np.cumsum(a_batch + every * (self.touched > 0))])
+        return [0, *(int(n) for n in np.searchsorted(work, work[-1] * np.arange(1, PARTS) / PARTS)), len(self.touched)]
 
-    def _place(self, linear: Any) -> int:
-        """Where a layer's weights begin in theta."""
-        return int(linear._parameters["weight"].start - self.first._parameters["weight"].start)
+    def _alive(self, state: tuple[Array, ...]) -> Array:
+        """Which pairs some sample has, or have a past in the optimizer: the weights of others never move."""
+        alive = np.zeros(len(self.touched), bool)
+        alive[self.touched > 0] = True
+        shape = self.first.W.shape
+        for array in state[:2]:
+            if array.size > 1:
+                past: Array = np.flatnonzero(array[: self.first.W.size].reshape(shape).any(axis=1))
+                alive[past // 2] = True
+        return alive
 
     def _dismiss(self, helpers: list[threading.Thread]) -> None:
         self.sync[crew.STOP] = 1

@@ -1,8 +1,7 @@
 """Jobs: which kernels a part of a step runs, on which places of which arrays.
 
-An operation is a layer's forward or backward half; a job is some operations on one part, a strip of columns or a block
-of rows, one after the other. The table of both is made once, by `plan.py`; code that reads a table is compiled once for
-all networks.
+An operation is a layer's forward or backward half, or a piece of one; a job is some operations on one part, one after
+the other. The table of both is made once, by `plan.py`; code that reads a table is compiled once for all networks.
 """
 
 from __future__ import annotations
@@ -16,91 +15,142 @@ from handgrad.engines.fast.compiling import compiled
 from handgrad.engines.fast.lanes import BYTES, first_lanes, store
 
 # What an operation does.
-SPARSE_FORWARD, GROUP, TURN, NARROW_FORWARD, LOSS, NARROW_BACKWARD, SPARSE_BACKWARD, UPDATE = range(8)
-# Columns of the table of operations: what, the layer's sizes, places of its arrays in theta and work, ...
-KIND, N_IN, N_OUT, W, B, X, Z, Y, DX, DZ, WT, BEND, BELOW, DECAY_W, DECAY_B, PEAK, UNBEND, COLUMNS = range(18)
-# Places in `numbers`: which rows this step takes; its loss and how many are right; and from PARTS on two for each job.
-ROWS_FROM, ROWS, METHOD, STEP_METHOD, TOTAL, RIGHT, PARTS = range(7)
+GROUP, TURN, SPARSE_FORWARD, FINISH, NARROW_FORWARD, LOSS, NARROW_BACK, UNBEND = range(8)
+SPARSE_GRADIENT, NARROW_GRADIENT, BIAS_GRADIENT, UPDATE = range(8, 12)
+GRADIENTS = (SPARSE_GRADIENT, NARROW_GRADIENT, BIAS_GRADIENT)
+# Columns of the table of operations: what, the layer's sizes, places of its arrays in theta (W, B) and in work (its
+# input X, ...), the numbers from row to row of its input (X_N) and of all its own arrays (N).
+KIND, N_IN, N_OUT, X_N, N, W, B, X, Z, Y, DZ, DX, WT, BEND, Z_BELOW, BEND_BELOW, LAYER, DECAY, PEAK = range(19)
+PARTS, PART, BATCH, COLUMNS = range(19, 23)  # of the first layer's products: how many are summed, their size, the rows
+# Columns of the table of jobs: from which operation up to which; which block or part of how many; and a range.
+FROM, UP_TO, SLOT, SLOTS, FIRST, LAST = range(6)
+# Places in `numbers`: which rows this step takes; its loss and how many are right; which of two sides has its
+# nonzeros in order, and which rows' the other side may have; and from SEEN on, a block's loss and how many are right.
+ROWS_FROM, ROWS, METHOD, STEP_METHOD, TOTAL, RIGHT, SIDE, READY, SEEN = range(9)
 NARROW = 32  # outputs that a narrow layer has at most
-SPARE_WIDTH = NARROW + 1  # stretches of scratch that a strip needs
-GROUPS = 2  # parts in which a batch's nonzeros are put in order
 
 
 @compiled
 def do(job: int, plan: Any, arrays: Any) -> None:
     """Run the operations of one job: plan holds the tables of operations, phases and jobs."""
     ops, _, table = plan[0], plan[1], plan[2]
-    for op in range(table[job, 0], table[job, 1]):
-        run(ops, op, table[job, 2], table[job, 3], table[job, 4], arrays)
+    for op in range(table[job, FROM], table[job, UP_TO]):
+        run(ops, op, table[job], arrays)
 
 
 @compiled
-def run(ops: Any, op: int, part: int, parts: int, strip: int, arrays: Any) -> None:
-    """One operation on one part: of `parts` blocks of rows the part-th, or `strip` columns from `part` on."""
-    theta, state, data, order, labels, groups, _, work, _, slopes, rates, _, numbers = arrays
-    start, count = int(numbers[ROWS_FROM]), int(numbers[ROWS])
-    first, last = count * part // parts, count * (part + 1) // parts
-    kind, n_in, n_out, z = ops[op, KIND], ops[op, N_IN], ops[op, N_OUT], ops[op, Z]
+def run(ops: Any, op: int, job: Any, arrays: Any) -> None:  # noqa: PLR0912 - a branch for each kind
+    """One operation on one part: a block of rows, or what lies from FIRST up to LAST."""
+    theta, _, _, order, labels, _, _, work, slopes, rates, _, numbers = arrays
+    start, count, slot = int(numbers[ROWS_FROM]), int(numbers[ROWS]), job[SLOT]
+    row, end = count * slot // job[SLOTS], count * (slot + 1) // job[SLOTS]
+    kind, n_in, n_out, x_n, n, w, b = ops[op, 0], ops[op, 1], ops[op, 2], ops[op, 3], ops[op, 4], ops[op, 5], ops[op, 6]
+    x, z, y, dz, dx, wt, bends = ops[op, 7], ops[op, 8], ops[op, 9], ops[op, 10], ops[op, 11], ops[op, 12], ops[op, 13]
+    layer = ops[op, LAYER]
     if kind == GROUP:
-        rows = order[start + first : start + last]
-        k.group_by_column(data, rows, first, groups[0][part], groups[1][part], groups[2][part])
+        group(job, arrays)
     elif kind == TURN:
-        k.transpose(theta, ops[op, W], n_in, n_out, work, ops[op, WT])
+        k.transpose(theta, w, n_in, n_out, work, wt, x_n)
     elif kind == NARROW_FORWARD:
-        x, wt, b = ops[op, X], ops[op, WT], ops[op, B]
-        k.narrow_product(work, x, wt, theta, b, n_in, n_out, z, first, last, ops[op, BEND], rates)
-        bend(ops[op, BEND], slopes[op], work, z, ops[op, Y], n_out, first, last, 0, n_out)
+        k.narrow_product(work, x, x_n, theta, w, b, n_in, n_out, z, n, row, end, bends)
+        bend(bends, slopes[layer], work, z, y, n, n_out, row, end)
     elif kind == LOSS:
-        rows, seen = order[start + first : start + last], numbers[PARTS + 2 * part : PARTS + 2 * part + 2]
-        k.softmax_cross_entropy(work, z, ops[op, DZ], n_out, labels, rows, first, count, rates, seen)
-    elif kind == UPDATE:
-        at, method = ops[op, W] + part, int(numbers[STEP_METHOD])
-        k.update_all(theta, state, at, state[2], at, strip, method, rates[ops[op, DECAY_W]], rates)
-    elif strip == BYTES // theta.itemsize:
-        run_strip(ops, op, part, strip, arrays, None)
+        seen = numbers[SEEN + 2 * slot : SEEN + 2 * slot + 2]
+        rows = order[start + row : start + end]
+        k.softmax_cross_entropy(work, y, dz, n, n_out, labels, rows, row, count, rates, seen)
+    elif kind == NARROW_BACK:
+        k.narrow_back(work, wt, n_in, n_out, dz, n, x, dx, x_n, row, end, ops[op, BEND_BELOW])
+        unbend(ops[op, BEND_BELOW], slopes[layer - 1], work, ops[op, Z_BELOW], x, dx, x_n, n_in, row, end)
+    elif kind == UNBEND and bends == RELU:
+        k.relu_back(work, y, dz, n, row, end)
+    elif kind == UNBEND:
+        unbend(bends, slopes[layer], work, z, y, dz, n, n_out, row, end)
+    elif kind > SPARSE_GRADIENT:
+        update(ops, op, job, arrays)
     else:
-        run_strip(ops, op, part, strip, arrays, first_lanes(strip, theta))
+        lanes = BYTES // theta.itemsize
+        for c in range(0, n_out, lanes):
+            if n_out - c >= lanes:
+                run_strip(ops, op, job, c, arrays, None)
+            else:
+                run_strip(ops, op, job, c, arrays, first_lanes(n_out - c, theta))
+        if kind == FINISH:
+            bend(bends, slopes[layer], work, z, y, n, n_out, row, end)
 
 
 @compiled
-def run_strip(ops: Any, op: int, c: int, strip: int, arrays: Any, mask: Any) -> None:
-    """An operation on the columns from c on; the mask lets `strip` of them pass, or is None for all lanes."""
-    theta, state, data, order, _, groups, alive, work, spare, slopes, rates, peaks, numbers = arrays
-    start, count = int(numbers[ROWS_FROM]), int(numbers[ROWS])
-    n_in, n_out, w, b, z, dz = ops[op, N_IN], ops[op, N_OUT], ops[op, W], ops[op, B], ops[op, Z], ops[op, DZ]
-    lanes = BYTES // theta.itemsize
-    part, method = c // lanes, int(numbers[METHOD])
-    peak = ops[op, PEAK] + 2 * part * lanes
-    decay_w, decay_b = rates[ops[op, DECAY_W]], rates[ops[op, DECAY_B]]
+def update(ops: Any, op: int, job: Any, arrays: Any) -> None:
+    """The gradient of some rows of W or of b, and its step; or the step alone, with a gradient that was stored."""
+    theta, state, _, _, _, _, _, work, _, rates, peaks, numbers = arrays
+    n_out, x_n, n, w, x, dz = ops[op, N_OUT], ops[op, X_N], ops[op, N], ops[op, W], ops[op, X], ops[op, DZ]
+    method, decay, count = int(numbers[METHOD]), rates[ops[op, DECAY]], int(numbers[ROWS])
+    first, last = job[FIRST], job[LAST]
+    if ops[op, KIND] == NARROW_GRADIENT:
+        dw = k.narrow_gradient(work, x, x_n, dz, n, count, theta, state, w, n_out, first, last, method, decay, rates)
+        store(peaks, ops[op, PEAK] + job[SLOT] * (BYTES // theta.itemsize), dw, None)
+    elif ops[op, KIND] == BIAS_GRADIENT:
+        db = k.bias_gradient(work, dz, n, count, theta, state, ops[op, B], n_out, method, decay, rates)
+        store(peaks, ops[op, PEAK], db, None)
+    else:
+        method, size = int(numbers[STEP_METHOD]), last - first
+        k.update_all(theta, state, w + first, state[2], w + first, size, method, decay, rates)
+
+
+@compiled
+def begin(start: int, rows: int, arrays: Any) -> None:
+    """A step on the rows of the epoch from `start` on begins."""
+    numbers = arrays[-1]
+    numbers[ROWS_FROM], numbers[ROWS] = start, rows
+    if numbers[READY] == start:
+        numbers[SIDE] = 1 - numbers[SIDE]
+
+
+@compiled
+def group(job: Any, arrays: Any) -> None:
+    """Put a block's nonzeros in order: of this step, unless that is done; or, if FIRST is 1, of the next, ahead."""
+    data, order, groups, numbers = arrays[2], arrays[3], arrays[5], arrays[-1]
+    ahead, slot, slots, blocks = job[FIRST], job[SLOT], job[SLOTS], len(groups[0]) // 2
+    start, count, side = int(numbers[ROWS_FROM]), int(numbers[ROWS]), int(numbers[SIDE])
+    if ahead:
+        start += count
+        count, side = min(count, len(order) - start), 1 - side
+    elif numbers[READY] == start:
+        return
+    row, end, at = count * slot // slots, count * (slot + 1) // slots, side * blocks + slot
+    rows, coming = order[start + row : start + end], order[start + count + row : start + count + end]
+    k.group_by_pair(data, rows, coming, row, groups[0][at], groups[1][at], groups[2][at])
+    if ahead:
+        numbers[READY] = start
+
+
+@compiled
+def run_strip(ops: Any, op: int, job: Any, c: int, arrays: Any, mask: Any) -> None:
+    """An operation of the first layer on the columns from c on, of which a mask lets pass what there is of them."""
+    theta, state, _, _, _, groups, alive, work, _, rates, peaks, numbers = arrays
+    count, slot, slots, blocks = int(numbers[ROWS]), job[SLOT], job[SLOTS], len(groups[0]) // 2
+    side = int(numbers[SIDE]) * blocks
+    n_in, n_out, n, w, parts = ops[op, N_IN], ops[op, N_OUT], ops[op, N], ops[op, W], ops[op, PARTS]
+    first, last, z, size = job[FIRST], job[LAST], ops[op, X] + c * ops[op, BATCH], ops[op, PART]
     if ops[op, KIND] == SPARSE_FORWARD:
-        k.sparse_product(data, order[start : start + count], theta, w, b, n_out, work, z, c, mask, ops[op, BEND])
-        bend(ops[op, BEND], slopes[op], work, z, ops[op, Y], n_out, 0, count, c, c + strip)
-    elif ops[op, KIND] == SPARSE_BACKWARD:
-        if ops[op, UNBEND] and ops[op, BEND] == RELU:
-            k.relu_back(work, ops[op, Y], dz, n_out, count, c, mask)
-        elif ops[op, UNBEND]:
-            unbend(ops[op, BEND], slopes[op], work, z, ops[op, Y], dz, n_out, count, c, c + strip)
-        if b >= 0:
-            db = k.column_sums(work, dz, n_out, count, c, mask)
-            k.update(theta, state, b + c, db, mask, method, decay_b, rates)
-            store(peaks, peak + lanes, db, None)
-        dw = k.sparse_gradient(groups, alive, theta, state, w, n_out, work, dz, c, mask, method, decay_w, rates)
-        store(peaks, peak, dw, None)
-    else:  # NARROW_BACKWARD, a strip of its inputs
-        x, wt, dx, below = ops[op, X], ops[op, WT], ops[op, DX], ops[op, BELOW]
-        k.narrow_back(work, wt, n_in, n_out, dz, x, dx, count, c, mask, ops[below, BEND])
-        unbend(ops[below, BEND], slopes[below], work, ops[below, Z], x, dx, n_in, count, c, c + strip)
-        g = (part * SPARE_WIDTH + 1) * lanes
-        k.narrow_gradient(work, x, n_in, n_out, dz, count, spare, g, c, mask, strip)
-        dw = k.update_all(theta, state, w + c * n_out, spare, g, strip * n_out, method, decay_w, rates)
-        store(peaks, peak, dw, None)
-        if b >= 0 and c == 0:
-            for j in range(n_out):
-                total = rates[k.ZERO]
-                for r in range(count):
-                    total += work[dz + r * n_out + j]
-                spare[g + j] = total
-            store(peaks, peak + lanes, k.update_all(theta, state, b, spare, g, n_out, method, decay_b, rates), None)
+        if parts > 1:
+            z += slot * size
+        elif c != slot:  # then a job is a strip
+            return
+        for block in range(blocks):
+            row, end = count * block // blocks, count * (block + 1) // blocks
+            at = side + block
+            group = groups[0][at], groups[1][at], groups[2][at]
+            k.sparse_product(group, first, last, theta, w, n_in, n_out, work, z, row, end, c, mask)
+    elif ops[op, KIND] == FINISH:
+        row, end = count * slot // slots, count * (slot + 1) // slots
+        k.finish(work, z, parts, size, theta, ops[op, B], ops[op, Z], n, row, end, c, mask, ops[op, BEND])
+    else:
+        dz, method, decay = ops[op, DZ], int(numbers[METHOD]), rates[ops[op, DECAY]]
+        dw = k.sparse_gradient(
+            groups, side, blocks, first, last, alive, theta, state, w, n_in, n_out, work, dz, n, c, mask, method, decay,
+            rates,
+        )  # fmt: skip
+        store(peaks, ops[op, PEAK] + slot * n + c, dw, None)
 
 
 @compiled
@@ -109,7 +159,7 @@ def gather_loss(parts: int, arrays: Any) -> bool:
     numbers = arrays[-1]
     loss, right = 0.0, 0.0
     for part in range(parts):
-        loss += numbers[PARTS + 2 * part]
-        right += numbers[PARTS + 2 * part + 1]
+        loss += numbers[SEEN + 2 * part]
+        right += numbers[SEEN + 2 * part + 1]
     numbers[TOTAL], numbers[RIGHT] = loss / numbers[ROWS], right
     return math.isfinite(loss)

@@ -1,12 +1,14 @@
 """Lanes: what Numba lacks for these kernels, a stretch of numbers kept in registers, and atomic integers.
 
 A `Lanes` value is 512 bytes of an array, 128 float32 or 64 float64, on which LLVM works with the widest vectors that
-the processor has. So `acc = fma(x, load(W, i, None), acc)` in a loop adds up rows of W without touching memory.
+the processor has. So `acc = fma(x, load(W, i, None), acc)` in a loop adds up rows of W without touching memory. For
+narrow layers there are stretches of 64 bytes: `load_few`, `zeros_few`, `first_few`.
 """
 
 from __future__ import annotations
 
 import operator
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -14,16 +16,16 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-BYTES = 512  # eight AVX-512 registers, sixteen of AVX2
+BYTES, FEW_BYTES = 512, 64  # eight AVX-512 registers, sixteen of AVX2; and one, or two
 _INT32, _BIT = ir.IntType(32), ir.IntType(1)
 
 
 class Lanes(types.Type):
     """Numba's type of such a stretch."""
 
-    def __init__(self, dtype: Any) -> None:
-        self.dtype, self.bits, self.count = dtype, dtype.bitwidth, BYTES * 8 // dtype.bitwidth
-        super().__init__(name=f"Lanes({dtype})")
+    def __init__(self, dtype: Any, size: int = BYTES) -> None:
+        self.dtype, self.bits, self.count = dtype, dtype.bitwidth, size * 8 // dtype.bitwidth
+        super().__init__(name=f"Lanes({dtype}, {size})")
 
 
 class Mask(types.Type):
@@ -45,31 +47,56 @@ class _Model(models.PrimitiveModel):
         super().__init__(manager, kind, _INT32 if isinstance(kind, Mask) else _vector(kind))
 
 
+def _load(kind: Any, mask: Any, context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    at = _address(context, builder, signature.args[0], args, kind)
+    if isinstance(mask, types.NoneType):
+        return builder.load(at, align=kind.bits // 8)
+    vector = _vector(kind)
+    shape = ir.FunctionType(vector, [vector.as_pointer(), _INT32, ir.VectorType(_BIT, kind.count), vector])
+    name = f"llvm.masked.load.v{kind.count}f{kind.bits}.p0"
+    function = cgutils.get_or_insert_function(builder.module, shape, name)
+    aligned = ir.Constant(_INT32, kind.bits // 8)
+    return builder.call(function, [at, aligned, _bits(builder, args[2], kind), ir.Constant(vector, None)])
+
+
+def _stretches(size: int) -> tuple[Any, Any, Any]:
+    """(load, zeros, first_lanes) for stretches of so many bytes."""
+
+    @intrinsic
+    def load(_: Any, array: Any, start: Any, mask: Any) -> Any:
+        """array[start : start + lanes]; where a mask says no, 0 without reading."""
+        kind = Lanes(array.dtype, size)
+        return kind(array, types.intp, mask), partial(_load, kind, mask)
+
+    @intrinsic
+    def zeros(_: Any, array: Any) -> Any:
+        """Lanes of 0, of an array's dtype."""
+        kind = Lanes(array.dtype, size)
+        return kind(array), lambda context, builder, signature, args: ir.Constant(_vector(kind), None)
+
+    @intrinsic
+    def first_lanes(_: Any, count: Any, array: Any) -> Any:
+        """The mask that lets the first `count` lanes of an array's dtype pass."""
+        kind = Mask(Lanes(array.dtype, size).count)
+        return kind(types.intp, array), lambda context, builder, signature, args: builder.trunc(args[0], _INT32)
+
+    return load, zeros, first_lanes
+
+
+load, zeros, first_lanes = _stretches(BYTES)
+load_few, zeros_few, first_few = _stretches(FEW_BYTES)
+
+
 @intrinsic
-def load(_: Any, array: Any, start: Any, mask: Any) -> Any:
-    """array[start : start + lanes]; where a mask says no, 0 without reading."""
-    kind = Lanes(array.dtype)
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        at = _address(context, builder, array, args, kind)
-        if isinstance(mask, types.NoneType):
-            return builder.load(at, align=kind.bits // 8)
-        vector = _vector(kind)
-        shape = ir.FunctionType(vector, [vector.as_pointer(), _INT32, ir.VectorType(_BIT, kind.count), vector])
-        name = f"llvm.masked.load.v{kind.count}f{kind.bits}.p0"
-        function = cgutils.get_or_insert_function(builder.module, shape, name)
-        return builder.call(
-            function,
-            [at, ir.Constant(_INT32, kind.bits // 8), _bits(builder, args[2], kind), ir.Constant(vector, None)],
-        )
-
-    return kind(array, types.intp, mask), generate
+def load_like(_: Any, array: Any, start: Any, mask: Any, lanes: Any) -> Any:
+    """A stretch as long as `lanes`."""
+    return lanes(array, types.intp, mask, lanes), partial(_load, lanes, mask)
 
 
 @intrinsic
 def store(_: Any, array: Any, start: Any, lanes: Any, mask: Any) -> Any:
     """array[start : start + lanes] = lanes, where the mask allows."""
-    kind = Lanes(array.dtype)
+    kind = lanes
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         at = _address(context, builder, array, args, kind)
@@ -97,18 +124,16 @@ def fma(_: Any, x: Any, lanes: Any, total: Any) -> Any:
 
 
 @intrinsic
-def zeros(_: Any, array: Any) -> Any:
-    """Lanes of 0, of an array's dtype."""
-    kind = Lanes(array.dtype)
-    return kind(array), lambda context, builder, signature, args: ir.Constant(_vector(kind), None)
-
-
-@intrinsic
 def largest(_: Any, lanes: Any, other: Any) -> Any:
     """max(|lanes|, other), lane by lane; nan where either is."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _call(builder, "maximum", [_call(builder, "fabs", [args[0]]), args[1]])
+        # Bits of floats that are not negative are in order as whole numbers too, nan above all others.
+        numbers = ir.VectorType(ir.IntType(lanes.bits), lanes.count)
+        size = builder.bitcast(_call(builder, "fabs", [args[0]]), numbers)
+        before = builder.bitcast(args[1], numbers)
+        larger = builder.select(builder.icmp_unsigned(">", size, before), size, before)
+        return builder.bitcast(larger, _vector(lanes))
 
     return lanes(lanes, lanes), generate
 
@@ -143,26 +168,6 @@ def keep_far(_: Any, lanes: Any, limit: Any) -> Any:
     return lanes(lanes, limit), generate
 
 
-@intrinsic
-def total_of(_: Any, lanes: Any) -> Any:
-    """The sum of all lanes, by halves."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vector, half = args[0], lanes.count
-        nothing = ir.Constant(vector.type, ir.Undefined)
-        while half > 1:
-            half //= 2
-            low, high = (
-                builder.shuffle_vector(vector, nothing, ir.Constant(ir.VectorType(_INT32, half), list(part)))
-                for part in (range(half), range(half, 2 * half))
-            )
-            vector = builder.fadd(low, high)
-            nothing = ir.Constant(vector.type, ir.Undefined)
-        return builder.extract_element(vector, ir.Constant(_INT32, 0))
-
-    return lanes.dtype(lanes), generate
-
-
 def _arithmetic(operation: Any, instruction: str) -> None:
     """lanes + lanes, number * lanes, and so on."""
 
@@ -191,17 +196,6 @@ for _operation, _instruction in (
 
 
 @intrinsic
-def first_lanes(_: Any, count: Any, array: Any) -> Any:
-    """The mask that lets the first `count` lanes of an array's dtype pass."""
-    kind = Mask(Lanes(array.dtype).count)
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.trunc(args[0], _INT32)
-
-    return kind(types.intp, array), generate
-
-
-@intrinsic
 def wide(_: Any) -> Any:
     """Let LLVM use 512-bit vectors for the loops of this function: it keeps to 256 unless told, for old processors."""
 
@@ -214,11 +208,59 @@ def wide(_: Any) -> Any:
 
 
 @intrinsic
+def item(_: Any, array: Any, i: Any) -> Any:
+    """array.ravel()[i], i from 0 on. Numba's own would allow -1 as well, and that costs where time counts."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load(_item(context, builder, array, args))
+
+    return array.dtype(array, types.intp), generate
+
+
+@intrinsic
+def put_item(_: Any, array: Any, i: Any, value: Any) -> Any:
+    """array.ravel()[i] = value, i from 0 on."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        number = context.cast(builder, args[2], value, array.dtype)
+        builder.store(number, _item(context, builder, array, args))
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp, value), generate
+
+
+@intrinsic
+def fetch(_: Any, array: Any, i: Any) -> Any:
+    """Tell the processor that array[i] will be read soon."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        at = builder.bitcast(_item(context, builder, array, args), ir.IntType(8).as_pointer())
+        numbers = [ir.Constant(_INT32, n) for n in (0, 2, 1)]  # to read, into the second cache, data
+        shape = ir.FunctionType(ir.VoidType(), [at.type, _INT32, _INT32, _INT32])
+        function = cgutils.get_or_insert_function(builder.module, shape, "llvm.prefetch.p0")
+        builder.call(function, [at, *numbers])
+        return context.get_dummy_value()
+
+    return types.none(array, types.intp), generate
+
+
+@intrinsic
 def apart(_: Any) -> Any:
     """Keep this function apart from those that call it: it is large, called from many places, and not often."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.none(), generate
+
+
+@intrinsic
+def inside(_: Any) -> Any:
+    """Write this function out wherever it is called."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.function.attributes.add("alwaysinline")
         return context.get_dummy_value()
 
     return types.none(), generate

@@ -10,39 +10,13 @@ from handgrad.core.arrays import Array
 from handgrad.core.layers import ELU, GELU, LeakyReLU, Linear, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from handgrad.core.net import Sequential
 from handgrad.engines.fast import activations, kernels
-from handgrad.engines.fast.jobs import (
-    BELOW,
-    BEND,
-    COLUMNS,
-    DECAY_B,
-    DECAY_W,
-    DX,
-    DZ,
-    GROUP,
-    GROUPS,
-    KIND,
-    LOSS,
-    N_IN,
-    N_OUT,
-    NARROW,
-    NARROW_BACKWARD,
-    NARROW_FORWARD,
-    PEAK,
-    SPARSE_BACKWARD,
-    SPARSE_FORWARD,
-    TURN,
-    UNBEND,
-    UPDATE,
-    WT,
-    B,
-    W,
-    X,
-    Y,
-    Z,
-)  # fmt: skip
+from handgrad.engines.fast import jobs as j
 from handgrad.engines.fast.lanes import BYTES
 
-BLOCKS = 2  # of rows, in phases that go row by row
+ROW_BLOCKS = 4  # in phases that go row by row
+SORTED_ROWS = 64  # rows at most whose nonzeros are put in order together, so that their sums stay in the nearest cache
+PARTS = 4  # of the first layer's inputs: each is a job, forward and in the update, so a core keeps their weights
+NARROW_STRIPS = 4  # strips up to which the first layer's products are summed from such parts
 SLICE = 16_384  # numbers that one job updates
 BENDS: dict[type, int] = {
     ReLU: activations.RELU, LeakyReLU: activations.LEAKY, Sigmoid: activations.SIGMOID, Tanh: activations.TANH,
@@ -60,13 +34,14 @@ class Dense(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The tables, and how large the scratch must be."""
+    """The tables, and how large the arrays for them must be."""
 
     ops: Array  # (operations, COLUMNS)
     phases: Array  # (phases, 3): first job, jobs, blocks of the loss if it ends here
-    table: Array  # (jobs, 5): first operation, one behind the last, part, parts, columns in the strip
+    table: Array  # (jobs, 6)
     slopes: Array  # (operations,)
     work: int
+    slots: int  # stretches of `peaks` that an operation has
     layers: list[Dense]
 
 
@@ -87,141 +62,176 @@ def layers_of(net: Sequential) -> list[Dense]:
     return found
 
 
-def mixed_plan(net: Sequential, batch: int, biases_decay: bool, start: int, stores: bool, dense: bool) -> Plan:
-    """The plan of a step of which only the first layer and the update are compiled.
+class Tables:
+    """Tables in the making: operations are added one by one, jobs phase by phase."""
 
-    Its phases: the first layer forward; backward, and the update of all other parameters unless gradients are stored;
-    the update of every parameter. Without zeros to skip (dense) the first layer is none of it.
-    """
-    layers, dtype = layers_of(net)[:1], net.dtype
-    lanes = BYTES // np.dtype(dtype).itemsize
-    ops, slopes = _operations(layers, batch, biases_decay, start, lanes)
-    ops = ops[[0, 1, 3]]  # no LOSS
-    ops[2, UNBEND] = 1
-    updates = np.zeros((0, COLUMNS), np.int64)
-    slices: list[tuple[int, ...]] = []
-    for _, parameter in net.named_parameters():
-        row = np.zeros((1, COLUMNS), np.int64)
-        decays = biases_decay or len(parameter.shape) > 1
-        row[0, [KIND, W, DECAY_W]] = UPDATE, parameter.start - start, kernels.DECAY if decays else kernels.ZERO
-        op = 3 + len(updates)
-        updates = np.concatenate([updates, row])
-        slices += [(op, op + 1, i, 0, min(SLICE, parameter.size - i)) for i in range(0, parameter.size, SLICE)]
-    strips = _strips(layers[0].linear.outputs, lanes)
-    first = 4 + layers[0].linear.has_bias  # the first operation that updates a parameter of another layer
-    rest = [job for job in slices if job[0] >= first]
-    forward: list[tuple[int, ...]] = [(0, 1, c, 0, width) for c, width in strips]
-    forward += [(1, 2, part, GROUPS, 0) for part in range(GROUPS)]
-    backward: list[tuple[int, ...]] = [(2, 3, c, 0, width) for c, width in strips]
-    phases = [[], [] if stores else slices, slices] if dense else [forward, backward + ([] if stores else rest), slices]
-    starts = np.cumsum([0, *map(len, phases)])
-    rows = [(starts[i], len(phase), 0) for i, phase in enumerate(phases)]
-    table = np.array([job for phase in phases for job in phase], np.int64)
-    work = _work(layers, batch)[-1]["end"] + lanes
-    slopes = np.concatenate([slopes[[0, 1, 3]], np.zeros(len(updates))]).astype(dtype)
-    slopes[2] = slopes[0]
-    return Plan(np.concatenate([ops, updates]), np.array(rows, np.int64), table, slopes, work, layers)
+    def __init__(self, net: Sequential, batch: int, bounds: list[int], biases_decay: bool, start: int, layers: int):
+        self.layers = layers_of(net)[:layers]
+        self.batch, self.bounds, self.biases_decay, self.start = batch, bounds, biases_decay, start
+        self.lanes = BYTES // np.dtype(net.dtype).itemsize
+        self.strips = [-(-layer.linear.outputs // self.lanes) for layer in self.layers]
+        self.parts = PARTS if self.strips[0] <= NARROW_STRIPS else 1
+        self.slots = max(PARTS * self.strips[0], *self.strips)
+        self.work = self.parts * self._size(0)
+        self.places = [self._place(i) for i in range(len(self.layers))]
+        self.ops: list[dict[int, int]] = []
+        self.phases: list[tuple[int, int, int]] = []
+        self.jobs: list[tuple[int, ...]] = []
 
-
-def make_plan(net: Sequential, batch: int, biases_decay: bool, start: int) -> Plan:
-    """The plan for batches of so many rows at most; theta begins at `start` of its buffer."""
-    layers, dtype = layers_of(net), net.dtype
-    lanes = BYTES // np.dtype(dtype).itemsize
-    ops, slopes = _operations(layers, batch, biases_decay, start, lanes)
-    forward, turns = len(layers), len(layers) - 1
-    first_narrow = 2 + turns
-    table: list[tuple[int, ...]] = []
-    phases: list[tuple[int, int, int]] = []
-
-    def phase(found: list[tuple[int, ...]], loss: int = 0) -> None:
-        phases.append((len(table), len(found), loss))
-        table.extend(found)
-
-    strips = _strips(layers[0].linear.outputs, lanes)
-    here: list[tuple[int, ...]] = [(0, 1, c, 0, width) for c, width in strips]
-    half = (len(here) + 1) // 2
-    extra: list[tuple[int, ...]] = [(1, 2, part, GROUPS, 0) for part in range(GROUPS)]
-    extra += [(2 + i, 3 + i, 0, 1, 0) for i in range(turns)]
-    phase(here[:half] + extra + here[half:])
-    loss = first_narrow + forward - 1
-    phase([(first_narrow, loss + 1, part, BLOCKS, 0) for part in range(BLOCKS)], BLOCKS)
-    last = len(ops) - 1  # SPARSE_BACKWARD
-    for op in range(loss + 1, last):
-        end = last + 1 if op == last - 1 else op + 1
-        phase([(op, end, c, 0, width) for c, width in _strips(int(ops[op, N_IN]), lanes)])
-    if len(layers) == 1:
-        phase([(last, last + 1, c, 0, width) for c, width in strips])
-    work = _work(layers, batch)[-1]["end"] + lanes
-    return Plan(ops, np.array(phases, np.int64), np.array(table, np.int64), slopes.astype(dtype), work, layers)
-
-
-def _operations(layers: list[Dense], batch: int, biases_decay: bool, start: int, lanes: int) -> tuple[Array, Array]:
-    places = _work(layers, batch)
-    rows: list[dict[int, int]] = []
-    first_narrow = 1 + len(layers)
-
-    def row(kind: int, i: int, **_: Any) -> dict[int, int]:
-        linear = layers[i].linear
-        parameters = linear._parameters
-        here = places[i]
+    def op(self, kind: int, i: int = 0) -> int:
+        """Add an operation of the i-th layer; its number."""
+        layer = self.layers[i]
+        decays = kind != j.BIAS_GRADIENT or self.biases_decay
         found = {
-            KIND: kind, N_IN: linear.inputs, N_OUT: linear.outputs, BEND: layers[i].bend,
-            W: parameters["weight"].start - start, B: parameters["bias"].start - start if linear.has_bias else -1,
-            Z: here["z"], Y: here["y"], DZ: here["dz"], WT: here.get("wt", 0),
-            DECAY_W: kernels.DECAY, DECAY_B: kernels.DECAY if biases_decay else kernels.ZERO,
-        }  # fmt: skip
+            j.KIND: kind, j.LAYER: i, j.N_IN: layer.linear.inputs, j.N_OUT: layer.linear.outputs, j.BEND: layer.bend,
+            j.W: layer.linear._parameters["weight"].start - self.start,
+            j.B: layer.linear._parameters["bias"].start - self.start if layer.linear.has_bias else -1,
+            j.DECAY: kernels.DECAY if decays else kernels.ZERO, j.PEAK: len(self.ops) * self.slots * self.lanes,
+            j.PARTS: self.parts, j.PART: self._size(0), j.BATCH: self.batch,
+        } | self.places[i]  # fmt: skip
         if i:
-            found |= {X: places[i - 1]["y"], DX: places[i - 1]["dz"], BELOW: 0 if i == 1 else first_narrow + i - 2}
-        rows.append(found)
+            below = self.places[i - 1]
+            found |= {j.X: below[j.Y], j.DX: below[j.DZ], j.X_N: below[j.N]}
+            found |= {j.Z_BELOW: below[j.Z], j.BEND_BELOW: self.layers[i - 1].bend}
+        self.ops.append(found)
+        return len(self.ops) - 1
+
+    def update(self, parameter: Any) -> list[tuple[int, ...]]:
+        """Add the update of a parameter; its jobs."""
+        decays = self.biases_decay or len(parameter.shape) > 1
+        at = parameter.start - self.start
+        self.ops.append({j.KIND: j.UPDATE, j.W: at, j.DECAY: kernels.DECAY if decays else kernels.ZERO})
+        size, op = parameter.size, len(self.ops) - 1
+        return [(op, op + 1, 0, 1, i, min(i + SLICE, size)) for i in range(0, size, SLICE)]
+
+    def phase(self, jobs: list[tuple[int, ...]], loss: int = 0) -> None:
+        """Add a phase."""
+        self.phases.append((len(self.jobs), len(jobs), loss))
+        self.jobs.extend(jobs)
+
+    def in_order(self, ahead: bool = False) -> list[tuple[int, ...]]:
+        """Jobs that put the nonzeros in order, of this step or of the next."""
+        op, blocks = self.op(j.GROUP), blocks_of(self.batch)
+        return [(op, op + 1, block, blocks, int(ahead), 0) for block in range(blocks)]
+
+    def forward(self) -> list[tuple[int, ...]]:
+        """Jobs of the first layer's product: a part of the inputs each, or a strip of the outputs."""
+        op = self.op(j.SPARSE_FORWARD)
+        if self.parts == 1:
+            strips = range(0, self.strips[0] * self.lanes, self.lanes)
+            return [(op, op + 1, c, 1, 0, self.bounds[-1]) for c in strips]
+        return [(op, op + 1, part, 1, *self.bounds[part : part + 2]) for part in range(self.parts)]
+
+    def gradient(self) -> list[tuple[int, ...]]:
+        """Jobs of the first layer's update: the parts of its inputs, and its bias between them."""
+        op = self.op(j.SPARSE_GRADIENT)
+        found = [(op, op + 1, part, 1, *self.bounds[part : part + 2]) for part in range(PARTS)]
+        found[PARTS // 2 : PARTS // 2] = self.bias(0)
         return found
 
-    row(SPARSE_FORWARD, 0)
-    row(GROUP, 0)
-    for kind in (TURN, NARROW_FORWARD):
-        for i in range(1, len(layers)):
-            row(kind, i)
-    row(LOSS, len(layers) - 1)[Z] = places[-1]["y"]
-    for i in range(len(layers) - 1, 0, -1):
-        row(NARROW_BACKWARD, i)
-    row(SPARSE_BACKWARD, 0)
-    ops = np.zeros((len(rows), COLUMNS), np.int64)
-    strips = strips_of(layers, lanes)
-    for op, values in enumerate(rows):
-        values[PEAK] = op * strips * 2 * lanes
-        for column, value in values.items():
-            ops[op, column] = value
-    slopes = np.zeros(len(rows))
-    slopes[0] = layers[0].slope
-    slopes[first_narrow : first_narrow + len(layers) - 1] = [layer.slope for layer in layers[1:]]
-    return ops, slopes
+    def bias(self, i: int) -> list[tuple[int, ...]]:
+        """The job of a layer's bias, if it has one."""
+        if not self.layers[i].linear.has_bias:
+            return []
+        op = self.op(j.BIAS_GRADIENT, i)
+        return [(op, op + 1, 0, 1, 0, 0)]
 
+    def blocks(self, first: int) -> list[tuple[int, ...]]:
+        """Jobs that run the operations from `first` on block by block of rows."""
+        return [(first, len(self.ops), block, ROW_BLOCKS, 0, 0) for block in range(ROW_BLOCKS)]
 
-def _work(layers: list[Dense], batch: int) -> list[dict[str, int]]:
-    """The places of each layer's z, y, dz and W.T in the scratch, and where it ends."""
-    end, places = 0, []
-    for i, layer in enumerate(layers):
-        size = batch * layer.linear.outputs
-        here = {"z": end, "y": end if layer.bend in activations.IN_PLACE else end + size}
-        here["dz"] = here["y"] + size
-        end = here["dz"] + size
+    def made(self, net: Sequential) -> Plan:
+        """The plan."""
+        ops = np.zeros((len(self.ops), j.COLUMNS), np.int64)
+        for op, values in enumerate(self.ops):
+            ops[op, list(values)] = list(values.values())
+        slopes = np.array([layer.slope for layer in self.layers], net.dtype)
+        table = np.array(self.jobs, np.int64).reshape(-1, 6)
+        phases, work = np.array(self.phases, np.int64), self.work + self.lanes
+        return Plan(ops, phases, table, slopes, work, self.slots, self.layers)
+
+    def _place(self, i: int) -> dict[int, int]:
+        """The places of a layer's z, y, dz and W.T in the scratch; rows begin a whole number of stretches apart."""
+        size, layer = self._size(i), self.layers[i]
+        z = self.work
+        y = z if layer.bend in activations.IN_PLACE else z + size
+        dz = y + size
+        self.work = dz + size
+        place = {j.Z: z, j.Y: y, j.DZ: dz, j.N: self.strips[i] * self.lanes}
         if i:
-            here["wt"] = end
-            end += layer.linear.inputs * layer.linear.outputs
-        here["end"] = end
-        places.append(here)
-    return places
+            place[j.WT] = self.work
+            self.work += layer.linear.outputs * self.strips[i - 1] * self.lanes
+        return place
+
+    def _size(self, i: int) -> int:
+        size: int = self.batch * self.strips[i] * self.lanes
+        return size
 
 
-def _strips(columns: int, lanes: int) -> list[tuple[int, int]]:
-    """(first column, how many) of each strip."""
-    return [(c, min(lanes, columns - c)) for c in range(0, columns, lanes)]
+def mixed_plan(
+    net: Sequential, batch: int, bounds: list[int], biases_decay: bool, start: int, stores: bool, dense: bool
+) -> Plan:
+    """The plan of a step of which only the first layer and the update are compiled.
+
+    Its phases: the first layer forward, in three; backward in two, of which the second updates all other parameters
+    unless gradients are stored; the update of every parameter. Without zeros to skip (dense) the first layer is none
+    of it.
+    """
+    tables = Tables(net, batch, bounds, biases_decay, start, 1)
+    updates = [tables.update(parameter) for _, parameter in net.named_parameters()]
+    every = [job for jobs in updates for job in jobs]
+    if dense:
+        for jobs in ([], [], [], [], [] if stores else every, every):
+            tables.phase(jobs)
+        return tables.made(net)
+    rest = [job for jobs in updates[1 + tables.layers[0].linear.has_bias :] for job in jobs]
+    tables.phase(tables.in_order())
+    tables.phase(tables.forward())
+    tables.phase(tables.blocks(tables.op(j.FINISH)))
+    tables.phase(tables.blocks(tables.op(j.UNBEND)))
+    tables.phase(tables.gradient() + ([] if stores else rest))
+    tables.phase(every)
+    return tables.made(net)
 
 
-def strips_of(layers: list[Dense], lanes: int) -> int:
-    """The most strips that any phase goes in."""
-    return max(-(-n // lanes) for n in (layers[0].linear.outputs, *(layer.linear.inputs for layer in layers[1:])))
+def make_plan(net: Sequential, batch: int, bounds: list[int], biases_decay: bool, start: int) -> Plan:
+    """The plan of a step that is compiled as a whole; theta begins at `start` of its buffer.
+
+    Its phases: the nonzeros put in order, unless the step before has done it; the first layer's products; all else of
+    forward and backward, a block of rows after the other, and the next step's nonzeros; the gradients of the
+    parameters, and their update.
+    """
+    tables = Tables(net, batch, bounds, biases_decay, start, len(layers_of(net)))
+    narrow = range(1, len(tables.layers))
+    turns = [tables.op(j.TURN, i) for i in narrow]
+    tables.phase(tables.in_order())
+    forward = tables.forward()
+    forward[len(forward) // 2 : len(forward) // 2] = [(op, op + 1, 0, 1, 0, 0) for op in turns]
+    tables.phase(forward)
+    first = tables.op(j.FINISH)
+    for i in narrow:
+        tables.op(j.NARROW_FORWARD, i)
+    tables.op(j.LOSS, narrow.stop - 1)
+    for i in reversed(narrow):
+        tables.op(j.NARROW_BACK, i)
+    blocks = tables.blocks(first)
+    tables.phase(blocks + tables.in_order(ahead=True), ROW_BLOCKS)
+    jobs = tables.gradient()
+    for i in narrow:
+        op, inputs = tables.op(j.NARROW_GRADIENT, i), tables.layers[i].linear.inputs
+        strips = range(0, inputs, tables.lanes)
+        jobs[PARTS // 2 : PARTS // 2] = [
+            (op, op + 1, slot, 1, c, min(c + tables.lanes, inputs)) for slot, c in enumerate(strips)
+        ] + tables.bias(i)
+    tables.phase(jobs)
+    return tables.made(net)
+
+
+def blocks_of(batch: int) -> int:
+    """In how many blocks of rows the nonzeros of a batch are put in order."""
+    return -(-batch // SORTED_ROWS)
 
 
 def fits(layers: list[Dense]) -> bool:
     """Whether all layers behind the first are narrow."""
-    return all(layer.linear.outputs <= NARROW for layer in layers[1:])
+    return all(layer.linear.outputs <= j.NARROW for layer in layers[1:])
