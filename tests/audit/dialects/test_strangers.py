@@ -109,6 +109,21 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("(dvalues - y_true) / len(dvalues)", "(dvalues - y_true) / len(dvalues) ** 2"),
         "averaged-twice",
     ),
+    "array_engine": (
+        ((8, 3), "tanh", "softmax", "cross-entropy"),
+        ("self.grad += out.grad * (1 - out.data ** 2)", "self.grad += out.grad"),
+        "activation-derivative-missing",
+    ),
+    "one_sample_list": (
+        ((20, 4), "tanh", "softmax", "cross-entropy"),
+        ("params[i].dot(d) * (1 - h ** 2)", "params[i].dot(d)"),
+        "activation-derivative-missing",
+    ),
+    "learns_a_row": (
+        ((6, 4), "relu", "softmax", "cross-entropy"),
+        ("(layer.weights @ delta) * (self.layers[i - 1].z > 0)", "layer.weights @ delta"),
+        "activation-derivative-missing",
+    ),
     PACKED: (
         ((10, 5), "relu", "softmax", "cross-entropy"),
         ("dout /= len(X)", "dout /= len(X) ** 2"),
@@ -215,3 +230,9 @@ def test_what_the_audit_puts_together_is_not_the_authors_mistake(
     path = tmp_path / "layers.py"
     path.write_text(LAYERS_ALONE, encoding="utf-8")
     assert session.audit_file({"path": str(path)})["ok"]
+
+
+def test_data_that_is_missing_has_a_stand_in() -> None:
+    found = session.audit_file({"path": str(HERE / "grown_on_missing_data.py")})
+    assert found["ok"]
+    assert found["subject"]["sizes"] == [784, 32, 10]

@@ -14,11 +14,12 @@ from typing import Any
 # Role -> the names that stand for it, in lower case, without underscores and without words such as train or batch.
 NAMES: dict[str, str] = {
     "x": "x xs xb bx xi inputs inp input inputdata inputvector inputarray inputlist inputslist data images image imgs"
-    " img features feature samples sample a0 z0 xnew xmb a inputvalues d tensor vec v",
+    " img features feature samples sample a0 z0 xnew xmb a inputvalues d tensor vec v xdata xvalues instances"
+    " observations",
     "y": "y ys yb by yi t ts tb targets target targetdata targetoutput targetoutputs targetlist targetslist"
     " labels label ytrue truey truth groundtruth gt expected desired true actual onehot yonehot onehoty onehotlabels"
     " labelsonehot yoh yenc yencoded ymb correct answers answer outputdata yreal realy yact ytarget"
-    " outputs desiredoutput expectedoutput",
+    " outputs desiredoutput expectedoutput ydata yvalues",
     "pred": "ypred ypreds predy pred preds prediction predictions predicted output outputs out yhat yhats hat"
     " probs prob probabilities p logits scores score ahat al o yprob ylogits yout youtput softmaxoutput"
     " finaloutput finaloutputs modeloutput netoutput networkoutput guess guesses yp y1 a2 a3 z activations"

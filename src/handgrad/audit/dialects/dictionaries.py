@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.dialects.forms import BATCH, EACH
 from handgrad.audit.dialects.machine import machines, returned
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import called, is_buffer, own
@@ -23,7 +24,7 @@ def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[
     """Objects that keep a dictionary of arrays, then dictionaries with plain functions around them."""
     returns = returned(tree)
     for name, value in [*objects(namespace), *_dictionaries(namespace, returns)]:
-        for machine in machines(namespace, name, value, returns):
+        for machine in machines(namespace, name, value, returns, BATCH if own(value) else (*BATCH, *EACH)):
             yield machine.reading("dictionaries")
 
 
@@ -52,7 +53,7 @@ def _are_arrays(value: Any) -> bool:
 def _dictionaries(namespace: dict[str, Any], returns: dict[str, list[str]]) -> Iterator[tuple[str, Any]]:
     """Dictionaries of arrays at top level, then those that a function makes; arrays that it returns become one.
 
-    Also dictionaries and lists of such dictionaries, one for each layer.
+    Also lists of arrays, and dictionaries and lists of such dictionaries, one for each layer.
     """
     for name, value in list(namespace.items()):
         if _holds_arrays(value) and not name.startswith("_") and not is_buffer(name):
@@ -67,7 +68,6 @@ def _dictionaries(namespace: dict[str, Any], returns: dict[str, list[str]]) -> I
 
 
 def _holds_arrays(value: Any) -> bool:
-    """Whether a value is a dictionary of arrays, or one dictionary of arrays for each layer."""
+    """Whether a value is a dictionary or list of arrays, or of one dictionary of arrays for each layer."""
     layers = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    plain = isinstance(value, dict) and _are_arrays(value)
-    return plain or (bool(layers) and all(isinstance(one, dict) and _are_arrays(one) for one in layers))
+    return _are_arrays(value) or (bool(layers) and all(isinstance(one, dict) and _are_arrays(one) for one in layers))

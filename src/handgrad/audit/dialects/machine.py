@@ -23,7 +23,7 @@ from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import CALLED, called, fill, own
 from handgrad.audit.dialects.sizes import ends
 from handgrad.audit.dialects.turns import batch, number, put_aside
-from handgrad.audit.dialects.world import World, copies
+from handgrad.audit.dialects.world import STILL, World, copies
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
@@ -88,7 +88,7 @@ class Machine:
     def turn(self, x: Array, y: Array, lr: float, upto: str) -> dict[str, Any]:
         """Forward, loss, backward and update as far as `upto`; what they returned, by name and by role."""
         known: dict[str, Any] = {}
-        value = self.state[self.root]
+        value, lr = self.state[self.root], lr or STILL
         by_role: dict[str, Any] = {
             "x": self.form.data(x), "y": self.form.target(y, self.classes), "lr": lr, "rows": len(x), "zero": 0.0,
             "keep": sizes.kept(), "true": True,
@@ -137,8 +137,15 @@ class Machine:
         if role == "backward" and isinstance(result, dict):
             known |= {n: v for n, v in result.items() if isinstance(n, str) and n not in known}
 
+    def rows(self, x: Array, y: Array) -> list[tuple[Array, Array]]:
+        """The batches that a batch goes in: itself, or each row alone."""
+        return [(x[i : i + 1], y[i : i + 1]) for i in range(len(x))] if self.form.each else [(x, y)]
+
     def loss(self, x: Array, y: Array) -> float:
         """What the file's loss says of a batch. Leaves the object as it was."""
+        return float(np.mean([self._loss(*both) for both in self.rows(x, y)]))
+
+    def _loss(self, x: Array, y: Array) -> float:
         held = self.state
         self.state = copies(held)
         try:
@@ -152,6 +159,10 @@ class Machine:
 
     def gradients(self, x: Array, y: Array) -> dict[str, Array]:
         """What the file's backward says, by the names of the parameters."""
+        each = [self._gradients(*both) for both in self.rows(x, y)]
+        return {name: np.mean([one[name] for one in each], axis=0) for name in each[0]}
+
+    def _gradients(self, x: Array, y: Array) -> dict[str, Array]:
         known = self.turn(x, y, 0.0, "backward")
         result = known.get(f"{RETURNED}backward", known.get(f"{RETURNED}loss"))
         found = matched(result, known, self.state[self.root], self.parameters())
@@ -160,7 +171,19 @@ class Machine:
         return found
 
     def step(self, x: Array, y: Array, lr: float) -> None:
-        """One turn with the file's own update."""
+        """One turn with the file's own update, or one for each row from the same point, what they change averaged."""
+        start = {name: np.array(value) for name, value in self.parameters().items()}
+        ends = []
+        for both in self.rows(x, y):
+            for name, value in self.parameters().items():
+                value[...] = start[name]
+            self._step(*both, lr)
+            ends.append({name: np.array(value) for name, value in self.parameters().items()})
+        if len(ends) > 1:
+            for name, value in self.parameters().items():
+                value[...] = np.mean([end[name] for end in ends], axis=0)
+
+    def _step(self, x: Array, y: Array, lr: float) -> None:
         known = self.turn(x, y, lr, "update")
         result = known.get(f"{RETURNED}update")
         if result is None or self.methods:

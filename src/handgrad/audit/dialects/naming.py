@@ -53,13 +53,13 @@ def matched(result: Any, known: Mapping[str, Any], owner: Any, wanted: Mapping[s
 
 def _deep(holder: Any, wanted: Mapping[str, Array]) -> dict[str, Array] | None:
     """Gradients out of containers within a container, under the same keys as their parameters, or in their order."""
-    leaves = [(path, value) for path, value in _leaves(holder, ()) if len(path) > 1]
+    leaves = list(_leaves(holder, ()))
     if not leaves:
         return None
     found = {}
     for name, value in wanted.items():
         steps = re.findall(r"[^.\[\]]+", name.lower())
-        fits = (g for path, g in leaves if g.shape == value.shape and _same(path, steps))
+        fits = (g for path, g in leaves if len(path) > 1 and g.shape == value.shape and _same(path, steps))
         gradient = next(fits, None)
         if gradient is None:
             break

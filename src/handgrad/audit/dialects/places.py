@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import FunctionType
@@ -13,6 +14,7 @@ from handgrad.audit.dialects.roles import is_buffer, own, role
 from handgrad.core.arrays import Array
 
 _DEEP, _MANY, _LARGE = 5, 400, 20_000_000
+_OPTIMIZER = re.compile(r"optim|^sgd|adam|rms_?prop|ada_?grad|momentum$|nesterov")
 _HOLDERS = (list, dict, FunctionType)
 
 
@@ -101,8 +103,31 @@ def _below(place: Place, value: Any, seen: set[int] | None) -> Iterator[Place]:
             yield place
     elif len(place.path) < _DEEP:
         for step, inner in _steps(value):
-            if role(str(step[1])) not in ("x", "y", "gradients") or isinstance(inner, list):
+            if (
+                role(str(step[1])) not in ("x", "y", "gradients")
+                or isinstance(inner, list)
+                or _is_of_tensor(value, step)
+            ):
                 yield from _below(Place(place.root, (*place.path, step)), inner, seen)
+
+
+def memories(world: Mapping[str, Any]) -> list[Place]:
+    """Arrays that an optimizer keeps from step to step, by their names: velocities, moments."""
+    found = [place for root, value in world.items() for place in _below(Place(root), value, None)]
+    return [place for place in found if is_buffer(str(place.path[-1][1]) if place.path else place.root)]
+
+
+def _is_of_tensor(value: Any, step: tuple[str, Any]) -> bool:
+    """Whether a step leads to the array of an object that knows its gradient."""
+    return step == ("attr", "data") and own(value) and hasattr(value, "grad")
+
+
+def gradient_of(place: Place, world: Mapping[str, Any]) -> Any:
+    """The gradient that stands beside a tensor's array; None for any other place."""
+    if not place.path or place.path[-1] != ("attr", "data"):
+        return None
+    gradient = getattr(Place(place.root, place.path[:-1]).get(world), "grad", None)
+    return getattr(gradient, "data", None) if own(gradient) else gradient
 
 
 def _steps(value: Any) -> list[tuple[tuple[str, Any], Any]]:
@@ -114,8 +139,19 @@ def _steps(value: Any) -> list[tuple[tuple[str, Any], Any]]:
     if isinstance(value, FunctionType):
         return [(("cell", n), v) for n, v in _kept(value).items() if not isinstance(v, np.ndarray) or v.ndim in (1, 2)]
     if own(value):
-        return [(("attr", k), v) for k, v in getattr(value, "__dict__", {}).items()]
+        held = getattr(value, "__dict__", {}).items()
+        return [(("attr", k), v) for k, v in held if not (_is_optimizer(value) and _is_memory(v))]
     return []
+
+
+def _is_optimizer(value: Any) -> bool:
+    return any(_OPTIMIZER.search(kind.__name__.lower()) for kind in type(value).__mro__[:-1])
+
+
+def _is_memory(value: Any) -> bool:
+    """Whether a thing is what an optimizer keeps for itself: numbers and arrays, but no tensors."""
+    one = value[0] if isinstance(value, list) and value else value
+    return isinstance(one, float | np.ndarray)
 
 
 # The weights and the bias of a matrix that holds both: the bias is its last or first column, or its last or first row.

@@ -15,6 +15,16 @@ _VECTORS = 3  # of one layer: bias, gain and shift
 FEATURES, HIDDEN, CLASSES = 6, 7, 4  # distinct, and none of them a number of rows that is tried
 _PUT_ASIDE = re.compile(r"drop(out)?|^p_drop")
 _PENALTY = re.compile(r"reg|lambda|lmbda|lambd|weight_?decay|^l[12]|^wd$|penalty")
+_USUAL = {
+    "momentum": 0.9,
+    "mu": 0.9,
+    "beta": 0.9,
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "rho": 0.9,
+    "eps": 1e-8,
+    "epsilon": 1e-8,
+}
 _TURNS = re.compile(r"epoch|iter|steps|rounds|generations")
 _IN = re.compile(
     r"^n_?x$|^dim$|^n_?in|in(put)?_?(s|size|dim|dims|features|nodes|neurons|units|layer)*$|features|inputs|^d(_in)?$|^nin$"
@@ -85,7 +95,9 @@ def setting(name: str, default: Any) -> Any:
         return [FEATURES, HIDDEN, CLASSES]
     if _IN.search(low):
         return FEATURES
-    return CLASSES if _OUT.search(low) else default
+    if _OUT.search(low):
+        return CLASSES
+    return _USUAL.get(low.replace("_", "")) if default is None else default
 
 
 def deep(value: Any, like: Sequence[Any]) -> Any:

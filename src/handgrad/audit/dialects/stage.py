@@ -18,8 +18,9 @@ from handgrad.audit.dialects.edits import RATE
 from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.sizes import kept
 from handgrad.audit.dialects.witness import Report, says_loss, watch
+from handgrad.audit.dialects.world import STILL
 from handgrad.audit.objects import Slot, is_own, parts, slots
-from handgrad.audit.reading.fence import OutOfTime, time_limit
+from handgrad.audit.reading.fence import OutOfTime, work_limit
 from handgrad.core.arrays import Array
 
 # (known by role, namespace) -> what the code returns
@@ -95,10 +96,10 @@ class Stage:
 
         Raises: TimeoutError after `SECONDS`, and whatever the action raises.
         """
-        known = self.context(x, y, lr) | {"rows": rows}
+        known = self.context(x, y, lr or STILL) | {"rows": rows}
         with self.props.on_stage() if self.props is not None else nullcontext(), self._set(known):
             try:
-                with time_limit(SECONDS):
+                with work_limit(SECONDS):
                     return watch(lambda: action(known), rows, on_update, self._kept_losses)
             except OutOfTime as late:
                 raise TimeoutError from late
@@ -202,7 +203,7 @@ def _named_slots(root: Any, seen: set[int]) -> Iterator[Slot]:
 
 
 def _data_of(root: Any, known: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str, Any]]:
-    """The data that an object keeps from its constructor, where that takes rows and labels."""
+    """The data that an object keeps from its constructor, where that takes rows and labels, and how many they are."""
     taken = {role for name in needed(type(root)) or [] for role in roles(name)[:1]} if is_own(root) else set()
     if not {"x", "y"} <= taken:
         return
@@ -210,6 +211,9 @@ def _data_of(root: Any, known: Mapping[str, Any]) -> Iterator[tuple[dict[str, An
         role = next(iter(roles(key)), "")
         if role in ("x", "y") and isinstance(value, np.ndarray):
             yield vars(root), key, known[role]
+            if role == "x":
+                counts = [name for name, number in vars(root).items() if type(number) is int and number == len(value)]
+                yield from ((vars(root), name, known["rows"]) for name in counts)
 
 
 def _undropped(thing: Any) -> Iterator[tuple[dict[str, Any], str, Any]]:

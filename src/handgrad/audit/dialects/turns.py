@@ -18,11 +18,11 @@ from handgrad.audit.dialects.edits import RATE, Losses, callee, forgiven, resolv
 from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, without_missing
 from handgrad.audit.dialects.forms import Form
 from handgrad.audit.dialects.naming import matched
-from handgrad.audit.dialects.places import Place, values
+from handgrad.audit.dialects.places import Place, gradient_of, memories, values
 from handgrad.audit.dialects.roles import is_one_hot, own, role
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside, deep, setting
 from handgrad.audit.dialects.slices import Scope, Slice
-from handgrad.audit.dialects.world import World, copies, holdings, unset
+from handgrad.audit.dialects.world import STILL, World, copies, holdings, unset
 from handgrad.audit.reading.pruning import MARK
 from handgrad.core.arrays import Array
 
@@ -69,6 +69,7 @@ class Loop:
         self.places: list[Place] = []
         self.adapted = False  # whether an optimizer such as Adam stands between gradient and step
         self.output = ""  # the name of the network's output, where the loop tells no loss
+        self.wrapped: Mapping[str, type] = {}  # the class of which data or labels are to be, by "x" and "y"
 
     def prepare(self, features: int, classes: int, *, literal: bool) -> None:
         """Run what stands before the loop with a batch of these sizes, and compile a turn."""
@@ -162,6 +163,8 @@ class Loop:
                 hot = is_one_hot(name) and self.form.labels == "numbers" and self.classes > 1
                 form = Form("one-hot", self.form.columns, self.form.each) if hot else self.form
                 found[name] = form.target(y, self.classes)
+            if kind in self.wrapped:
+                found[name] = self.wrapped[kind](found[name])
         return found
 
     def settings(self, lr: float, rows: int) -> dict[str, Any]:
@@ -195,7 +198,7 @@ class Loop:
 
     def turn(self, state: dict[str, Any], x: Array, y: Array, lr: float) -> dict[str, Any]:
         """One turn over a state; all names as they are afterwards."""
-        rows = 1 if self.form.each else len(x)
+        rows, lr = (1 if self.form.each else len(x)), lr or STILL
         put_aside(state, lr, rows)
         after = World(self.namespace, state).run(self.code, {**self.settings(lr, rows), **self.inputs(x, y)})
         for place in self.places:
@@ -204,12 +207,16 @@ class Loop:
         return after
 
     def step(self, x: Array, y: Array, lr: float) -> None:
-        """A training step: one turn, or one turn for each row from the same parameters, their changes averaged."""
+        """A training step: one turn, or one turn for each row from the same point, what they change averaged.
+
+        What an optimizer remembers is such a change, too.
+        """
         if not self.form.each:
             after = self.turn(self.state, x, y, lr)
             self.state = {n: v for n, v in after.items() if n not in self.cut.inputs}
             return
         start = {place: np.array(place.get(self.state)) for place in self.places}
+        start |= {place: np.array(place.get(self.state)) for place in memories(self.state) if place not in start}
         moved = {place: np.zeros_like(value) for place, value in start.items()}
         for i in range(len(x)):
             for place, value in start.items():
@@ -230,6 +237,9 @@ class Loop:
             raise TypeError("one sample at a time")
         after = self.turn(self.state, x, y, 0.0)
         self.state = {n: v for n, v in after.items() if n not in self.cut.inputs}
+        beside = [gradient_of(place, after) for place in self.places]
+        if all(isinstance(one, np.ndarray) for one in beside):
+            return {name: np.array(one, np.float64) for name, one in zip(self.parameters(), beside, strict=True)}
         found = matched(None, after, after.get("self"), self.parameters())
         if found is None:
             raise TypeError("no gradients")
@@ -312,7 +322,9 @@ def _targets_of(before: list[ast.stmt]) -> set[str]:
 
 
 def number(value: Any) -> float | None:
-    """A float out of a number or an array of one number; None of anything else."""
+    """A float out of a number, an array of one number, or a tensor of one; None of anything else."""
+    if own(value) and hasattr(value, "backward"):
+        value = getattr(value, "data", None)
     if isinstance(value, bool | int | np.bool_ | np.integer):
         return None
     if isinstance(value, float | np.floating) or (

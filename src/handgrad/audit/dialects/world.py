@@ -15,9 +15,10 @@ import numpy as np
 
 from handgrad.audit.dialects.roles import own, role
 from handgrad.audit.dialects.sizes import seed_of_draws
-from handgrad.audit.reading.fence import OutOfTime, time_limit
+from handgrad.audit.reading.fence import OutOfTime, work_limit
 
 SECONDS = 0.5
+STILL = 1e-300  # a learning rate that moves nothing, for code that refuses one of 0
 _LARGE, _DEEP, _MANY = 5_000_000, 6, 100
 _GONE = object()
 
@@ -61,7 +62,7 @@ class World:
             np.random.seed(seed_of_draws())
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                with time_limit(SECONDS):
+                with work_limit(SECONDS):
                     yield after
             after.update(self.namespace)
         except OutOfTime as late:

@@ -56,6 +56,7 @@ _OLD_NUMPY = {
 }  # fmt: skip
 _getcwd = os.getcwd  # the true one: `neighbours` lets code believe that it runs in its own folder
 _AGAIN = 0.25  # seconds after which the alarm rings again, for code that catches everything
+_SOON = 1e-3
 _BUSY = 4.0  # wall time to processor time, at most
 
 
@@ -263,13 +264,14 @@ def time_limit(seconds: float) -> Iterator[None]:
 def work_limit(seconds: float) -> Iterator[None]:
     """OutOfTime after so many seconds of processor time, or a few times as many on the clock: a busy machine is slow.
 
-    Limits nest, as those of `time_limit` do; elsewhere than in the main thread there is none.
+    Limits nest, and what is spent within the inner one counts towards the outer one; elsewhere than in the main thread
+    there is none.
     """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
     outer, _ = signal.setitimer(signal.ITIMER_PROF, 0)
-    handler = signal.signal(signal.SIGPROF, _ring)
+    handler, began = signal.signal(signal.SIGPROF, _ring), time.process_time()
     signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN)
     try:
         with time_limit(_BUSY * seconds):
@@ -278,7 +280,7 @@ def work_limit(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, handler)
         if outer:
-            signal.setitimer(signal.ITIMER_PROF, outer, _AGAIN)
+            signal.setitimer(signal.ITIMER_PROF, max(outer - (time.process_time() - began), _SOON), _AGAIN)
 
 
 @contextmanager
