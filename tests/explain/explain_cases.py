@@ -97,9 +97,9 @@ def batch_of(seed: int, rows: int, loss: str) -> tuple[Array, Array]:
 
 def moment(
     layer: str = "ReLU", loss: str = "SoftmaxCrossEntropy", optimizer: str = "Adam", *, seed: int = 0, rows: int = 6,
-    steps: int = 3, row: int = 0,
+    steps: int = 3, row: int = 0, weighted: bool = False,
 ) -> Moment:  # fmt: skip
-    """The step after `steps` others, traced."""
+    """The step after `steps` others, traced; `weighted`: with rows that count differently."""
     softmax = loss in ("CrossEntropy",) or loss.startswith("published")
     net = net_of(layer, seed, softmax=softmax)
     if loss.startswith("published"):
@@ -111,7 +111,8 @@ def moment(
         net.backward(criterion.backward())
         chosen.step()
     x, y = batch_of(seed + steps, rows, loss)
-    return moment_of_net(net, criterion, chosen, x, y, row=row)
+    weights = np.arange(1.0, rows + 1) if weighted else None
+    return moment_of_net(net, criterion, chosen, x, y, row=row, weights=weights)
 
 
 def story(**options: Any) -> Story:

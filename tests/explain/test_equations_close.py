@@ -17,7 +17,8 @@ CASES: list[dict[str, Any]] = [
     *({"layer": name} for name in LAYERS), *({"loss": name} for name in LOSSES if name != "SoftmaxCrossEntropy"),
     *({"optimizer": name} for name in OPTIMIZERS if name != "Adam"),
     {"why": "fc1.weight[5,3]"}, {"why": "fc2.bias[1]", "rows": 1}, {"layer": "BatchNorm", "why": "batchnorm1.scale[2]"},
-    {"terms": 1}, {"digits": 7}, {"layer_told": "fc2", "unit": 2},
+    {"terms": 1}, {"digits": 7}, {"layer_told": "fc2", "unit": 2}, {"weighted": True},
+    {"weighted": True, "loss": "MSE"},
 ]  # fmt: skip
 MORE: list[dict[str, Any]] = [
     *({"layer": name, "rows": 1, "seed": 1} for name in LAYERS if name != "BatchNorm"),
@@ -27,6 +28,7 @@ MORE: list[dict[str, Any]] = [
     *({"layer": name, "seed": 4, "row": 2, "digits": 6} for name in LAYERS),
     {"why": "fc1.weight[0,0]", "rows": 1}, {"layer": "LayerNorm", "why": "layernorm1.shift[2]"},
     {"terms": 50}, {"digits": 2}, {"unit": 0},
+    *({"loss": name, "weighted": True} for name in LOSSES if not name.startswith("published")),
 ]  # fmt: skip
 # What the published recipes hand back is not what their softmax should: it is shown, and not worked out.
 OPAQUE = {"published", "published, summed"}

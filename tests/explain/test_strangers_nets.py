@@ -143,7 +143,7 @@ def test_the_arrays_are_those_of_the_file_to_the_bit(small: Path) -> None:
 def test_its_own_names_can_be_asked_for(small: Path) -> None:
     told = explained(small, why="W2[3,1]", **digits_to_show("test:7", None))
     assert told["values"]["why"] == "fc2.weight[3,1]"
-    with pytest.raises(InputError, match="no parameter 'W9'"):
+    with pytest.raises(InputError, match=r"no parameter 'W9'\. There are: W1, b1, W2, b2"):
         explained(small, why="W9[3,1]")
 
 
@@ -191,6 +191,9 @@ def test_a_network_that_is_not_recognised_is_told_line_by_line() -> None:
     assert max(map(cells, told["lines"])) <= 80
     texts = [block["text"] for block in blocks if block["type"] == "sentence"]
     assert "Line 35: d = d @ W_out.T" in texts
+    for told in ("This is the gradient of block0.", "This is the gradient of W_in.", "This is the update of W_in."):
+        assert told in texts
+    assert "Shapes: d (4, 10), W_out (24, 10) → (4, 24)" in texts
     with pytest.raises(InputError, match="--unit"):
         explained(NETS / "glue" / "residual.py", unit=3)
 

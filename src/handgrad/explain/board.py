@@ -111,6 +111,11 @@ class Board:
         """How many times what its formula gives an array is: other than 1 in code that takes its means elsewhere."""
         return self.trace.times.get(number.ref.array, 1.0) if number.ref is not None else 1.0
 
+    def share(self, row: int) -> Value | None:
+        """What one row counts in a loss that weighs them, as a part of 1; None where all count the same."""
+        held = self.trace.loss.inside.get("mean.share")
+        return None if held is None else Value(held[-1][row], f"part[{row}]")
+
     @property
     def divides_once(self) -> bool:
         """Whether the loss divides by the batch and nothing else does."""

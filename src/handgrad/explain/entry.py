@@ -23,6 +23,7 @@ def explain(
     classes: tuple[str, ...] = (),
     picture_shape: tuple[int, int] | None = None,
     clip_norm: float | None = None,
+    weights: Any = None,
     image: str | None = None,
     label: int | None = None,
     at_step: int | None = None,
@@ -49,6 +50,7 @@ def explain(
         classes: of a net: their names.
         picture_shape: of a net: (height, width) of an image, where the batch does not say it.
         clip_norm: of a net: the largest norm of the whole gradient.
+        weights: of a net: how much each row counts in the loss, (B,); None: all the same.
         image: of a run: "test:7", "train:5" or a picture's path; None: the next batch.
         label: of a run: the class that a picture of one's own is meant to be.
         at_step: of a run: train it again up to this step.
@@ -70,5 +72,6 @@ def explain(
         moment = moment_of_net(
             net, criterion, optimizer, images, labels,
             row=row, classes=classes, picture_shape=picture_shape, clip_norm=clip_norm,
+            weights=weights,
         )  # fmt: skip
     return story_of(moment, layer=layer, unit=unit, why=why, terms=terms, digits=digits)

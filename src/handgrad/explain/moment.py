@@ -134,6 +134,7 @@ def moment_of_net(
     classes: tuple[str, ...] = (),
     picture_shape: tuple[int, int] | None = None,
     clip_norm: float | None = None,
+    weights: Any = None,
 ) -> Moment:
     """Trace one step of a net that is at hand. The step is real: the optimizer, if there is one, changes the weights.
 
@@ -148,6 +149,7 @@ def moment_of_net(
         classes: their names.
         picture_shape: (height, width) of an image; None: that of the images, if they have one.
         clip_norm: the largest norm of the whole gradient.
+        weights: how much each row counts, (B,); None: all the same.
     """
     images, labels = np.asarray(images), np.asarray(labels)
     x = to_input(images, getattr(net, "dtype", np.float64)) if images.dtype.kind in "iu" else images
@@ -155,7 +157,7 @@ def moment_of_net(
         raise InputError("explain.no_row", got=row, last=len(images) - 1)
     if picture_shape is None and images.ndim == 3:
         picture_shape = (images.shape[1], images.shape[2])
-    trace = trace_step(net, criterion, optimizer, x, labels, clip_norm=clip_norm)
+    trace = trace_step(net, criterion, optimizer, x, labels, clip_norm=clip_norm, weights=weights)
     shown = np.array(x).reshape(len(x), *(picture_shape or (-1,)))
     names = tuple(f"[{i}]" for i in range(len(x)))
     return Moment(trace, shown, labels, names, classes, picture_shape, row, None)

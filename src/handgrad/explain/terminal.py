@@ -66,7 +66,7 @@ def equation_lines(equation: Equation, *, lang: str | None = None, width: int = 
     if isinstance(node, Apply) and node.op == "add":
         short = too_long and all(isinstance(term, Number) for term in node.args)
         if short or any(map(_needs_line, node.args)):
-            yield from _column(equation, node, lang)
+            yield from _column(equation, node, lang, width)
             return
     yield from _joined(equation.symbol, [*parts, equation.result.text], width)
 
@@ -95,17 +95,31 @@ def _needs_line(term: Node) -> bool:
     return isinstance(term, Rest) or (isinstance(term, Apply) and term.value is not None)
 
 
-def _column(equation: Equation, node: Apply, lang: str | None) -> Iterator[str]:
-    """A sum, one term a line: what it is, its factors, what they come to."""
+def _column(equation: Equation, node: Apply, lang: str | None, width: int) -> Iterator[str]:
+    """A sum, one term a line: what it is, its factors, what they come to; long names on lines of their own."""
     rows = [(name_of(term, lang), factors_text(term, lang), _total_text(term)) for term in node.args]
     names, middle = (max(cells(row[i]) for row in rows) for i in (0, 1))
     names = max(names, cells(equation.symbol))
     totals = _aligned([row[2] for row in rows] + [equation.result.text])
+    if names + middle + max(map(len, totals)) + 9 > width:
+        yield from _long_column(equation, rows, totals, width)
+        return
     for (name, factors, _), total in zip(rows, totals, strict=False):
         sign = "=" if factors else " "
         yield f"    {_pad(name, names)}  {_pad(factors, middle)} {sign} {total}".rstrip()
     yield f"    {' ' * (names + middle + 5)}{'─' * max(map(len, totals))}"
     yield f"    {_pad(equation.symbol, names)}  {' ' * middle} = {totals[-1]}"
+
+
+def _long_column(equation: Equation, rows: list[tuple[str, str, str]], totals: list[str], width: int) -> Iterator[str]:
+    """The same for names that leave no room for numbers beside them."""
+    middle = max(cells(factors) for _, factors, _ in rows)
+    for (name, factors, _), total in zip(rows, totals, strict=False):
+        yield from _wrapped(f"    {name}", width)
+        yield f"        {_pad(factors, middle)} {'=' if factors else ' '} {total}".rstrip()
+    yield f"        {' ' * (middle + 3)}{'─' * max(map(len, totals))}"
+    yield from _wrapped(f"    {equation.symbol}", width)
+    yield f"        {' ' * middle} = {totals[-1]}"
 
 
 def _total_text(term: Node) -> str:

@@ -161,8 +161,9 @@ class Trace:
 
 
 def trace_step(
-    net: Any, criterion: Any, optimizer: Any, x: Array, y: Array, *, clip_norm: float | None = None
-) -> Trace:
+    net: Any, criterion: Any, optimizer: Any, x: Array, y: Array, *, clip_norm: float | None = None,
+    weights: Array | None = None,
+) -> Trace:  # fmt: skip
     """Run one step of training, in full and for real, and note it.
 
     Args:
@@ -173,6 +174,7 @@ def trace_step(
         x: the batch as the net takes it, floats.
         y: its labels.
         clip_norm: the largest norm of the whole gradient.
+        weights: how much each row counts (B,); None: all the same.
 
     Raises:
         InputError: where a layer cannot be wrapped.
@@ -182,7 +184,7 @@ def trace_step(
         for note in notes:
             stack.enter_context(wrapped(note))
         prediction = net(x) if callable(net) else net.forward(x)
-        loss = trace_loss(criterion, prediction, y)
+        loss = trace_loss(criterion, prediction, y, weights)
         loss.dprediction = np.array(criterion.backward())
         net.backward(loss.dprediction.copy())
     trace = Trace(tuple(note for note in notes if note.x is not None), loss)
@@ -244,9 +246,10 @@ def replaced(thing: Any, method: str, function: Any) -> Iterator[None]:
             setattr(thing, method, before)
 
 
-def trace_loss(criterion: Any, prediction: Array, y: Array) -> LossNote:
+def trace_loss(criterion: Any, prediction: Array, y: Array, weights: Array | None = None) -> LossNote:
     """The value of a loss, and what its variables held on the way."""
     given = np.array(prediction), np.array(y)
+    more = () if weights is None else (weights,)
     if hasattr(criterion, "forward"):
         inside: Inside = {}
 
@@ -257,9 +260,10 @@ def trace_loss(criterion: Any, prediction: Array, y: Array) -> LossNote:
 
         forward = criterion.forward
         with replaced(criterion, "forward", noted):
-            value = criterion(prediction, y) if callable(criterion) else criterion.forward(prediction, y)
+            call = criterion if callable(criterion) else criterion.forward
+            value = call(prediction, y, *more)
     else:
-        value, inside = watched(type(criterion).__call__, criterion, prediction, y)
+        value, inside = watched(type(criterion).__call__, criterion, prediction, y, *more)
     return LossNote(criterion, *given, float(value), inside)
 
 

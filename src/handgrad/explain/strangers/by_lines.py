@@ -22,9 +22,11 @@ from handgrad.explain.strangers.rate import own_rate
 from handgrad.explain.strangers.seen import RATE, own_step
 from handgrad.explain.strangers.statements import Done, watch_statements
 from handgrad.explain.strangers.step import ROWS
+from handgrad.explain.terminal import chapter_lines
 
 LINE = 70  # characters of a line of the file that are shown
 MOST_CALLS = 3  # of one function
+SCREEN, WIDE = 38, 80  # lines and columns that a chapter may fill
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +98,44 @@ def _chapters(telling: _Telling, done: list[Done]) -> list[Chapter]:
         name = statements[0].function
         before = told.setdefault(name, [])
         if len(before) < MOST_CALLS and not any(_same(statements, other) for other in before):
-            before.append(statements)
-            chapters.append(_chapter(telling, name, len(before), statements))
+            if before and any(telling.known.updated(one) for one in before[0]):
+                continue  # the same for another parameter
+            before.append(_once_updated(telling, statements))
+            chapters += _screens(_chapter(telling, name, len(before), before[-1]))
     return chapters
+
+
+def _once_updated(telling: _Telling, statements: list[Done]) -> list[Done]:
+    """Without the turns of a loop that do to other parameters what was done to the first."""
+    lines: set[int] = set()
+    updated, kept = False, []
+    for one in statements:
+        if not (updated and one.line in lines):
+            kept.append(one)
+        lines.add(one.line)
+        updated = updated or bool(telling.known.updated(one))
+    return kept
+
+
+def _screens(chapter: Chapter) -> list[Chapter]:
+    """A chapter that fills more than a screen as several."""
+    parts: list[list[Block]] = [[]]
+    start = 0
+    for block in chapter.blocks:
+        begins = isinstance(block, Sentence) and block.key in ("explain_file.statement", "explain_file.statement_cell")
+        if begins:
+            start = len(parts[-1])
+        parts[-1].append(block)
+        if len(list(chapter_lines(replace(chapter, blocks=tuple(parts[-1])), width=WIDE))) > SCREEN and start:
+            parts.append(parts[-1][start:])
+            parts[-2] = parts[-2][:start]
+            start = 0
+    titles = [chapter.title] + [Sentence("explain_file.title_on", {"title": chapter.title})] * (len(parts) - 1)
+    keys = [chapter.key] + [f"{chapter.key}-on-{i}" for i in range(2, len(parts) + 1)]
+    return [
+        replace(chapter, key=key, title=title, blocks=tuple(blocks))
+        for key, title, blocks in zip(keys, titles, parts, strict=True)
+    ]
 
 
 def _works(node: ast.AST) -> bool:
@@ -138,6 +175,8 @@ def _chapter(telling: _Telling, name: str, which: int, done: list[Done]) -> Chap
     blocks: list[Block] = []
     for one in done:
         blocks += [_line(telling.program, one), *_outcome(telling, one)]
+    if any(telling.known.updated(one) for one in done):
+        blocks.append(Sentence("explain_file.others"))
     key = f"function-{name or 'file'}" + (f"-{which}" if which > 1 else "")
     said = {"name": name or telling.program.path.name, "which": which}
     title = Sentence("explain_file.title_function" if which == 1 else "explain_file.title_call", said)
@@ -168,4 +207,5 @@ def _outcome(telling: _Telling, one: Done) -> list[Block]:
 def _shapes(one: Done, result: Array) -> str:
     """x (4, 64), W (64, 10) → (4, 10)."""
     arrays = {name: value for name, value in one.operands.items() if isinstance(value, np.ndarray) and value.ndim}
-    return f"{', '.join(f'{name} {value.shape}' for name, value in arrays.items())} → {result.shape}"
+    left = ", ".join(f"{name} {value.shape}" for name, value in arrays.items())
+    return f"{left} → {result.shape}" if left else str(result.shape)

@@ -91,6 +91,10 @@ def _story(program: Program, reading: Reading, step: StrangersStep, request: dic
     options = {name: request[name] for name in ("layer", "unit", "why", "terms", "digits") if name in request}
     if options.get("why"):
         options["why"] = _translated(options["why"], step.parameters)
+        asked, bracket, _ = options["why"].rpartition("[")
+        if bracket and asked.strip() not in step.parameters:
+            names = ", ".join(step.parameters.values())
+            raise InputError("explain_why.no_parameter", got=asked.strip(), names=names)
     story = story_of(step.moment, **options)
     opening = [Sentence("explain_file.recognised", {"dialect": reading.dialect, "net": _net(step)})]
     if step.digits:

@@ -303,10 +303,14 @@ class _Reader:
         return _Part(array, at)
 
     def largest(self, terms: Array) -> list[int]:
-        return [int(k) for k in np.argsort(-np.abs(terms), kind="stable")[: self.terms]]
+        return [int(k) for k in np.argsort(-np.abs(terms), kind="stable")[: self.count(terms)]]
+
+    def count(self, terms: Array) -> int:
+        """How many are written out: "1 more term" takes as much room as the term."""
+        return self.terms + (len(terms) == self.terms + 1)
 
     def rest(self, terms: Array) -> list[Rest]:
-        left = np.argsort(-np.abs(terms), kind="stable")[self.terms :]
+        left = np.argsort(-np.abs(terms), kind="stable")[self.count(terms) :]
         return [Rest(len(left), Value(float(terms[left].sum())), float(np.abs(terms[left]).sum()))] if len(left) else []
 
 

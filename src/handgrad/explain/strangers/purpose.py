@@ -39,7 +39,7 @@ class Known:
         """In a sentence, or None. To be asked for one statement after the other."""
         if _BACK.search(done.function):
             self.back = True
-        name = self._updated(done)
+        name = self.updated(done)
         if name:
             return Sentence("explain_file.for_update", {"name": name})
         result = np.asarray(done.result)
@@ -56,7 +56,8 @@ class Known:
             return Sentence("explain_file.for_back" if self.back else "explain_file.for_sums", {"name": name})
         return _reduced(done.node.value)
 
-    def _updated(self, done: Done) -> str:
+    def updated(self, done: Done) -> str:
+        """The parameter that a statement gives its new value; empty for none."""
         node = done.node
         target = (
             node.target
@@ -88,7 +89,7 @@ class Known:
         return ""
 
     def _called(self, held: Any) -> str:
-        if not isinstance(held, np.ndarray):
+        if not isinstance(held, np.ndarray) or (held == held.flat[0]).all():  # zeros may be anything
             return ""
         return next((n for n, p in self.parameters.items() if p.shape == held.shape and np.array_equal(p, held)), "")
 

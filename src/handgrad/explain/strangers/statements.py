@@ -69,7 +69,7 @@ class _Watcher:
         self.times: dict[tuple[int, int], int] = {}
 
     def enter(self, frame: FrameType, event: str, value: Any) -> Any:
-        if frame.f_code.co_filename not in self.filenames:
+        if frame.f_code.co_filename not in self.filenames or tried_out(frame):
             return None
         self.calls[frame] = len(self.calls)  # a frame is held here, so that none takes its place
         return self.follow
@@ -96,6 +96,11 @@ class _Watcher:
                 self.done.append(done)
                 self.pending.setdefault(frame, []).append(done)
         return self.follow
+
+
+def tried_out(frame: FrameType) -> bool:
+    """Whether a call only finds out which of a layer's numbers is its share of dropout."""
+    return frame.f_back is not None and frame.f_back.f_code.co_name == "_undropped"
 
 
 def _parts(node: ast.stmt) -> list[Statement]:

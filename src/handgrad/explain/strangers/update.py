@@ -21,14 +21,7 @@ from handgrad.explain.strangers.statements import Done
 from handgrad.explain.strangers.update_lines import UpdateWatcher
 from handgrad.explain.tell.update import FORMULAS, LETTERS
 
-_FORMULAS = {
-    "momentum": "SGD momentum",
-    "nesterov": "SGD nesterov",
-    "sgd": "SGD",
-    "rmsprop": "RMSprop",
-    "adam": "Adam",
-    "adamw": "AdamW",
-}
+_FORMULAS = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"}  # momentum has many forms
 # What the names in an update say that it is, the more special first.
 _SIGNS = (
     ("adam", r"beta_?2|\bb2\b|[mv]_?hat|_corrected"), ("rmsprop", r"rms|\brho\b|decay_?rate|sqrt"),

@@ -7,7 +7,7 @@ from typing import Any
 from handgrad.core.arrays import Array
 from handgrad.explain.board import Board
 from handgrad.explain.equation import settle
-from handgrad.explain.expression import Apply, Value, add, div, exact, work_out
+from handgrad.explain.expression import Apply, Value, add, div, exact, mul, work_out, worked
 from handgrad.explain.story import Block, Sentence
 
 
@@ -17,6 +17,8 @@ def batch_mean(board: Board, losses: Array) -> list[Block]:
     divide_by = float(getattr(board.trace.loss.loss, "divide_by", batch))
     if batch == 1 == divide_by:
         return [Sentence("explain_loss.batch_of_one")]
+    if board.share(0) is not None:
+        return _weighted(board, losses)
     chosen, rest = board.largest_terms(losses)
     terms = [Value(losses[b], board.moment.names[b]) for b in chosen]
     total = add(*terms, *([rest] if rest else []))
@@ -25,6 +27,17 @@ def batch_mean(board: Board, losses: Array) -> list[Block]:
         return [said, *divided_sum(board, "L", total, exact(divide_by, "N"), board.trace.loss.value)]
     said = Sentence("explain_loss.mean" if board.divides_once else "explain_loss.mean_alone", {"batch": batch})
     return [said, *divided_sum(board, "L", total, exact(batch, "B"), board.trace.loss.value)]
+
+
+def _weighted(board: Board, losses: Array) -> list[Block]:
+    """L = part × own loss + ..., of images that count differently."""
+    shares = board.trace.loss.inside["mean.share"][-1]
+    chosen, rest = board.largest_terms(shares.astype(float) * losses)
+    names = board.moment.names
+    parts = [worked(mul(Value(shares[b], f"part[{b}]"), Value(losses[b], names[b]))) for b in chosen]
+    said = Sentence("explain_loss.weighted", {"batch": len(losses)})
+    equation = settle("L", add(*parts, *([rest] if rest else [])), board.trace.loss.value, digits=board.digits)
+    return [said, equation]
 
 
 def divided_sum(board: Board, symbol: str, total: Apply, count: Value, result: Any) -> list[Block]:

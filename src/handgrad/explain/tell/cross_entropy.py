@@ -125,11 +125,15 @@ def _backward(board: Board, kind: str) -> Chapter:
     if divide_by != b:
         key = "back_divided" if divide_by != 1 else "back_undivided"
         blocks = [Sentence(f"explain_loss.{key}", {"count": f"{divide_by:g}"})]
+    if board.share(row) is not None:
+        blocks = [Sentence("explain_loss.back_weighted")]
     for k in shown:
         t = Value(targets[k], f"t[{k}]", exact=float(targets[k]).is_integer())
         difference = sub(Value(p[k], f"p[{k}]", Ref("loss.p", (row, k))), t)
         ref = Ref("loss.dprediction", (row, k))
         expression = div(difference, exact(divide_by, "B" if divide_by == b else "N")) if divide_by != 1 else difference
+        if (share := board.share(row)) is not None:
+            expression = mul(difference, share)
         blocks.append(settle(f"dx[{k}]", expression, dx[k], digits=board.digits, ref=ref))
     if np.count_nonzero(dx < 0) == 1 and dx[right] < 0:
         blocks.append(Sentence("explain_loss.back_signs", {"right": board.class_name(right)}))

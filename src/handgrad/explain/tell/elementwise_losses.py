@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from handgrad.core.arrays import Array
 from handgrad.explain.board import Board, shape
 from handgrad.explain.equation import settle
-from handgrad.explain.expression import Node, Ref, Value, add, call, div, exact, mul, sub
+from handgrad.explain.expression import Node, Ref, Value, add, call, div, exact, mul, sub, worked
 from handgrad.explain.story import Block, Chapter, Formula, Sentence
 from handgrad.explain.tell.batch_mean import divided_sum
 
@@ -83,7 +86,10 @@ def chapters(board: Board, name: str) -> list[Chapter]:
         Sentence("explain_loss.one_number", {"cell": cell}),
         settle(f"one[{','.join(map(str, index))}]", kind.one(note.loss, y, t), each[index], digits=board.digits),
     ]
-    if size > 1 or count != 1:
+    share = board.share(row)
+    if share is not None:
+        blocks += _weighted(board, each)
+    elif size > 1 or count != 1:
         said = {"batch": len(note.prediction), "count": f"{count:g}"}
         key = "divided" if count != size else "mean_of_all" if board.divides_once else "mean_of_all_alone"
         blocks.append(Sentence(f"explain_loss.{key}", said))
@@ -92,7 +98,10 @@ def chapters(board: Board, name: str) -> list[Chapter]:
     left = count / board.trace.times.get("loss.dprediction", 1.0)
     gradient = kind.back(note.loss, y, t)
     gradient = div(gradient, exact(left, "N" if left == count else "")) if left != 1 else gradient
-    key = "back_numbers_undivided" if left == 1 else "back_numbers" if board.divides_once else "back_numbers_divided"
+    gradient = mul(kind.back(note.loss, y, t), share) if share is not None else gradient
+    key = "back_numbers" if board.divides_once else "back_numbers_divided"
+    if share is not None or left == 1:
+        key = "back_numbers_weighted" if share is not None else "back_numbers_undivided"
     back: list[Block] = [
         Sentence(f"explain_loss.{key}", {"count": f"{left:g}"}),
         settle(f"dx[{shown}]", gradient, dx, digits=board.digits, ref=Ref("loss.dprediction", index)),
@@ -106,6 +115,20 @@ def chapters(board: Board, name: str) -> list[Chapter]:
                 (Sentence("explain_loss.about_back"),), (kind.slope,),
                 (shape("dx", "loss.dprediction", note.dprediction),), tuple(back)),
     ]  # fmt: skip
+
+
+def _weighted(board: Board, each: Array) -> list[Block]:
+    """L = part × one + ..., of rows that count differently."""
+    shares = np.broadcast_to(board.trace.loss.inside["mean.share"][-1].reshape(-1, *[1] * (each.ndim - 1)), each.shape)
+    chosen, rest = board.largest_terms((shares.astype(np.float64) * each).reshape(-1))
+    parts = []
+    for i in chosen:
+        place = _unravelled(i, each.shape)
+        one = Value(each[place], f"one[{','.join(map(str, place))}]")
+        parts.append(worked(mul(Value(shares[place], f"part[{place[0]}]"), one)))
+    said = Sentence("explain_loss.weighted_numbers")
+    total = add(*parts, *([rest] if rest else []))
+    return [said, settle("L", total, board.trace.loss.value, digits=board.digits)]
 
 
 def _unravelled(flat: int, of: tuple[int, ...]) -> tuple[int, ...]:

@@ -70,6 +70,9 @@ def _back(board: Board, t: np.ndarray, published: bool) -> list[Block]:
         if not published or note.loss.average:
             by = float(getattr(note.loss, "divide_by", batch)) / board.trace.times.get("loss.dprediction", 1.0)
             gradient = div(gradient, exact(by, "B" if by == batch else "")) if by != 1 or batch == 1 else gradient
+        share = board.share(row)
+        if share is not None and not published:
+            gradient = mul(call("neg", div(target, value)), share)
         ref = Ref("loss.dprediction", (row, k))
         blocks.append(settle(f"dx[{k}]", gradient, dx[k], digits=board.digits, ref=ref))
     return blocks
