@@ -170,6 +170,7 @@ def reads_as_corrupt(path: Path) -> None:
      encode({}, {"format": "handgrad 1", "values": "[]", "sum": ""}),
      encode({}, {"format": "handgrad 1", "values": "{}"}),
      encode({}, {"format": "handgrad 9", "values": "{}", "sum": ""})],
+    ids=map(str, range(13)),
 )  # fmt: skip
 def test_foreign_files(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x").write_bytes(content)
