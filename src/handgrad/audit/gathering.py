@@ -25,6 +25,7 @@ from handgrad.audit.place.penalty_lines import penalty_line
 from handgrad.audit.place.unknown import explained
 from handgrad.audit.properties.updating import TWICE, rate_line, velocity_line
 from handgrad.audit.reading.fence import OutOfTime, time_limit
+from handgrad.audit.reading.source import Program
 from handgrad.audit.repair import repair
 
 _NAMELESS = {"unnamed", "network-unknown"}
@@ -158,6 +159,11 @@ def _somewhere(inspection: Inspection, finding: Finding) -> Finding:
         if code is not None and code.co_filename == program.filename:
             finding = replace(finding, file=program.filename, line=code.co_firstlineno)
             break
+    return somewhere(program, finding)
+
+
+def somewhere(program: Program, finding: Finding) -> Finding:
+    """A finding whose line is one of the file, or of a notebook's cell."""
     if finding.line is None or finding.file != program.filename:
         return replace(finding, file=finding.file or program.filename)
     file, line, cell = program.place(finding.line)

@@ -15,6 +15,7 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.gathering import gather
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.diagnose import Diagnosis, diagnose, recognise
+from handgrad.audit.piecewise import PIECES, judge_pieces
 from handgrad.audit.place.forgotten import constants
 from handgrad.audit.reading.execution import Execution
 from handgrad.audit.reading.fence import OutOfTime, time_limit
@@ -38,15 +39,15 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
     program = read_program(request["path"])
     execution = program.execute()
     try:
-        inspection, findings = _inspected(program, execution)
-    except DataError:
-        given = stand_ins(program.tree) if any(one.reason.code == "data" for one in execution.skipped) else {}
-        if not given or time.perf_counter() - began > ALL_SECONDS:
-            raise
+        return _answer(began, *_inspected(program, execution))
+    except DataError as error:
+        reason = error
+    given = stand_ins(program.tree) if any(one.reason.code == "data" for one in execution.skipped) else {}
+    if given and time.perf_counter() - began <= ALL_SECONDS:
         with suppress(DataError):
             return _answer(began, *_inspected(program, program.execute(given)))
-        raise
-    return _answer(began, inspection, findings)
+    with program.guarded():
+        return _in_pieces(program, execution.namespace, reason, began)
 
 
 def _inspected(program: Program, execution: Execution) -> tuple[Inspection, tuple[Finding, ...]]:
@@ -65,6 +66,24 @@ def _answer(began: float, inspection: Inspection, findings: tuple[Finding, ...])
         "subject": _subject(inspection),
         "checks": inspection.diagnosis.checks,
         "findings": [finding.to_json() for finding in findings],
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+
+
+def _in_pieces(program: Program, namespace: dict[str, Any], reason: DataError, began: float) -> dict[str, Any]:
+    """The answer for a file whose network was not found, where its layers, losses and optimizers say something alone.
+
+    Raises: the reason, where there are none; and where all are right, but a network is there and fails.
+    """
+    found = judge_pieces(program, namespace)
+    wrong = found is not None and any(finding.severity == "error" for finding in found.findings)
+    if found is None or (reason.key == "audit.forward_fails" and not wrong):
+        raise reason
+    return {
+        "ok": not wrong,
+        "subject": {"file": str(program.path), "dialect": PIECES, "found": found.facts},
+        "checks": found.checks,
+        "findings": [finding.to_json() for finding in found.findings],
         "seconds": round(time.perf_counter() - began, 3),
     }
 

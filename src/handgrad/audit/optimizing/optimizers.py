@@ -11,7 +11,8 @@ import inspect
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from handgrad.audit.optimizing.within import check_within, memory_lost
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.reading.source import Program
 
-__all__ = ["check", "check_namespace", "judge_optimizer_step", "targets", "within"]
+__all__ = ["check", "check_namespace", "judge_optimizer_step", "judged", "takes_negative", "targets", "within"]
 
 SECONDS = 2.0  # for one optimizer
 ALL_SECONDS = 4.0
@@ -60,7 +61,29 @@ def within(inspection: Inspection) -> list[Finding]:
 
 def check_namespace(program: Program, namespace: Mapping[str, Any]) -> list[Finding]:
     """The same for a file's names, inside of its fence."""
-    found: list[Finding] = []
+    return judged(program, namespace).findings
+
+
+@dataclass
+class Driven:
+    """What came of all optimizers of a file.
+
+    Attributes:
+        names: of those whose steps were judged.
+        left: of those that could not be driven.
+        checks: how many of their steps were looked at.
+        findings: what is wrong with them.
+    """
+
+    names: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    checks: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+def judged(program: Program, namespace: Mapping[str, Any]) -> Driven:
+    """Every optimizer among a file's names, driven and judged. Call it within `program.guarded()`."""
+    driven = Driven()
     end = time.perf_counter() + ALL_SECONDS
     called = {getattr(one.func, "id", getattr(one.func, "attr", "")) for one in _calls(program.tree)}
     for name, target, claim in targets(namespace):
@@ -68,16 +91,17 @@ def check_namespace(program: Program, namespace: Mapping[str, Any]) -> list[Find
             continue  # somebody else's, and not used
         if time.perf_counter() > end:
             break
-        try:
-            with time_limit(SECONDS):
-                run, findings = _judged(program, target, claim, negative=_takes_negative(program.tree))
-        except (Exception, SystemExit, OutOfTime):  # what fails in a stranger's code says nothing of its numbers
-            continue
+        run: Run | None = None
+        findings: list[Finding] = []
+        with suppress(Exception, SystemExit, OutOfTime), time_limit(SECONDS):  # its failing says nothing of its numbers
+            run, findings = _judged(program, target, claim, negative=takes_negative(program.tree))
+        (driven.left if run is None else driven.names).append(name)
+        driven.checks += 0 if run is None else len(run.path.delta)
         for finding in findings:
             file, line = place(program, target, run.step if run else None, finding)
             told = {"optimizer": name, "parameters_told": ", ".join(finding.where)} | finding.measured
-            found.append(replace(finding, measured=told, where=(name,), file=file, line=line))
-    return found
+            driven.findings.append(replace(finding, measured=told, where=(name,), file=file, line=line))
+    return driven
 
 
 def _calls(tree: ast.Module) -> list[ast.Call]:
@@ -288,7 +312,7 @@ def _serves_many(tree: ast.Module, target: Any) -> bool:
     return False
 
 
-def _takes_negative(tree: ast.Module) -> bool:
+def takes_negative(tree: ast.Module) -> bool:
     """Whether the file works with target minus output somewhere, so that its gradients may point downhill."""
 
     def name(node: ast.AST) -> str:

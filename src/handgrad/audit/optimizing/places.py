@@ -121,6 +121,12 @@ def _node(tree: ast.Module, target: Any, line: int) -> ast.AST | None:
     return None
 
 
+def _only_begins(text: str) -> bool:
+    """Whether a statement without its spaces only sets up a memory: `v = zeros_like(w)`, but not `... + 0.1 * dw`."""
+    begins = re.search(r"zeros|=\{\}$|=None$", text) is not None
+    return begins and not re.search(rf"[-+].*{_GRAD}", text.partition("=")[2])
+
+
 def _line(program: Program, node: ast.AST, finding: Finding) -> int | None:
     lines = program.text.splitlines()
     statements = sorted(
@@ -136,7 +142,7 @@ def _line(program: Program, node: ast.AST, finding: Finding) -> int | None:
         first: re.sub(r"\s+", "", "".join(part.partition("#")[0] for part in lines[first - 1 : last]))
         for first, last in statements
     }
-    texts = {first: text for first, text in texts.items() if not re.search(r"zeros|=\{\}$|=None$", text)}
+    texts = {first: text for first, text in texts.items() if not _only_begins(text)}
     shapes = _SHAPES.get(finding.code, ())
     if finding.measured.get("moment") == "second" and shapes is _MEMORY:
         shapes = _SECOND

@@ -18,6 +18,7 @@ from handgrad.audit.dialects.calling import BACKWARD, FORWARD, method, needed, p
 from handgrad.audit.dialects.making import made_layer, plain_made
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.objects import is_foreign, is_own, own_classes, own_functions, parts
+from handgrad.audit.pieces.losses import FLAG
 from handgrad.audit.pieces.unit import ObjectWorker, PairWorker, Unit
 from handgrad.audit.reading.pruning import MARK
 
@@ -239,7 +240,6 @@ _PRIME = re.compile(
     r"^(?P<b>\w+?)_?(?:prime|derivative|deriv|gradient|grad|der|diff|backward|back|delta|dx|dz|_d|_p|d)$",
     re.IGNORECASE,
 )
-_FLAG = re.compile(r"deriv|prime|grad|^der$|^d$|diff|back", re.IGNORECASE)
 _METHODS = ("derivative", "prime", "gradient", "grad", "deriv", "df", "d", "backward", "diff", "f_prime", "dfn")
 
 
@@ -294,14 +294,28 @@ def _of_class(kind: type, thing: Any) -> Slope | None:
     """A class of its own for one activation: f and its derivative are methods."""
     if thing is None or not is_own(thing):
         return None
-    f = method(thing, ["__call__", "forward", "function", "f", "activate", "call", "compute", "fn", "activation"])
-    for name in _METHODS:
+    values = ["__call__", "forward", "function", "f", "activate", "call", "compute", "fn", "activation", "direct"]
+    f = method(thing, [*values, "apply_activation", "apply"])
+    told = [name for name in dir(thing) if not name.startswith("_") and re.search("deriv|prime|grad|diff", name)]
+    for name in dict.fromkeys([*_METHODS, *told]):
         prime = getattr(thing, name, None)
         if callable(f) and callable(prime) and len(needed(f) or []) == 1 and len(needed(prime) or []) == 1:
             if name == "backward" and is_layer(thing):
                 continue
             return Slope(kind.__name__, f, prime, False, _plain(prime), _plain(f))
     return None
+
+
+def as_slope(unit: Unit) -> Slope | None:
+    """A layer whose two ways keep nothing between them: its way back can but be the derivative itself."""
+    thing = unit.thing
+    forward, backward = method(thing, FORWARD), method(thing, BACKWARD)
+    if thing is None or forward is None or backward is None or vars(thing):
+        return None
+    z = np.ones((2, 3))
+    with suppress(Exception):
+        quietly(lambda: forward(z))
+    return None if vars(thing) else Slope(unit.name, forward, backward, False, unit.backward, unit.forward)
 
 
 def _named(group: Mapping[str, Any]) -> Iterator[Slope]:
@@ -321,7 +335,7 @@ def _named(group: Mapping[str, Any]) -> Iterator[Slope]:
                 yield Slope(name, value, f, True, _plain(f), _plain(value))
         elif len(asked) == 1 and isinstance(_plain(f), FunctionType):
             flags = [
-                p.name for p in inspect.signature(f).parameters.values() if p.default is False and _FLAG.search(p.name)
+                p.name for p in inspect.signature(f).parameters.values() if p.default is False and FLAG.search(p.name)
             ]
             if len(flags) == 1:
                 yield Slope(name, f, partial(f, **{flags[0]: True}), False, _plain(f), _plain(f))

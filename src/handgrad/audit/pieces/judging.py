@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from types import CodeType
 
 import numpy as np
 
 from handgrad.audit.pieces import linears, moods, norms, softmaxes
 from handgrad.audit.pieces.bends import bend_of, mistaken
 from handgrad.audit.pieces.complaint import Complaint
-from handgrad.audit.pieces.places import ran_lines
+from handgrad.audit.pieces.places import called_by, ran_lines
 from handgrad.audit.pieces.trial import WRONG, Trial, like, trials
 from handgrad.audit.pieces.unit import Unit
 
@@ -25,6 +27,7 @@ class Verdict:
         complaints: what is wrong with it.
         lines: of its backward, those that ran.
         spoils: whether its backward writes into the gradient that it is handed.
+        within: where its class inherits the backward, the function of its own that this calls.
     """
 
     kind: str
@@ -32,6 +35,7 @@ class Verdict:
     complaints: tuple[Complaint, ...]
     lines: frozenset[int] = frozenset()
     spoils: bool = False
+    within: CodeType | None = None
 
 
 def judge(unit: Unit, shapes: list[tuple[int, ...]]) -> Verdict | None:
@@ -50,7 +54,7 @@ def _best(found: Iterator[Trial]) -> Verdict | None:
         if not verdict.complaints and _stale(trial):
             verdict = replace(verdict, complaints=(Complaint("stale-cache", function=trial.unit.forward),))
         if verdict.complaints:
-            verdict = replace(verdict, lines=_lines(trial))
+            verdict = replace(verdict, lines=_lines(trial), within=_within(trial))
         elif _spoils(trial):
             verdict = replace(verdict, spoils=True)
         if best is None or _weight(verdict) < _weight(best):
@@ -94,6 +98,19 @@ def _stale(trial: Trial) -> bool:
 def _lines(trial: Trial) -> frozenset[int]:
     """The lines of backward that run."""
     return ran_lines(lambda: trial.unit.run(trial.x, trial.dy), trial.unit.backward)
+
+
+def _within(trial: Trial) -> CodeType | None:
+    unit, kind = trial.unit, type(trial.unit.thing)
+    home = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if unit.thing is None or home is None or unit.backward.__name__ in vars(kind):
+        return None
+    return called_by(
+        unit.backward,
+        lambda: unit.run(trial.x, trial.dy),
+        lambda: unit.worker().forward(trial.x.copy()),
+        home,
+    )
 
 
 def _weight(verdict: Verdict) -> int:

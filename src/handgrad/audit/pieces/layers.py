@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,7 +24,7 @@ from handgrad.audit.objects import parts
 from handgrad.audit.pieces import gather, losses, slopes, softmaxes
 from handgrad.audit.pieces.complaint import Complaint
 from handgrad.audit.pieces.judging import Verdict, judge
-from handgrad.audit.pieces.places import place, written_into
+from handgrad.audit.pieces.places import code_of, place, written_into
 from handgrad.audit.pieces.unit import Unit
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 
@@ -73,9 +73,12 @@ _KEEPS_QUIET = {"scalars"}  # dialects that have no layers
 
 def check(inspection: Inspection) -> list[Finding]:
     """What is wrong with single layers, activations and losses of the audited file, each mistake once."""
-    if inspection.reading.dialect in _KEEPS_QUIET:
-        return []
-    survey = _Survey(inspection)
+    return [] if inspection.reading.dialect in _KEEPS_QUIET else survey(inspection).findings()
+
+
+def survey(inspection: Inspection, *, alone: bool = False, seconds: float = SECONDS) -> Survey:
+    """All pieces judged that can be in so many seconds; `alone`: without those of the modules that the file imports."""
+    survey = Survey(inspection, alone, seconds)
     numpy_state, python_state = np.random.get_state(), random.getstate()
     try:
         with inspection.program.guarded():
@@ -85,14 +88,26 @@ def check(inspection: Inspection) -> list[Finding]:
     finally:
         np.random.set_state(numpy_state)
         random.setstate(python_state)
-    return survey.findings()
+    return survey
 
 
 @dataclass
-class _Survey:
-    """All pieces of one file, judged one after the other."""
+class Survey:
+    """All pieces of one file, judged one after the other.
+
+    Attributes:
+        inspection: the file, and what is known of its network.
+        alone: whether the pieces of modules that the file imports are left out.
+        seconds: for all of them.
+        judged: the names of those that ran: of "layers", "activations" and "losses".
+        checks: how many gradients were held against numeric ones.
+    """
 
     inspection: Inspection
+    alone: bool = False
+    seconds: float = SECONDS
+    judged: dict[str, list[str]] = field(default_factory=dict)
+    checks: int = 0
     found: list[tuple[str, Complaint, Any, frozenset[int]]] = field(default_factory=list)  # name, what, function, lines
     seen: dict[Any, list[tuple[int, ...]]] = field(default_factory=dict)  # code -> shapes of its first array
     traced: bool = False
@@ -106,19 +121,21 @@ class _Survey:
 
     def run(self) -> None:
         """Judge layers, then derivatives, then losses."""
-        self.until = time.thread_time() + SECONDS
+        self.until = time.thread_time() + self.seconds
         self._each([self.inspection], self._traced)
-        found = gather.spaces(self.inspection.namespace)
+        names = self.inspection.namespace
+        found: list[Mapping[str, Any]] = [names] if self.alone else gather.spaces(names)
         things = gather.objects(found, list(self.inspection.reading.functions.values()))
         self._each(gather.pairs(found), self._pair)
         for unit, verdict in self.pairs.values():
+            self._count("layers", unit.name, 1 + len(unit.point))
             for complaint in verdict.complaints:
                 self._note(unit.name, complaint, (unit.backward, unit.forward), verdict.lines)
             if verdict.spoils:
                 self._note(unit.name, _SPOILS, (unit.backward,))
         self._each(gather.slopes(found, things), self._slope)
         self._each(sorted(gather.layers(found, things), key=lambda one: one.holds), self._layer)
-        self._each(losses.loss_units(self.inspection.namespace, things), self._loss)
+        self._each(losses.loss_units(names, things), self._loss)
         self._each(gather.softmaxes(found, things), self._softmax)
         self._matched()
 
@@ -144,7 +161,11 @@ class _Survey:
 
     def _slope(self, slope: gather.Slope) -> None:
         if slope.name not in self.pairs:
-            for complaint in slopes.complaints(slope):
+            found = slopes.judged(slope)
+            if found is None:
+                return
+            self._count("activations", slope.name)
+            for complaint in found[1]:
                 self._note(slope.name, complaint, (slope.function, slope.value), slopes.lines(slope))
                 self.blamed.add((complaint.code, complaint.measured.get("activation")))
 
@@ -159,6 +180,11 @@ class _Survey:
         verdict = judge(unit, self._shapes(unit.forward))
         if verdict is None:
             return
+        alone = gather.as_slope(unit) if verdict.complaints else None
+        if alone is not None:
+            self._slope(alone)
+            return
+        self._count("layers", unit.name, 1 + len(unit.point))
         if verdict.kind == "linear" and verdict.rows:
             self.rows = True
         if verdict.spoils and not unit.holds:
@@ -172,7 +198,8 @@ class _Survey:
             self.wrong.add(type(unit.thing))
             if (complaint.code, complaint.measured.get("activation")) in self.blamed:
                 continue  # the function that it calls is at fault
-            self._note(unit.name, complaint, (unit.backward, unit.forward), verdict.lines)
+            back = verdict.within if verdict.within and complaint.quantity in ("", "dx") else unit.backward
+            self._note(unit.name, complaint, (back, unit.forward), verdict.lines)
         if verdict.kind.startswith("softmax"):
             self.shares.append((unit, verdict))
 
@@ -181,12 +208,19 @@ class _Survey:
         if verdict is None:
             return
         self.valued.append((unit, verdict))
+        self._count("losses", unit.name)
         if verdict.right or verdict.complaint is None:
             return
         complaint = verdict.complaint
         if verdict.fused:
             complaint = replace(complaint, convention="pairing")
         self._note(unit.name, complaint, tuple(f for f in (unit.slope, unit.value) if f is not None))
+
+    def _count(self, kind: str, name: str, checks: int = 1) -> None:
+        names = self.judged.setdefault(kind, [])
+        if name not in names:
+            names.append(name)
+        self.checks += checks
 
     def _matched(self) -> None:
         """Whether softmax and loss go together, where nothing is known of the whole but that both run."""
@@ -208,7 +242,7 @@ class _Survey:
             self._note(loss.name, twice, (loss.slope, loss.value))
 
     def _ran(self, function: Any) -> bool:
-        return getattr(getattr(function, "__func__", function), "__code__", None) in self.seen
+        return code_of(function) in self.seen
 
     def _shapes(self, function: Any) -> list[tuple[int, ...]]:
         """Shapes of batches that a function was seen with, more than one row first."""
@@ -233,7 +267,7 @@ class _Survey:
     def _note(
         self, name: str, complaint: Complaint, functions: tuple[Any, ...], lines: frozenset[int] = frozenset()
     ) -> None:
-        codes = {getattr(getattr(f, "__func__", f), "__code__", None) for f in functions} - {None}
+        codes = {code_of(f) for f in functions} - {None}
         used = bool(codes & self.seen.keys())
         allowed = self._allowed(complaint, used)
         if allowed is not None:
@@ -264,7 +298,7 @@ class _Survey:
         made: dict[tuple[str, str, Any], Finding] = {}
         for name, complaint, function, lines in self.found:
             where = f"{name}.{complaint.quantity}" if complaint.quantity not in ("", "dx", "first") else name
-            key = (complaint.code, name, getattr(function, "__code__", None))
+            key = (complaint.code, name, code_of(function))
             if key in made:
                 if where not in made[key].where:
                     made[key] = replace(made[key], where=(*made[key].where, where))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -15,13 +17,15 @@ from handgrad.audit.dialects.calling import needed, roles
 from handgrad.audit.dialects.cast import losses
 from handgrad.audit.dialects.chain import DOWN, attribute
 from handgrad.audit.dialects.making import plain_made
-from handgrad.audit.objects import own_classes, to_float64
+from handgrad.audit.objects import is_own, own_classes, own_functions, to_float64
 from handgrad.audit.pieces.complaint import Complaint
 from handgrad.audit.pieces.softmaxes import softmax
 from handgrad.audit.pieces.trial import like
 from handgrad.core.arrays import Array
 
 ROWS, CLASSES = 5, 4
+_SLOPE = re.compile(r"prime|grad|deriv|backward|delta|diff|dloss", re.IGNORECASE)
+FLAG = re.compile(r"deriv|prime|grad|^der$|^d$|diff|back", re.IGNORECASE)
 _LABELS = np.array([3, 0, 2, 1, 3])
 
 
@@ -108,6 +112,44 @@ def loss_units(namespace: Mapping[str, Any], things: list[Any]) -> Iterator[Loss
         if thing is None and inspect.ismethod(loss.value):
             continue
         yield LossUnit(type(thing).__name__ if thing is not None else loss.name, loss.value, slope, thing)
+    for unit in (*_by_arguments(named), *_by_flag(namespace)):
+        if (key := (_plain(unit.value), _plain(unit.slope))) not in seen:
+            seen.add(key)
+            yield unit
+
+
+def _by_arguments(named: Mapping[str, Any]) -> Iterator[LossUnit]:
+    """Objects of which two methods take a prediction and labels, and the name of one says that it is a derivative."""
+    for thing in named.values():
+        if not is_own(thing):
+            continue
+        both = {name: f for name in dir(type(thing)) if (f := _of_labels(thing, name)) is not None}
+        slope = next((f for name, f in both.items() if _SLOPE.search(name)), None)
+        value = next((f for name, f in both.items() if f is not slope and not _SLOPE.search(name)), None)
+        if slope is not None and value is not None:
+            yield LossUnit(type(thing).__name__, value, slope, thing)
+
+
+def _of_labels(thing: Any, name: str) -> Callable[..., Any] | None:
+    """A method that needs two things, of which one is called as labels are."""
+    if name.startswith("_") and name != "__call__":
+        return None
+    found = getattr(thing, name, None)
+    asked = (needed(found) or []) if inspect.ismethod(found) or isinstance(found, FunctionType) else []
+    return found if len(asked) == 2 and sum(map(_is_target, asked)) == 1 else None
+
+
+def _by_flag(namespace: Mapping[str, Any]) -> Iterator[LossUnit]:
+    """Functions of a prediction and labels that give their derivative where a flag says so."""
+    for name, function in own_functions(namespace).items():
+        asked = needed(function) or []
+        flags = [
+            one.name
+            for one in inspect.signature(function).parameters.values()
+            if one.default is False and FLAG.search(one.name)
+        ]
+        if len(asked) == 2 and sum(map(_is_target, asked)) == 1 and len(flags) == 1:
+            yield LossUnit(name, function, partial(function, **{flags[0]: True}))
 
 
 def _source(function: Any) -> str:

@@ -8,6 +8,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 from handgrad.audit.dialects.calling import plain
@@ -24,18 +25,53 @@ def place(
 
     Args:
         program: the audited file.
-        function: somebody's backward.
+        function: somebody's backward, or the code of a function that it calls.
         quantity: "dx", a parameter's name, "first" for what is computed first, "error" for what is made of the error
             before dx, "test" for statistics that a test takes, "item" for items that are changed, or "" for the
             function as a whole.
         ran: the lines that ran, where that is known.
         call: a pattern for what is called on the line that is looked for, if anything is.
     """
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    code = code_of(function)
     if code is None:
         return program.filename, None
     line = _line(function, quantity, ran, call) or code.co_firstlineno
     return code.co_filename, line
+
+
+def code_of(function: Any) -> CodeType | None:
+    """The code of a function, a method or of code itself; None for what is written in another language."""
+    if isinstance(function, CodeType):
+        return function
+    return getattr(getattr(function, "__func__", function), "__code__", None)
+
+
+def called_by(back: Any, action: Callable[[], Any], before: Callable[[], Any], file: str) -> CodeType | None:
+    """The first function of a file that `back` calls in an action, unless `before` calls it too.
+
+    A class that inherits its backward keeps what is its own there: the derivative that it hands to its parent.
+    """
+    mine, other = _calls_in(action, code_of(back)), _calls_in(before, None)
+    return next((code for code in mine if code not in other and code.co_filename == file), None)
+
+
+def _calls_in(action: Callable[[], Any], within: CodeType | None) -> list[CodeType]:
+    """The code of all functions that run in an action, in order; with `within` only those that this one calls."""
+    seen: list[CodeType] = []
+
+    def note(frame: Any, event: str, _: Any) -> None:
+        if within is None or (frame.f_back is not None and frame.f_back.f_code is within):
+            seen.append(frame.f_code)
+
+    before = sys.gettrace()
+    sys.settrace(note)
+    try:
+        action()
+    except Exception:  # it need not run to the end
+        pass
+    finally:
+        sys.settrace(before)
+    return seen
 
 
 def _tree(function: Any) -> tuple[ast.AST, int] | None:

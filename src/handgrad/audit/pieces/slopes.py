@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -79,12 +78,6 @@ def _numeric(slope: Slope, z: Array) -> Array | None:
     if not isinstance(up, np.ndarray) or not isinstance(down, np.ndarray):
         return None
     return (up - down) / 2e-6
-
-
-def complaints(slope: Slope) -> Iterator[Complaint]:
-    """What is wrong with it."""
-    found = judged(slope)
-    yield from found[1] if found else ()
 
 
 def lines(slope: Slope) -> frozenset[int]:

@@ -203,7 +203,7 @@ class _Runner:
             name = alias.asname or alias.name.partition(".")[0]
             self.namespace.setdefault(name, Missing(module))
             self.judge.unset.discard(name)
-        if module not in self.done.missing:
+        if module and module not in self.done.missing:
             self.done.missing.append(module)
 
     def branch(self, node: ast.If) -> Exception | None:
@@ -289,7 +289,13 @@ class _Runner:
 
 
 def _absent_module(node: ast.Import | ast.ImportFrom, alias: ast.alias, error: Exception) -> str:
-    """What is missing: the module, or where that is there, the name in it."""
+    """What is missing: the module, or the name in it; "" where that is in a module of the user's own, half run.
+
+    A package's __init__.py may ask a module for what that, which asked for the package, has still to define.
+    """
+    half = sys.modules.get(getattr(error, "name", None) or "")
+    if half is not None and MARK in vars(half):
+        return ""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return error.name
     return alias.name if isinstance(node, ast.Import) else f"{'.' * node.level}{node.module or ''}.{alias.name}"

@@ -195,8 +195,9 @@ class _Later:
         self.module, self.folder, self.run, self.done = module, folder, run, False
 
     def __call__(self, name: str) -> Any:
-        is_module = (self.folder / f"{name}.py").is_file() or (self.folder / name).is_dir()
         init = self.folder / "__init__.py"
+        is_module = (self.folder / f"{name}.py").is_file() or (self.folder / name).is_dir()
+        is_module = is_module and not _rebinds(init, name)
         if not (name.startswith("__") or is_module or self.done) and init.is_file() and not _is_empty(init):
             self.done = True
             try:
@@ -206,3 +207,17 @@ class _Later:
         if name in vars(self.module):
             return vars(self.module)[name]
         raise AttributeError(f"module '{self.module.__name__}' has no attribute '{name}'")
+
+
+def _rebinds(init: Path, name: str) -> bool:
+    """Whether an __init__.py gives the name of one of its modules to something in it: `from .Adam import Adam`."""
+    try:
+        tree = ast.parse(init.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return any(
+        (alias.asname or alias.name) == name and (node.module or "").rpartition(".")[2] == name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    )

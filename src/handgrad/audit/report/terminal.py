@@ -40,7 +40,9 @@ def lines(report: Report, lang: str | None = None, width: int | None = WIDTH) ->
         found += [*_finding(finding, lang, width), []]
     errors, warnings, notes = counts(report)
     if not (errors or warnings):
-        found += [[(say("audit.right", lang, checks=report.checks), "good")], []] if report.checks else []
+        key = "right_pieces" if report.subject.get("dialect") == "pieces" else "right"
+        right = wrapped(say(f"audit.{key}", lang, checks=report.checks), width)
+        found += [*([(text, "good")] for text in right), []] if report.checks else []
     if report.proof is not None:
         found += [*_proof(report.proof, lang, width), []]
     words = {"errors": errors, "warnings": warnings, "notes": notes, "checks": report.checks}
