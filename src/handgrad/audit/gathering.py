@@ -18,6 +18,7 @@ from handgrad.audit.optimizing.optimizer_step import of_glue
 from handgrad.audit.pieces import layers
 from handgrad.audit.place import dropped
 from handgrad.audit.place.blame import Suspect
+from handgrad.audit.place.files import Files
 from handgrad.audit.place.first_wrong import first_wrong
 from handgrad.audit.place.fixed_batch import fixed_batch_line
 from handgrad.audit.place.forgotten import forgotten
@@ -51,10 +52,12 @@ def gather(inspection: Inspection) -> tuple[Finding, ...]:
     found, wrong_links = explained(inspection, with_layers(whole, alone))
     judged = (*whole, *(finding for finding in found if finding not in alone))
     if any(finding.severity == "error" and not finding.code.startswith("optimizer-") for finding in judged):
-        observed = first_wrong(inspection, found)
-        suspects = _suspects(inspection, found, observed) + wrong_links
-        found = [_suspected(inspection, finding, suspects) for finding in repair(inspection, found, suspects=suspects)]
-        found = [_with_all_lines(inspection, finding, observed) for finding in found]
+        observed = first_wrong(inspection, found, everywhere=True)
+        home = _home(inspection, observed)
+        observed = [one for one in observed if (one.file or inspection.program.filename) == home.program.filename]
+        suspects = _suspects(home, found, observed) + (wrong_links if home is inspection else [])
+        found = [_suspected(home, finding, suspects) for finding in repair(home, found, suspects=suspects)]
+        found = [_with_all_lines(home, finding, observed) for finding in found]
     found += _news(found, dropped.check(inspection))
     found += _news(found, properties.check(inspection))
     if any(finding.code in properties.EXPLAINS for finding in found):  # why the network was not known
@@ -87,6 +90,15 @@ def _with_its_step(inspection: Inspection) -> Inspection:
     return replace(
         inspection, diagnosis=diagnosis, reading=replace(inspection.reading, subject=subject, functions=functions)
     )
+
+
+def _home(inspection: Inspection, observed: Sequence[Suspect]) -> Inspection:
+    """The same, of the user's module in which the first wrong number appears."""
+    file = observed[0].file if observed else None
+    if file is None:
+        return inspection
+    program, namespace = Files(inspection, everywhere=True).homes[file]
+    return replace(inspection, program=program, namespace=namespace)
 
 
 def _suspects(inspection: Inspection, found: Sequence[Finding], observed: Sequence[Suspect]) -> list[int]:

@@ -16,6 +16,7 @@ from handgrad.audit.dialects import (
     pairs,
     scalars,
     script,
+    tensors,
     unrolled,
 )
 from handgrad.audit.dialects.reading import Reader, Reading
@@ -25,6 +26,7 @@ from handgrad.audit.dialects.reading import Reader, Reading
 READERS: tuple[Reader, ...] = (
     glue.read,
     scalars.read,
+    tensors.read,
     columns.read,
     nnfs.read,
     closures.read,

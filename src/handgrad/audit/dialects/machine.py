@@ -23,7 +23,7 @@ from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import CALLED, called, fill, own
 from handgrad.audit.dialects.sizes import ends
 from handgrad.audit.dialects.turns import batch, number, put_aside
-from handgrad.audit.dialects.world import STILL, World, copies
+from handgrad.audit.dialects.world import World, copies
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
@@ -88,7 +88,7 @@ class Machine:
     def turn(self, x: Array, y: Array, lr: float, upto: str) -> dict[str, Any]:
         """Forward, loss, backward and update as far as `upto`; what they returned, by name and by role."""
         known: dict[str, Any] = {}
-        value, lr = self.state[self.root], lr or STILL
+        value = self.state[self.root]
         by_role: dict[str, Any] = {
             "x": self.form.data(x), "y": self.form.target(y, self.classes), "lr": lr, "rows": len(x), "zero": 0.0,
             "keep": sizes.kept(), "true": True,

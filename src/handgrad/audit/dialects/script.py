@@ -15,16 +15,20 @@ from handgrad.audit.dialects.places import Place
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import called
 from handgrad.audit.dialects.sizes import make
-from handgrad.audit.dialects.slices import scopes, slices, whole
+from handgrad.audit.dialects.slices import Slice, scopes, slices, whole
 from handgrad.audit.dialects.trying import loops
 
 
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
     """Each loop that trains, then each function that is a step of one; nothing without the file's syntax tree."""
     if tree is not None:
-        every = scopes(tree)
-        cuts = [cut for scope in every for cut in slices(scope)] + [cut for scope in every for cut in whole(scope)]
-        yield from loops(namespace, cuts, started(namespace, returned(tree)), dialect)
+        yield from loops(namespace, cuts(tree), started(namespace, returned(tree)), dialect)
+
+
+def cuts(tree: ast.Module) -> list[Slice]:
+    """Each loop of a file, then each function that may be a training step."""
+    every = scopes(tree)
+    return [cut for scope in every for cut in slices(scope)] + [cut for scope in every for cut in whole(scope)]
 
 
 def started(namespace: dict[str, Any], returns: dict[str, list[str]]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from handgrad.audit.dialects.edits import RATE
 from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.sizes import kept
 from handgrad.audit.dialects.witness import Report, says_loss, watch
-from handgrad.audit.dialects.world import STILL
+from handgrad.audit.dialects.world import STILL, refused
 from handgrad.audit.objects import Slot, is_own, parts, slots
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 from handgrad.core.arrays import Array
@@ -96,7 +96,17 @@ class Stage:
 
         Raises: TimeoutError after `SECONDS`, and whatever the action raises.
         """
-        known = self.context(x, y, lr or STILL) | {"rows": rows}
+        try:
+            return self._run(action, x, y, lr, rows, on_update)
+        except (ValueError, AssertionError) as error:
+            if lr != 0 or not refused(error):
+                raise
+            return self._run(action, x, y, STILL, rows, on_update)
+
+    def _run(
+        self, action: Action, x: Any, y: Any, lr: float, rows: int, on_update: Callable[[], None] | None
+    ) -> Report:
+        known = self.context(x, y, lr) | {"rows": rows}
         with self.props.on_stage() if self.props is not None else nullcontext(), self._set(known):
             try:
                 with work_limit(SECONDS):

@@ -5,22 +5,26 @@ Their networks want data, and some want labels, of their own class. Everything e
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from handgrad.audit.dialects.machine import returned
+from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import own
+from handgrad.audit.dialects.script import cuts, dialect, started
+from handgrad.audit.dialects.trying import loops
 
 _DEEP, _MANY = 4, 300
 
 
-def wraps(namespace: Mapping[str, Any]) -> Iterator[Mapping[str, type]]:
-    """Ways to hand over a batch: data as a tensor, labels as well, both as arrays; for most files the last alone."""
-    for kind in _kinds(namespace):
-        yield {"x": kind}
-        yield {"x": kind, "y": kind}
-    yield {}
+def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
+    """Each loop that trains with a batch of tensors; nothing for files that have none."""
+    wraps = [wrap for kind in _kinds(namespace) for wrap in ({"x": kind}, {"x": kind, "y": kind})]
+    if wraps and tree is not None:
+        yield from loops(namespace, cuts(tree), started(namespace, returned(tree)), dialect, wraps)
 
 
 def _kinds(namespace: Mapping[str, Any]) -> list[type]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import ast
 import time
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects import silent, tensors
+from handgrad.audit.dialects import silent
 from handgrad.audit.dialects.edits import base, read_at_all, reads, resolver
 from handgrad.audit.dialects.flow import free_names, stores
 from handgrad.audit.dialects.forms import BATCH, EACH, Form
@@ -33,7 +33,11 @@ SECONDS = 4.0  # of processor time, for all loops of a file
 
 
 def loops(
-    namespace: dict[str, Any], cuts: list[Slice], started: Mapping[str, Any], dialect: Callable[[list[Place]], str]
+    namespace: dict[str, Any],
+    cuts: list[Slice],
+    started: Mapping[str, Any],
+    dialect: Callable[[list[Place]], str],
+    wraps: Sequence[Mapping[str, type]] = ({},),
 ) -> Iterator[Reading]:
     """Every loop that can be run and that changes what its loss depends on, as readings.
 
@@ -42,9 +46,9 @@ def loops(
         cuts: the loops.
         started: what functions that start parameters return, by the names under which they return it.
         dialect: names the way in which the parameters are kept.
+        wraps: classes of which data and labels may have to be, by "x" and "y".
     """
     until = time.process_time() + SECONDS
-    wraps = list(tensors.wraps(namespace))
     for cut in cuts:
         found: dict[Form, int] = {}
         for form, rows, wrapped in product((*BATCH, *EACH), (True, False), wraps):

@@ -22,7 +22,7 @@ from handgrad.audit.dialects.places import Place, gradient_of, memories, values
 from handgrad.audit.dialects.roles import is_one_hot, own, role
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside, deep, setting
 from handgrad.audit.dialects.slices import Scope, Slice
-from handgrad.audit.dialects.world import STILL, World, copies, holdings, unset
+from handgrad.audit.dialects.world import STILL, World, copies, holdings, refused, unset
 from handgrad.audit.reading.pruning import MARK
 from handgrad.core.arrays import Array
 
@@ -198,9 +198,14 @@ class Loop:
 
     def turn(self, state: dict[str, Any], x: Array, y: Array, lr: float) -> dict[str, Any]:
         """One turn over a state; all names as they are afterwards."""
-        rows, lr = (1 if self.form.each else len(x)), lr or STILL
+        rows = 1 if self.form.each else len(x)
         put_aside(state, lr, rows)
-        after = World(self.namespace, state).run(self.code, {**self.settings(lr, rows), **self.inputs(x, y)})
+        try:
+            after = World(self.namespace, state).run(self.code, {**self.settings(lr, rows), **self.inputs(x, y)})
+        except (ValueError, AssertionError) as error:
+            if lr != 0 or not refused(error):
+                raise
+            return self.turn(state, x, y, STILL)
         for place in self.places:
             if not isinstance(value := place.get(after), np.ndarray):
                 place.put(after, np.array([value], np.float64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import copy
+import linecache
 import random
 import types
 import warnings
@@ -75,6 +76,17 @@ class World:
             random.setstate(held[0])
             np.random.set_state(held[1])
         after.pop("print", None)
+
+
+def refused(error: BaseException) -> bool:
+    """Whether code raised an error itself, as it does of a learning rate of 0, and did not run into it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return False
+    line = linecache.getline(trace.tb_frame.f_code.co_filename, trace.tb_lineno).strip()
+    return line.startswith(("raise", "assert")) and "site-packages" not in trace.tb_frame.f_code.co_filename
 
 
 def _silent(*args: Any, **settings: Any) -> None:

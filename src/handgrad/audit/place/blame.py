@@ -26,6 +26,7 @@ class Suspect:
         quantity: what it should have been: "dL/dz1", "dL/dW2", "f'(z1)", ...
         factor: how many times too large it is made there, where it is only that; else None.
         residual: the share of it that is none of the right number; 0 where only the factor is wrong.
+        file: the module in which the line stands, where that is not the program itself.
     """
 
     line: int
@@ -33,6 +34,7 @@ class Suspect:
     quantity: str
     factor: float | None = None
     residual: float = 0.0
+    file: str | None = None
 
 
 def wrong_values(step: Step) -> Iterator[Suspect]:

@@ -19,6 +19,7 @@ from handgrad.audit.judging.identify import random_point
 from handgrad.audit.judging.measure import steady, tolerance
 from handgrad.audit.judging.walk import Case
 from handgrad.audit.place.blame import Suspect, gradients_made, wrong_values
+from handgrad.audit.place.files import Files
 from handgrad.audit.place.observe import observe
 from handgrad.audit.place.order import order_taken
 from handgrad.audit.place.right_numbers import RightNumbers, Step, Trail
@@ -33,30 +34,31 @@ _ROWS = (7, 5, 11, 3)
 _ALONE = re.compile(r"one sample at a time|a sample$")  # what readers say of code that takes one row after the other
 
 
-def first_wrong(inspection: Inspection, findings: Iterable[Finding]) -> list[Suspect]:
+def first_wrong(inspection: Inspection, findings: Iterable[Finding], *, everywhere: bool = False) -> list[Suspect]:
     """The lines in which the first wrong number may appear, the most suspect first; empty where nothing is wrong.
 
     Args:
         inspection: a file whose network is known.
         findings: what is wrong with its gradients.
+        everywhere: whether to look into the user's other modules that take part.
     """
     if inspection.diagnosis.identity is None or inspection.reading.dialect == "scalars":
         return []
     try:
         with work_limit(SECONDS), inspection.program.guarded():
-            return _suspects(inspection, list(findings))
+            return _suspects(inspection, list(findings), Files(inspection, everywhere=everywhere))
     except (Exception, SystemExit, OutOfTime):  # the code is a stranger's, and this is an extra
         return []
 
 
-def _suspects(inspection: Inspection, findings: list[Finding]) -> list[Suspect]:
+def _suspects(inspection: Inspection, findings: list[Finding], files: Files) -> list[Suspect]:
     subject = inspection.reading.subject
     errors = [finding for finding in findings if finding.severity == "error"]
     wrong = frozenset(name for finding in errors for name in finding.where) & subject.parameters().keys()
     if not wrong:
         return []
     codes = {finding.code for finding in errors}
-    step = observed_step(inspection, wrong, twice="never-reset" in codes)
+    step = observed_step(inspection, wrong, twice="never-reset" in codes, files=files)
     found: list[Suspect] = []
     if "never-reset" in codes:
         found += never_reset(step)
@@ -66,8 +68,10 @@ def _suspects(inspection: Inspection, findings: list[Finding]) -> list[Suspect]:
     unique: dict[int, Suspect] = {}
     for one in found:
         if one.line > 0:
-            line = _line(inspection.program.tree, one)
-            unique.setdefault(line, replace(one, line=line))
+            line = _line(step.tree or inspection.program.tree, one)
+            file, within = files.place(line)
+            other = None if file == inspection.program.filename else file
+            unique.setdefault(line, replace(one, line=within, file=other))
     return list(unique.values())
 
 
@@ -88,7 +92,7 @@ def _written(node: ast.stmt) -> ast.expr | None:
     return node.value if isinstance(node, (ast.Return, ast.Assign)) else None
 
 
-def observed_step(inspection: Inspection, wrong: frozenset[str], *, twice: bool) -> Step:
+def observed_step(inspection: Inspection, wrong: frozenset[str], *, twice: bool, files: Files | None = None) -> Step:
     """One step at a random point, with everything that it made. The parameters are restored."""
     subject, identity = inspection.reading.subject, inspection.diagnosis.identity
     assert identity is not None
@@ -98,7 +102,8 @@ def observed_step(inspection: Inspection, wrong: frozenset[str], *, twice: bool)
     rows = 1 if alone else next(n for n in _ROWS if n not in sizes)
     many = max(subject.classes, 2)
     x, y = rng.random((rows, subject.features)), (many - 1 - rng.permutation(rows)) % many
-    files = {inspection.program.filename, "<audit>"}
+    files = files or Files(inspection, everywhere=False)
+    names = files.offsets
 
     def run(x: Array = x) -> None:
         if subject.gradients is not None:
@@ -111,9 +116,9 @@ def observed_step(inspection: Inspection, wrong: frozenset[str], *, twice: bool)
         subject.restore(random_point(subject, rng))
         before = subject.snapshot()
         gradient = steady(subject, x, y, _RATE).gradient
-        earlier = observe(run if twice else lambda: run(1 - x), files if twice else ())
+        earlier = observe(run if twice else lambda: run(1 - x), names if twice else ())
         subject.restore(before)  # what is left over in the code is now that of another batch, or of one step before
-        notes = observe(run, files)
+        notes = observe(run, names)
         after = subject.snapshot()
     finally:
         subject.restore(saved)
@@ -121,4 +126,4 @@ def observed_step(inspection: Inspection, wrong: frozenset[str], *, twice: bool)
     right = RightNumbers(Case(identity, before, x[order], y[order]))
     trail = Trail(notes, max(tolerance(subject), 1e-6))
     gradient = gradient | dict(gradients_made(right, trail, gradient))
-    return Step(right, trail, before, after, gradient, _RATE, wrong, rows, tuple(earlier), inspection.program.tree)
+    return Step(right, trail, before, after, gradient, _RATE, wrong, rows, tuple(earlier), files.tree())

@@ -7,7 +7,7 @@ step by step without a change to its code.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -53,7 +53,11 @@ class Noted:
 
 
 def observe(
-    call: Callable[[], object], filenames: Collection[str], *, most: int = 4000, large: int = 1 << 20
+    call: Callable[[], object],
+    filenames: Collection[str] | Mapping[str, int],
+    *,
+    most: int = 4000,
+    large: int = 1 << 20,
 ) -> list[Noted]:
     """Run `call` and note what happens to arrays in code of these files, in the order of execution.
 
@@ -63,11 +67,12 @@ def observe(
 
     Args:
         call: runs the code; what it raises is raised.
-        filenames: what the code objects to observe have as `co_filename`.
+        filenames: what the code objects to observe have as `co_filename`; and what is added to their lines, if any.
         most: how many notes are kept; what comes after them runs unobserved.
         large: elements above which an array is noted without being copied.
     """
-    observer = _Observer(frozenset(filenames), most, large)
+    offsets = dict(filenames) if isinstance(filenames, Mapping) else dict.fromkeys(filenames, 0)
+    observer = _Observer(offsets, most, large)
     before = sys.gettrace()
     sys.settrace(observer.enter)
     try:
@@ -90,8 +95,8 @@ class _Frame:
 class _Observer:
     """A trace function with a memory: every array seen so far, with its last value."""
 
-    def __init__(self, filenames: frozenset[str], most: int, large: int) -> None:
-        self.filenames, self.most, self.large = filenames, most, large
+    def __init__(self, offsets: dict[str, int], most: int, large: int) -> None:
+        self.offsets, self.most, self.large = offsets, most, large
         self.notes: list[Noted] = []
         self.seen: dict[int, tuple[Any, Any]] = {}  # the array is held too, so that its id is not given again
         self.frames: dict[FrameType, _Frame] = {}
@@ -99,7 +104,8 @@ class _Observer:
 
     def enter(self, frame: FrameType, event: str, value: Any) -> Any:
         """For `sys.settrace`: a new call begins."""
-        if frame.f_code.co_filename not in self.filenames or len(self.notes) >= self.most:
+        offset = self.offsets.get(frame.f_code.co_filename)
+        if offset is None or len(self.notes) >= self.most:
             return None
         self.events += 1
         back = frame.f_back
@@ -109,7 +115,7 @@ class _Observer:
         stack = () if caller is None else (caller.line, *caller.stack)
         if caller is not None and back is not None:
             self._look(back, caller)
-        mine = self.frames[frame] = _Frame(self.calls, frame.f_code.co_firstlineno, stack)
+        mine = self.frames[frame] = _Frame(self.calls, frame.f_code.co_firstlineno + offset, stack)
         self.calls += 1
         if frame.f_code.co_name not in _BLOCKS:
             self._given(frame, mine, 0 if caller is None else caller.line)
@@ -127,7 +133,7 @@ class _Observer:
         self.events += 1
         if event == "line":
             self._look(frame, mine)
-            mine.line = frame.f_lineno
+            mine.line = frame.f_lineno + self.offsets[frame.f_code.co_filename]
         elif event == "return":
             self._look(frame, mine)
             for name, array in returned(value):
