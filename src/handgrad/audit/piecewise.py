@@ -7,7 +7,7 @@ not asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -31,7 +31,7 @@ from handgrad.errors import DataError
 PIECES = "pieces"  # what a report calls the dialect of such a file
 SECONDS = 8.0  # for all layers and losses
 CLIMBS = "optimizer-climbs"
-MOST_FILES = 60  # of a package, that are read for the sign of its gradients
+MOST_FILES = 60  # of a package, that are read
 _MINUS = re.compile(
     r"-\s*(?:[\d.]+\s*\*\s*)?\(\s*\w*(?:pred|out|hat)\w*\s*-\s*\w*(?:y|true|target|label|expect)\w*\s*\)"
 )
@@ -57,7 +57,8 @@ def judge_pieces(program: Program, namespace: Mapping[str, Any]) -> Pieces | Non
     own = _written_here(namespace)
     inspection = Inspection(program, own, _nothing_known(), Diagnosis(None, 0, (), 0.0))
     survey = layers.survey(inspection, alone=True, seconds=SECONDS)
-    driven = optimizers.judged(program, own)
+    beside = list(_beside(program)) if any(optimizers.targets(own)) else []
+    driven = optimizers.judged(program, own, [one.tree for one in beside])
     judged = {kind: list(names) for kind, names in survey.judged.items()}
     if driven.names:
         judged["optimizers"] = driven.names
@@ -67,7 +68,7 @@ def judge_pieces(program: Program, namespace: Mapping[str, Any]) -> Pieces | Non
     unjudged = [*_unjudged(own, named), *(name for name in driven.left if name not in named)]
     facts = {kind: ", ".join(names) for kind, names in judged.items()}
     facts |= {"unjudged": ", ".join(unjudged)} if unjudged else {}
-    found = [somewhere(program, finding) for finding in (*survey.findings(), *_surely(program, driven))]
+    found = [somewhere(program, finding) for finding in (*survey.findings(), *_surely(driven, beside))]
     return Pieces(facts, survey.checks + driven.checks, worst_first(found))
 
 
@@ -89,24 +90,22 @@ def _unjudged(namespace: Mapping[str, Any], judged: set[str]) -> list[str]:
     return [name for name, kind in left.items() if method(kind, FORWARD) and method(kind, BACKWARD)]
 
 
-def _surely(program: Program, driven: optimizers.Driven) -> list[Finding]:
+def _surely(driven: optimizers.Driven, beside: list[Program]) -> list[Finding]:
     """The findings of optimizers without those that climb where the package may hand them gradients that point down."""
     climbs = {finding.where for finding in driven.findings if finding.code == CLIMBS}
-    if not climbs or len(climbs) < len(driven.names) or not _points_down(program):
-        return driven.findings
-    return [finding for finding in driven.findings if finding.code != CLIMBS]
+    all_climb = climbs and len(climbs) == len(driven.names)
+    if all_climb and any(optimizers.takes_negative(one.tree) or _MINUS.search(one.text) for one in beside):
+        return [finding for finding in driven.findings if finding.code != CLIMBS]
+    return driven.findings
 
 
-def _points_down(program: Program) -> bool:
-    """Whether a module of the file's package works with target minus output, or with minus the difference."""
+def _beside(program: Program) -> Iterator[Program]:
+    """The modules of the file's package: they show the sign of its gradients, and how its optimizers are called."""
     home = home_of(program)
-    folders = [home.folders[0]] if home.folders else [program.path.parent]
-    for path in islice((path for folder in folders for path in sorted(folder.rglob("*.py"))), MOST_FILES):
+    folder = home.folders[0] if home.folders else program.path.parent
+    for path in islice(sorted(folder.rglob("*.py")), MOST_FILES):
         with suppress(DataError, OSError):
-            beside = read_program(path)
-            if optimizers.takes_negative(beside.tree) or _MINUS.search(beside.text):
-                return True
-    return False
+            yield read_program(path)
 
 
 def _nothing_known() -> Reading:

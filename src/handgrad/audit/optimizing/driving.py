@@ -37,6 +37,7 @@ class Plan:
         bumped: whether the first number of each parameter has another gradient than usual.
         flavour: the way of `FLAVOURS` to try first.
         config: what stands in the dictionary of settings that a function may ask for.
+        first: the number of the first step, for a call that asks for it.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -47,6 +48,7 @@ class Plan:
     bumped: bool = False
     flavour: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
+    first: int = 1
 
     def start(self) -> dict[str, Array]:
         """The parameters' first values."""
@@ -153,7 +155,7 @@ def _drive(target: Any, which: int, flavour: str, shapes: Mapping[str, Any], pla
             for stage, layer in _turns(stages, names, plan):
                 if layer is not None:
                     stage.given |= {"layer": layer, "dw": layer.dW, "db": layer.db}
-                arguments = stage.arguments(names, needed, plan.over if thing is None else {}, k + 1)
+                arguments = stage.arguments(names, needed, plan.over if thing is None else {}, k + plan.first)
                 first.named |= {
                     role_of(name): float(value)
                     for name, value in arguments.items()

@@ -10,7 +10,7 @@ import ast
 import inspect
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -81,8 +81,12 @@ class Driven:
     findings: list[Finding] = field(default_factory=list)
 
 
-def judged(program: Program, namespace: Mapping[str, Any]) -> Driven:
-    """Every optimizer among a file's names, driven and judged. Call it within `program.guarded()`."""
+def judged(program: Program, namespace: Mapping[str, Any], beside: Iterable[ast.Module] = ()) -> Driven:
+    """Every optimizer among a file's names, driven and judged. Call it within `program.guarded()`.
+
+    `beside` are other modules, in which the optimizers may be used.
+    """
+    trees = [program.tree, *beside]
     driven = Driven()
     end = time.perf_counter() + ALL_SECONDS
     called = {getattr(one.func, "id", getattr(one.func, "attr", "")) for one in _calls(program.tree)}
@@ -94,7 +98,7 @@ def judged(program: Program, namespace: Mapping[str, Any]) -> Driven:
         run: Run | None = None
         findings: list[Finding] = []
         with suppress(Exception, SystemExit, OutOfTime), time_limit(SECONDS):  # its failing says nothing of its numbers
-            run, findings = _judged(program, target, claim, negative=takes_negative(program.tree))
+            run, findings = _judged(program, target, claim, trees)
         (driven.left if run is None else driven.names).append(name)
         driven.checks += 0 if run is None else len(run.path.delta)
         for finding in findings:
@@ -134,11 +138,12 @@ def targets(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
             yield name, function, claim
 
 
-def _judged(program: Program, target: Any, claim: str, *, negative: bool) -> tuple[Run | None, list[Finding]]:
+def _judged(program: Program, target: Any, claim: str, trees: Sequence[ast.Module]) -> tuple[Run | None, list[Finding]]:
     """The way of calling it that makes most sense, and what is to be said."""
+    negative = takes_negative(program.tree)
     scale = _LARGE if claim in _ADAPTIVE else 1.0
     config = {} if isinstance(target, type) else config_of(program.tree, target)
-    plan = Plan(SHAPES, scale, together=_serves_many(program.tree, target), config=config)
+    plan = Plan(SHAPES, scale, together=any(_serves_many(tree, target) for tree in trees), config=config)
     run, found = _best(target, plan, claim, negative=negative)
     if run is None:
         run, found = _best(target, replace(plan, shapes=ALIKE), claim, negative=negative)
@@ -166,6 +171,20 @@ def _judged(program: Program, target: Any, claim: str, *, negative: bool) -> tup
 
 
 def _best(target: Any, plan: Plan, claim: str, *, negative: bool) -> tuple[Run | None, list[Finding] | None]:
+    """The best of all ways of calling it, where its steps are counted from 1, and where they are from 0."""
+    run, found = _first(target, plan, claim, negative=negative)
+    if run is None or found == [] or not _asks_for_step(run.step):
+        return run, found
+    other, more = _first(target, replace(plan, first=0), claim, negative=negative)
+    better = other is not None and more is not None and (found is None or more == [])
+    return (other, more) if better else (run, found)
+
+
+def _asks_for_step(step: Any) -> bool:
+    return any(plain(name) in ROLES["time"] for name in inspect.signature(step).parameters)
+
+
+def _first(target: Any, plan: Plan, claim: str, *, negative: bool) -> tuple[Run | None, list[Finding] | None]:
     """Of all ways of calling it the first that is right, else the first that is known, else the first."""
     first: tuple[Run | None, list[Finding] | None] = (None, None)
     for run in runs(target, plan):
