@@ -20,7 +20,7 @@ from handgrad.explain.page import page
 from handgrad.explain.story import Sentence, Story
 from handgrad.explain.strangers.by_lines import story_by_lines
 from handgrad.explain.strangers.named import with_own
-from handgrad.explain.strangers.other import with_other
+from handgrad.explain.strangers.other import with_off, with_other
 from handgrad.explain.strangers.step import StrangersStep, strangers_step
 from handgrad.explain.tell.whole import story_of
 from handgrad.explain.terminal import story_lines
@@ -101,12 +101,15 @@ def _story(program: Program, reading: Reading, step: StrangersStep, request: dic
         opening.append(Sentence("explain_file.agrees", {"digits": step.digits}))
     else:
         opening.append(Sentence("explain_file.wrong_somewhere", {"file": program.path.name}))
+    if step.times != 1:
+        opening.append(Sentence("explain_file.convention", {"times": f"{step.times:g}"}))
     if step.penalty:
         opening.append(Sentence("explain_file.penalty", {"value": f"{step.penalty:.4g}"}))
     if not step.updated:
         opening.append(Sentence("explain_file.no_update"))
     digits = options.get("digits", DIGITS)
     chapters = [with_other(program, with_own(program, one, step), step.own, digits) for one in story.chapters]
+    chapters = [with_off(chapter, step.off, program.path.name, digits) for chapter in chapters]
     if chapters:
         about = [sentence for sentence in chapters[0].about if sentence.key != "explain.when_after"]
         chapters[0] = replace(chapters[0], about=(*opening, *about))

@@ -32,6 +32,24 @@ def with_other(program: Program, chapter: Chapter, own: dict[str, Own], digits: 
     return replace(chapter, about=(*chapter.about, *said), blocks=tuple(blocks))
 
 
+def with_off(chapter: Chapter, off: dict[str, float], file: str, digits: int) -> Chapter:
+    """The chapter, with what its gradients should be where they are only too large or too small."""
+    arrays = {
+        shape.symbol: shape.array for shape in chapter.shapes if shape.array in off and chapter.part == "backward"
+    }
+    made = {symbol: array for symbol, array in arrays.items() if symbol in ("dW", "db")}
+    blocks: list[Block] = []
+    for block in chapter.blocks:
+        blocks.append(block)
+        ref = block.result.ref if isinstance(block, Equation) else None
+        if isinstance(block, Equation) and ref is not None and ref.array in made.values():
+            should = to_digits(float(block.result.text) / off[ref.array], digits)
+            blocks.append(Sentence("explain_file.times_off", {"should": should, "value": block.result.text}))
+    said = [Sentence("explain_file.off", {"symbol": symbol, "times": f"{off[array]:g}", "file": file})
+            for symbol, array in made.items()]  # fmt: skip
+    return replace(chapter, about=(*chapter.about, *said), blocks=tuple(blocks))
+
+
 def _said(program: Program, symbol: str, own: Own) -> Sentence:
     if own.near:
         return Sentence("explain_file.nearly", {"symbol": symbol})

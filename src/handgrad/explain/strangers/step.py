@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from handgrad.audit.judging.walk import Case
 from handgrad.audit.place.blame import gradients_made
 from handgrad.audit.place.observe import Noted
 from handgrad.audit.place.order import order_taken
-from handgrad.audit.place.right_numbers import RightNumbers, Trail
+from handgrad.audit.place.right_numbers import RightNumbers, Trail, factor_of
 from handgrad.audit.reading.source import Program
 from handgrad.core.arrays import Array
 from handgrad.core.losses import Loss
@@ -52,6 +52,8 @@ class StrangersStep:
         digits: to how many digits loss and gradients of the two agree.
         penalty: what the file's loss charges for the weights beside; 0 for nothing.
         updated: whether the file's own update can be told.
+        times: how many times the derivative of the loss all gradients are, by a convention of the file's.
+        off: of a wrong backward pass, how many times the right one the gradient of a parameter is, where it is that.
     """
 
     moment: Moment
@@ -60,6 +62,8 @@ class StrangersStep:
     digits: int
     penalty: float
     updated: bool
+    off: dict[str, float] = field(default_factory=dict)
+    times: float = 1.0
 
     @property
     def found_any(self) -> bool:
@@ -103,7 +107,7 @@ def strangers_step(
     finder = Finder(seen.notes, _precision(case), _counts(rows, max(subject.classes, 1)))
     criterion, fused = _criterion(case, finder, file)
     net = Sequential(*whole.layers[:-1]) if fused else whole
-    digits, penalty = _agreement(subject, first, x, y, file) if diagnosis.ok else (0, 0.0)
+    digits, penalty, times = _agreement(subject, first, x, y, file) if diagnosis.ok else (0, 0.0, 1.0)
     used = {} if diagnosis.ok else _used(subject, first, seen.notes, x, y)
     step = OwnStep(finder, layout.ours(used))
     targets = case.y if identity.loss == "cross-entropy" else case.walk.t
@@ -114,7 +118,19 @@ def strangers_step(
         trace, case.x.reshape(rows, *(shape or (-1,))), case.y, named,
         classes or tuple(map(str, range(max(subject.classes, 2)))), shape, int(np.flatnonzero(order == 0)[0]), None,
     )  # fmt: skip
-    return StrangersStep(moment, step.own, layout.names, digits, penalty, updated)
+    off = {} if diagnosis.ok else _off(case, layout.ours(used), layout)
+    return StrangersStep(moment, step.own, layout.names, digits, penalty, updated, off, times)
+
+
+def _off(case: Case, used: dict[str, Array], layout: Layout) -> dict[str, float]:
+    """How many times too large the gradients are that a wrong backward pass uses, where they are only that."""
+    right, found = layout.ours(RightNumbers(case).whole), {}
+    for name, gradient in used.items():
+        times = factor_of(gradient, right[name], 1e-6)
+        if times is not None and abs(times - 1) > 1e-6:
+            layer, _, short = name.rpartition(".")
+            found[f"{layer}.d{short}"] = float(f"{times:.6g}")
+    return found
 
 
 def _criterion(case: Case, finder: Finder, file: str) -> tuple[Loss, bool]:
@@ -169,8 +185,10 @@ def _flat(x: Any, y: Any, subject: Any, rows: int) -> tuple[Array, Array]:
     return flat
 
 
-def _agreement(subject: Any, case: Case, x: Any, y: Any, file: str) -> tuple[int, float]:
-    """(to how many digits loss and gradients are those of the twin, what the loss charges for the weights)."""
+def _agreement(subject: Any, case: Case, x: Any, y: Any, file: str) -> tuple[int, float, float]:
+    """(to how many digits loss and gradients are those of the twin, what the loss charges for the weights, how many
+    times those of the twin the gradients are).
+    """
     saved = subject.snapshot()
     try:
         reported = float(subject.loss(x, y))
@@ -187,7 +205,8 @@ def _agreement(subject: Any, case: Case, x: Any, y: Any, file: str) -> tuple[int
     if abs(own - reported) > 10 * CLOSE * abs(own) or not all(one.exact for one in found.values()):
         raise DataError("explain_file.other_numbers", file=file)
     worst = max([abs(own - reported) / abs(own), *(one.residual for one in found.values())])
-    return min(15, int(-np.log10(max(worst, 1e-16)))), penalty
+    times = float(f"{np.median([one.factor for one in found.values() if one.factor] or [1.0]):.6g}")
+    return min(15, int(-np.log10(max(worst, 1e-16)))), penalty, times
 
 
 def _parameters(identity: Identity, linears: list[str]) -> dict[str, str]:
