@@ -114,7 +114,7 @@ def test_the_arrays_are_those_of_the_file_to_the_bit(small: Path) -> None:
     with program.guarded():
         execution = program.execute()
         reading, diagnosis = judged(program, execution.namespace)
-        step = strangers_step(program, reading, diagnosis, None, None, (), (), lambda own: "fc1.weight")
+        step = strangers_step(program, reading, diagnosis, None, None, (), (), lambda own: "fc1.weight", {})
     trace = step.moment.trace
     notes = {note.name: note for note in trace.layers}
     x = trace.layers[0].x
@@ -172,6 +172,18 @@ def test_a_wrong_backward_pass_is_shown_as_it_is_and_marked(small: Path, tmp_pat
     assert agrees(float(dw[int(gradient[0]), int(gradient[1])]), gradient[2])
 
 
+@pytest.mark.slow
+def test_a_gradient_that_is_too_small_is_marked(tmp_path: Path) -> None:
+    path = tmp_path / "mean.py"
+    path.write_text(SMALL.replace("dh.sum(axis=0)", "dh.mean(axis=0)"))
+    whole = " ".join(" ".join(explained(path, layer="fc1")["lines"]).split())
+    assert "(!) Your db is 0.25 times the derivative of the loss" in whole
+    found = re.search(r"By the loss it should be (\S+); it is (\S+)\. ", whole)
+    assert found is not None
+    assert abs(float(found[1]) - 4 * float(found[2])) < 1e-3 * abs(float(found[1]))
+    assert "Your dW is dw, line 26" in whole
+
+
 def test_what_cannot_be_told_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="There is no file"):
         explained(tmp_path / "nowhere.py")
@@ -218,4 +230,59 @@ def test_each_dialect(net: str) -> None:
     texts = [b["text"] for chapter in told["values"]["chapters"] for b in chapter["blocks"] if b["type"] == "sentence"]
     if "scalars" not in net:
         assert sum(", line " in text and text.startswith("Your ") for text in texts) >= 4
-    assert not any("formula" in sentence for sentence in about)
+    assert told["values"]["chapters"][-1]["key"] == "update"
+
+
+@pytest.mark.slow
+def test_an_optimizer_of_ones_own_is_told_from_its_first_step_to_the_bit() -> None:
+    """Adagrad, swish and squared error of a file, run here by hand without a trace function."""
+    program = read_program(str(NETS / "nnfs" / "regression_digits.py"))
+    with program.guarded():
+        execution = program.execute()
+        reading, diagnosis = judged(program, execution.namespace)
+        step = strangers_step(
+            program, reading, diagnosis, None, None, (), (), lambda own: "fc1.weight", execution.namespace
+        )
+        own = program.execute().namespace  # the file's seed makes the same weights again
+        trace = step.moment.trace
+        t = np.eye(10)[step.moment.labels]
+        first, swish, second, loss = (own[name] for name in ("dense1", "swish", "dense2", "loss_function"))
+        out = second.forward(swish.forward(first.forward(trace.layers[0].x)))
+        loss.forward(out, t)
+        first.backward(swish.backward(second.backward(loss.backward(out, t))))
+        before = first.weights.copy()
+        own["optimizer"].update_params(first)
+    notes = {note.name: note for note in trace.layers}
+    pairs = [
+        (notes["fc1"].y, first.output), (notes["silu1"].y, swish.output), (notes["fc2"].y, second.output),
+        (trace.loss.dprediction, loss.dinputs), (notes["fc1"].dy, swish.dinputs),
+        (notes["fc1"].gradients["weight"], first.dweights), (notes["fc2"].gradients["bias"], second.dbiases),
+        (trace.before["fc1.weight"], before), (trace.after["fc1.weight"], first.weights),
+    ]  # fmt: skip
+    for mine, theirs in pairs:
+        assert mine is not None
+        assert np.array_equal(mine, theirs.reshape(mine.shape))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("net", "kind", "lines"),
+    [
+        ("modules/adamw_gelu.py", "AdamW", ("p *= 1 - self.lr * self.decay", "p -= self.lr")),
+        ("script/tanh_adam.py", "Adam", ("m[i] = beta1 * m[i] + (1 - beta1) * grads[i]", "params[i] -= lr * m_hat")),
+        ("dictionaries/nesterov_book.py", "Nesterov momentum", ("params[key] -= (1 + self.momentum)",)),
+        ("modules/optim_zoo.py", "RMSprop", ("s *= self.rho", "p -= self.lr * g / (np.sqrt(s) + self.eps)")),
+        ("columns/network_regular.py", "momentum", ("nabla_w[l] += self.lmbda", "self.velocity_w[l] = ")),
+        ("function_pairs/update_rules.py", "momentum", ("v = config['momentum'] * v", "w += v")),
+        ("unrolled/online.py", "SGD", ("self.w1 += lr * np.dot(",)),
+    ],
+)
+def test_the_update_is_told_by_the_files_own_lines(net: str, kind: str, lines: tuple[str, ...]) -> None:
+    told = explained(NETS / net, **digits_to_show(None, None))
+    check(told)
+    chapter = told["values"]["chapters"][-1]
+    assert chapter["key"] == "update"
+    assert chapter["kind"] == kind
+    texts = [block["text"] for block in chapter["blocks"] if block["type"] == "sentence"]
+    for line in lines:
+        assert any(text.startswith("Line ") and line in text for text in texts), line

@@ -69,6 +69,7 @@ def story_by_lines(program: Program, reading: Reading, terms: int, digits: int) 
     if not line and subject.step is not None:
         opening.append(Sentence("explain_file.no_rate", {"rate": f"{rate:g}"}))
     chapters[0] = replace(chapters[0], about=(*opening, *chapters[0].about))
+    chapters = [part for chapter in chapters for part in _screens(chapter)]
     title = Sentence("explain_file.title", {"file": program.path.name})
     return Story(title, tuple(chapters), {}, 0, {"file": str(program.path), "batch": given.rows, "step": None})
 
@@ -101,7 +102,7 @@ def _chapters(telling: _Telling, done: list[Done]) -> list[Chapter]:
             if before and any(telling.known.updated(one) for one in before[0]):
                 continue  # the same for another parameter
             before.append(_once_updated(telling, statements))
-            chapters += _screens(_chapter(telling, name, len(before), before[-1]))
+            chapters.append(_chapter(telling, name, len(before), before[-1]))
     return chapters
 
 
@@ -130,11 +131,12 @@ def _screens(chapter: Chapter) -> list[Chapter]:
             parts.append(parts[-1][start:])
             parts[-2] = parts[-2][:start]
             start = 0
+    about = [chapter.about] + [()] * (len(parts) - 1)
     titles = [chapter.title] + [Sentence("explain_file.title_on", {"title": chapter.title})] * (len(parts) - 1)
     keys = [chapter.key] + [f"{chapter.key}-on-{i}" for i in range(2, len(parts) + 1)]
     return [
-        replace(chapter, key=key, title=title, blocks=tuple(blocks))
-        for key, title, blocks in zip(keys, titles, parts, strict=True)
+        replace(chapter, key=key, title=title, about=said, blocks=tuple(blocks))
+        for key, title, said, blocks in zip(keys, titles, about, parts, strict=True)
     ]
 
 

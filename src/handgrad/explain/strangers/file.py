@@ -44,7 +44,7 @@ def explain_file(request: dict[str, Any]) -> dict[str, Any]:
         if diagnosis.identity is None and diagnosis.ok:
             story = _by_lines(program, reading, request)
         else:
-            story = _story(program, reading, _step(program, reading, diagnosis, request), request)
+            story = _story(program, reading, _step(program, reading, diagnosis, request, execution.namespace), request)
     lang = request["lang"]
     given: dict[str, Any] = {}
     if "lines" in request["wanted"]:
@@ -56,14 +56,24 @@ def explain_file(request: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _step(program: Program, reading: Reading, diagnosis: Diagnosis, request: dict[str, Any]) -> StrangersStep:
+def _step(
+    program: Program, reading: Reading, diagnosis: Diagnosis, request: dict[str, Any], namespace: dict[str, Any]
+) -> StrangersStep:
     images: Array | None = None
     if request.get("images") is not None:
         images = np.array(request["images"], np.float64) / 255
     labels = None if request.get("labels") is None else np.array(request["labels"])
     names, classes = tuple(request.get("names", ())), tuple(request.get("classes", ()))
     return strangers_step(
-        program, reading, diagnosis, images, labels, names, classes, lambda own: _followed(request, own)
+        program,
+        reading,
+        diagnosis,
+        images,
+        labels,
+        names,
+        classes,
+        lambda own: _followed(request, own),
+        namespace,
     )
 
 
@@ -96,7 +106,9 @@ def _story(program: Program, reading: Reading, step: StrangersStep, request: dic
             names = ", ".join(step.parameters.values())
             raise InputError("explain_why.no_parameter", got=asked.strip(), names=names)
     story = story_of(step.moment, **options)
-    opening = [Sentence("explain_file.recognised", {"dialect": reading.dialect, "net": _net(step)})]
+    made = reading.invented or reading.facts.get("parameters") == "w and b of two layers"
+    key = "explain_file.recognised_made" if made else "explain_file.recognised"
+    opening = [Sentence(key, {"dialect": reading.dialect, "net": _net(step)})]
     if step.digits:
         opening.append(Sentence("explain_file.agrees", {"digits": step.digits}))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from handgrad.audit.reading.source import Program
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 from handgrad.core.net import Sequential
+from handgrad.explain.strangers.called_update import call_update, update_function
 from handgrad.explain.strangers.rate import own_rate
 from handgrad.explain.strangers.update_lines import UpdateWatcher
 
@@ -58,6 +59,7 @@ class Seen:
         followed: our name of the parameter whose update was watched; None for none.
         watcher: what happened to arrays of its shape.
         rate: (the learning rate, the line of the file that says so; 0 where none was found).
+        called: the name of an update function that the step does not reach, and that was called after it.
     """
 
     notes: list[Noted]
@@ -66,6 +68,7 @@ class Seen:
     followed: str | None
     watcher: UpdateWatcher | None
     rate: tuple[float, int]
+    called: str = ""
 
 
 def own_step(subject: Subject) -> Callable[[Any, Any, float], object]:
@@ -80,7 +83,8 @@ def own_step(subject: Subject) -> Callable[[Any, Any, float], object]:
 
 
 def observed(
-    program: Program, reading: Reading, x: Any, y: Any, layout: Layout, followed: str | None
+    program: Program, reading: Reading, x: Any, y: Any, layout: Layout, followed: str | None,
+    namespace: Mapping[str, Any],
 ) -> Seen:  # fmt: skip
     """Everything that one step of the file makes. The parameters are put back."""
     subject = reading.subject
@@ -107,9 +111,39 @@ def observed(
         else:
             notes = observe(run, files)
         after = subject.snapshot()
+        called = ""
+        if followed is not None and watcher is not None and not notes_update(watcher, saved[layout.names[followed]]):
+            called = _called(program, subject, x, y, namespace, layout.names[followed], saved, after, watcher)
     finally:
         subject.restore(saved)
     moved = [value for name, value in after.items() if not np.array_equal(value, saved[name])]
     # A bias that began at 0 is a multiple of its gradient when it was updated.
     notes = [note for note in notes if not any(np.array_equal(note.value, value) for value in moved)]
-    return Seen(notes, saved, after, followed, watcher, rate)
+    return Seen(notes, saved, after, followed, watcher, rate, called)
+
+
+def notes_update(watcher: UpdateWatcher, before: Array) -> bool:
+    """Whether a step was seen to change the parameter."""
+    return watcher.after(before) is not None
+
+
+def _called(
+    program: Program, subject: Subject, x: Any, y: Any, namespace: Mapping[str, Any], name: str,
+    before: dict[str, Array], after: dict[str, Array], watcher: UpdateWatcher,
+) -> str:  # fmt: skip
+    """Call the file's update function, which its step does not reach; its name, or nothing."""
+    function = update_function(program.tree, namespace)
+    if function is None or subject.gradients is None:
+        return ""
+    found: list[Array | None] = []
+    try:
+        subject.restore(before)
+        gradient = np.array(subject.gradients(x, y)[name])
+        weights = before[name].copy()
+        watcher.run(lambda: found.append(call_update(function, program.tree, namespace, name, weights, gradient)))
+    except Exception:  # it wants to be called in another way
+        return ""
+    if found[0] is None:
+        return ""
+    after[name] = found[0]
+    return function.__name__

@@ -7,7 +7,7 @@ and the same batch, makes of the arrays before them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -74,6 +74,7 @@ class StrangersStep:
 def strangers_step(
     program: Program, reading: Reading, diagnosis: Diagnosis, images: Array | None, labels: Array | None,
     names: tuple[str, ...], classes: tuple[str, ...], followed: Callable[[dict[str, str]], str | None],
+    namespace: Mapping[str, Any],
 ) -> StrangersStep:  # fmt: skip
     """Run one step of a network that was found in a file, and find its arrays.
 
@@ -86,6 +87,7 @@ def strangers_step(
         names: what each is called.
         classes: the names of the classes.
         followed: our names of the parameters and the file's -> ours of the one whose update is told.
+        namespace: the file's names.
 
     Raises:
         DataError: where the network is not known, or cannot be told.
@@ -101,7 +103,7 @@ def strangers_step(
     whole = identity.net(first.parameters)
     linears = [name for name, layer in whole.named_layers() if type(layer).__name__ == "Linear"]
     layout = Layout(identity, _parameters(identity, linears), whole)
-    seen = observed(program, reading, x, y, layout, followed(layout.names))
+    seen = observed(program, reading, x, y, layout, followed(layout.names), namespace)
     order = order_taken(seen.notes, first.x)  # many shuffle what they get
     case, named = replace(first, x=first.x[order], y=first.y[order]), tuple(named[i] for i in order)
     finder = Finder(seen.notes, _precision(case), _counts(rows, max(subject.classes, 1)))

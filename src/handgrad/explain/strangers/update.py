@@ -43,6 +43,7 @@ class OwnUpdate:
         turned: whether the file has its rows where we have columns.
         watcher: what was seen of the step.
         rate: (the learning rate of the step, the line of the file that sets it; 0 where none was found).
+        called: the name of the file's update function, where the step does not reach it.
     """
 
     name: str
@@ -55,6 +56,7 @@ class OwnUpdate:
     turned: bool
     watcher: UpdateWatcher
     rate: tuple[float, int]
+    called: str = ""
 
     def index(self, ours: tuple[int, ...]) -> tuple[int, ...]:
         """The place of a weight in the file's array."""
@@ -85,7 +87,9 @@ def update_chapter(program: Program, update: OwnUpdate, ours: tuple[int, ...], d
     if known and " " not in known:
         about.insert(0, Sentence(f"explain_update.about_{known.lower()}"))
     rate, line = update.rate
-    if not line:
+    if update.called:
+        about.append(Sentence("explain_file.update_called", {"name": update.called}))
+    elif not line:
         about.append(Sentence("explain_file.no_rate", {"rate": f"{rate:g}"}))
     title = Sentence("explain.title_update", {"kind": kind, "name": shown})
     return Chapter("update", "update", title, layer, kind, tuple(about), FORMULAS.get(known, ()), (), tuple(blocks))

@@ -31,7 +31,7 @@ def told_update(program: Program, seen: Seen, layout: Layout, trace: Trace, case
     alone = layout.theirs(name, note.gradients[short], before.shape)
     charged, whole = _charged(case, theirs, alone, before, finder)
     update = OwnUpdate(name, theirs, before, after, alone, whole, charged, theirs in layout.turned, seen.watcher,
-                       seen.rate)  # fmt: skip
+                       seen.rate, seen.called)  # fmt: skip
     trace.lr = seen.rate[0]
     trace.before, trace.after = layout.ours(seen.before), layout.ours(seen.after | {theirs: after})
     trace.gradients = {f"{one.name}.{key}": value for one in trace.layers for key, value in one.gradients.items()}
