@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -101,3 +103,32 @@ def test_which_steps_are_compiled_as_a_whole() -> None:
     assert not whole(*net(), clip_norm=1.0)
     assert not whole(*net(), accumulate=2)
     assert not whole(*net(), weights=np.ones(50))
+
+
+WITHOUT = """
+import sys
+class NoNumba:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("numba", "llvmlite"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, NoNumba())
+from importlib import util
+found = util.find_spec
+util.find_spec = lambda name, package=None: None if name == "numba" else found(name, package)
+import numpy as np
+import handgrad
+images, labels = np.eye(16, dtype=np.uint8), np.arange(16) % 3
+net = handgrad.MLP(16, 8, 3, rng=0)
+parts = net, images, labels, handgrad.SoftmaxCrossEntropy(), handgrad.SGD(net)
+assert len(list(handgrad.fit(*parts, epochs=2))) > 2
+assert not any(name.startswith(("numba", "llvmlite")) for name in sys.modules)
+try:
+    list(handgrad.fit(*parts, engine="fast"))
+except handgrad.InputError as error:
+    print(error)
+"""
+
+
+def test_a_process_that_has_no_numba_trains_and_is_told_of_the_extra() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
+    assert "pip install 'handgrad[fast]'" in done.stdout

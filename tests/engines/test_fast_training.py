@@ -74,11 +74,9 @@ def test_an_epoch_of_digits_agrees_in_loss() -> None:
     for engine in ("fast", "numpy"):
         net = MLP(784, 64, 10, rng=0)
         settings: dict[str, Any] = {"batch_size": 100, "rng": 0, "engine": engine}
-        run = Training(
-            net, data.images[:10_000], data.labels[:10_000], SoftmaxCrossEntropy(), SGD(net, lr=0.1), **settings
-        )
+        run = Training(net, data.images, data.labels, SoftmaxCrossEntropy(), SGD(net, lr=0.1), **settings)
         losses.append([r.loss for r in run.records() if isinstance(r, EpochRecord)])
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 @pytest.mark.parametrize("make", [perceptron, with_dropout])

@@ -12,12 +12,36 @@ import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from numba import njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
+
+def _ask_only_whether() -> None:
+    """Load Numba's array functions without SciPy, which they would import only to see whether it is there.
+
+    That took a third of the time until a first step. Numba still imports it for whoever compiles a product with it.
+    """
+    linalg: Any = import_module("numba.np.linalg")
+    asked = linalg.ensure_blas
+
+    def is_there() -> None:
+        if find_spec("scipy") is None:
+            raise ImportError
+
+    linalg.ensure_blas = is_there
+    try:
+        arraymath: Any = import_module("numba.np.arraymath")
+        arraymath.ensure_blas = asked
+    finally:
+        linalg.ensure_blas = asked
+
+
+_ask_only_whether()
 # A division by 0 is inf or nan, as in NumPy. Nothing is allocated, so nobody need count who holds which array: with
 # that (Numba's nrt), passing the arrays on to a function took longer than the function.
 SETTINGS = {"nogil": True, "error_model": "numpy", "_nrt": False}

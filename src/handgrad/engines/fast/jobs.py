@@ -114,11 +114,10 @@ def group(job: Any, arrays: Any) -> None:
     if ahead:
         start += count
         count, side = min(count, len(order) - start), 1 - side
-    elif numbers[READY] == start:
+    if count <= 0 or (not ahead and numbers[READY] == start):
         return
     row, end, at = count * slot // slots, count * (slot + 1) // slots, side * blocks + slot
-    rows, coming = order[start + row : start + end], order[start + count + row : start + count + end]
-    k.group_by_pair(data, rows, coming, row, groups[0][at], groups[1][at], groups[2][at])
+    k.group_by_pair(data, order[start + row : start + end], row, groups[0][at], groups[1][at], groups[2][at])
     if ahead:
         numbers[READY] = start
 

@@ -40,26 +40,29 @@ from handgrad.engines.fast.lanes import (
 PLAIN, SGD, MOMENTUM, NESTEROV, ADAM, ADAMW, STORE = range(7)
 # Places in `rates`, the numbers of this step.
 LR, DECAY, MU, B1, B1_REST, B2, B2_REST, EPS, LR_CORRECTED, TINY, SMOOTHING, ZERO, ONE, RATES = range(14)
-LINE = 64  # bytes that a processor fetches at once
+LINE, AHEAD = 64, 20  # bytes that a processor fetches at once; rows
 
 
 @compiled
-def group_by_pair(data: Any, rows: Any, coming: Any, first: int, ends: Any, entry_rows: Any, entry_values: Any) -> None:
+def group_by_pair(data: Any, rows: Any, first: int, ends: Any, entry_rows: Any, entry_values: Any) -> None:
     """The nonzeros of some rows, pair by pair (scipy's csr.tocsc): those of pair j lie from ends[j] up to ends[j + 1].
 
-    `first` is the number that the first row has in its batch. The data of `coming` rows are called in for later: they
-    lie anywhere in a large memory, and to wait for them took longer than all else here.
+    `first` is the number that the first row has in its batch. Rows lie anywhere in a large memory; each is called in a
+    few rows ahead.
     """
     starts, pairs, values, scale = data
-    for row in coming:
-        for k in range(starts[row], starts[row + 1], LINE // 2):
+    ends[:] = 0
+    if len(rows) == 0:
+        return
+    for r in range(-AHEAD, len(rows)):
+        coming = rows[min(r + AHEAD, len(rows) - 1)]
+        for k in range(starts[coming], starts[coming + 1], LINE // 2):
             fetch(pairs, k)
             fetch(values, 2 * k)
-    ends[:] = 0
-    for row in rows:
-        for k in range(starts[row], starts[row + 1]):
-            j = item(pairs, k) + 1
-            put_item(ends, j, item(ends, j) + 1)
+        if r >= 0:
+            for k in range(starts[rows[r]], starts[rows[r] + 1]):
+                j = item(pairs, k) + 1
+                put_item(ends, j, item(ends, j) + 1)
     total = 0
     for j in range(1, len(ends)):
         ends[j], total = total, total + ends[j]
