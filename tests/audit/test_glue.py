@@ -47,8 +47,18 @@ MASKED = "\n        return x * self.mask\n\n    def backward(self, dout):\n     
     ("old", "new", "code"),
     [
         (" - self.hat * (g * self.hat).mean(axis=0)) /", ") /", "norm-variance-constant"),
-        (f"x > 0{MASKED} * self.mask", f"x > 0{MASKED}", "activation-derivative-missing"),
-        (f"(1 - self.rate){MASKED} * self.mask", f"(1 - self.rate){MASKED}", "dropout-mask-not-applied"),
+        pytest.param(
+            f"x > 0{MASKED} * self.mask",
+            f"x > 0{MASKED}",
+            "activation-derivative-missing",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            f"(1 - self.rate){MASKED} * self.mask",
+            f"(1 - self.rate){MASKED}",
+            "dropout-mask-not-applied",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_the_layer_that_is_wrong_is_found_and_named(old: str, new: str, code: str, tmp_path: Path) -> None:

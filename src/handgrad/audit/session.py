@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from handgrad.audit.dialects import READERS, Reading
@@ -18,13 +19,14 @@ from handgrad.audit.judging.diagnose import Diagnosis, diagnose, recognise
 from handgrad.audit.piecewise import PIECES, judge_pieces
 from handgrad.audit.place.forgotten import constants
 from handgrad.audit.reading.execution import Execution
-from handgrad.audit.reading.fence import OutOfTime, time_limit
+from handgrad.audit.reading.fence import OutOfTime, time_limit, work_limit
 from handgrad.audit.reading.source import Program, read_program
 from handgrad.errors import DataError, HandgradError
 
 READING_SECONDS = 6.0  # for one way to understand the file
 ALL_SECONDS = 5.0  # for all of them
-KNOWN_SECONDS = 1.0  # to find one whose network is known, once there is one that is right
+KNOWN_SECONDS = 1.0  # to find one whose network is known, once there is one that is right, or right in parts
+LATE = 12.0  # seconds after which what is known is said, without a patch, rather than nothing
 MOST_UNKNOWN = 8  # readings of networks that are not known, which take longer to judge
 _STARTED, _SHARE = time.perf_counter(), 0.6
 
@@ -57,7 +59,7 @@ def _inspected(program: Program, execution: Execution) -> tuple[Inspection, tupl
             inspection = Inspection(program, execution.namespace, *judged(program, execution.namespace))
         except DataError as error:
             raise excuse(program, execution) if error.key == "audit.no_network" else error from None
-        return inspection, gather(inspection)
+        return inspection, gather(inspection, _STARTED + LATE)
 
 
 def _answer(began: float, inspection: Inspection, findings: tuple[Finding, ...]) -> dict[str, Any]:
@@ -101,9 +103,10 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
     def own_only() -> bool:  # what is put together cannot stand for the file's own, which ran
         return spare is not None or any(not reading.invented for reading, _ in unknown)
 
-    for reading in _readings(program, namespace, own_only):
-        if (unknown or spare) and _spent() > until:
-            break
+    def left() -> float:  # seconds to find another one
+        return until - _spent() if unknown or spare else inf
+
+    for reading in _in_time(_readings(program, namespace, own_only), left):
         if unknown and reading.dialect != "glue" == unknown[0][0].dialect:
             break  # where there is glue, nobody need guess
         try:
@@ -124,8 +127,8 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
             spare = reading, diagnosis
             continue
         unknown.append((reading, diagnosis))
-        if diagnosis is not None and diagnosis.ok and diagnosis.checks and not right:
-            right, until = True, min(until, _spent() + KNOWN_SECONDS)
+        if diagnosis is not None and diagnosis.checks and _partly_right(diagnosis):
+            right, until = right or diagnosis.ok, min(until, _spent() + KNOWN_SECONDS)
     if spare is not None:
         return spare
     found = [(reading, diagnosis) for reading, diagnosis in unknown if diagnosis is not None]
@@ -136,10 +139,31 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
     return reading, diagnosis if reading.dialect == "glue" else _cautious(diagnosis)
 
 
+def _in_time(readings: Iterator[Reading], left: Callable[[], float]) -> Iterator[Reading]:
+    """The readings, as long as there is time left; one that is being looked for when it ends is not waited for."""
+    while (seconds := left()) > 0:
+        try:
+            with work_limit(seconds) if seconds < inf else nullcontext():
+                reading = next(readings, None)
+        except OutOfTime:
+            return
+        if reading is None:
+            return
+        yield reading
+
+
+def _partly_right(diagnosis: Diagnosis) -> bool:
+    """Whether some parameters have a right gradient, so that the network is not misread."""
+    return diagnosis.ok or bool(diagnosis.judged - _spoilt(diagnosis))
+
+
+def _spoilt(diagnosis: Diagnosis) -> set[str]:
+    return {name for finding in diagnosis.findings if finding.severity == "error" for name in finding.where}
+
+
 def _amiss(diagnosis: Diagnosis) -> tuple[bool, int]:
     """How little a reading explains: whether nothing was judged, and how many parameters have a wrong gradient."""
-    wrong = {name for finding in diagnosis.findings if finding.severity == "error" for name in finding.where}
-    return not diagnosis.checks, len(wrong) or not diagnosis.ok
+    return not diagnosis.checks, len(_spoilt(diagnosis)) or not diagnosis.ok
 
 
 def _of_parameters(diagnosis: Diagnosis, constants: frozenset[str]) -> Diagnosis:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from class_cases import CLEAN, PLANTED, SAMPLES, Case, judged
+from quick_first import quick_first
 
 
 @pytest.mark.parametrize("sample", CLEAN)
@@ -18,7 +19,9 @@ def test_a_right_network_is_called_right(sample: str) -> None:
     assert any(hasattr(function, "__code__") for function in reading.functions.values())
 
 
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda c: f"{c.sample}-{c.code}")
+@pytest.mark.parametrize(
+    "planted", quick_first(PLANTED, lambda c: c.sample, lambda c: c.code), ids=lambda c: f"{c.sample}-{c.code}"
+)
 def test_a_planted_mistake_has_its_name(planted: Case, tmp_path: Path) -> None:
     path = tmp_path / f"{planted.sample}.py"
     path.write_text(planted.text)
