@@ -23,7 +23,7 @@ from handgrad.audit.judging.stillness import held
 from handgrad.audit.judging.truth import Slopes, slopes
 from handgrad.audit.pieces.bends import bend_of
 from handgrad.audit.place.observe import CHANGED, MADE, NAMED, RETURNED, Noted, observe
-from handgrad.audit.place.order import order_taken
+from handgrad.audit.place.order import rows_taken
 from handgrad.audit.place.probe import DIRECTIONS, Probe
 from handgrad.core.arrays import Array
 
@@ -32,7 +32,7 @@ _RATE = 2.0**-6
 _ROWS = (5, 7, 11, 3)
 _MOST = 48  # numbers whose slopes are taken
 _TWINS = 3  # arrays of the same numbers that are tried
-_WAYS = 4  # errors of later numbers that are tried as shares
+_WAYS = 8  # errors of later numbers that are tried as shares
 _LARGE = 20_000  # elements
 
 
@@ -111,7 +111,6 @@ class Chart:
     """One batch through a network and back, at a random point. Raises what the code raises."""
 
     def __init__(self, inspection: Inspection, wrong: frozenset[str], seconds: float) -> None:
-        until = time.process_time() + seconds
         subject, self.wrong = inspection.reading.subject, wrong
         rng = np.random.default_rng(6)
         sizes = {n for value in subject.parameters().values() for n in value.shape}
@@ -132,14 +131,15 @@ class Chart:
             self.notes = observe(run, files)
             self.after = subject.snapshot()
             subject.restore(self.parameters)
-            self.true: Slopes = slopes(subject, one.x, one.y, rng, 0.3)
+            self.true: Slopes = slopes(subject, one.x, one.y, rng, 0.2)
             self.x, self.y = rows_of(one.x, self.count), None if one.flat is None else one.flat[1]
             if self.x is not None:
-                order = order_taken(self.notes, self.x)
+                order = rows_taken(self.notes, self.x)
                 self.x, self.y = self.x[order], None if self.y is None else self.y[order]
+                self.count = len(order)
             self.probe = Probe(lambda: self._loss(subject, one), files)
             self.directions: dict[tuple[int, ...], Array] = {}
-            self.numbers = self._numbers(until)
+            self.numbers = self._numbers(time.process_time() + seconds)
             self.links = {one.at: dict(self._elementwise(one)) for one in self.numbers}
             self.numbers = sorted([*self.numbers, *self._unnoted()], key=lambda one: one.at)
         finally:

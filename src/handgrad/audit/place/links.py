@@ -19,6 +19,7 @@ from handgrad.audit.place.own_slips import UNNAMED, Told, elsewhere, of_product,
 from handgrad.audit.place.slips import wrong_slopes, wrong_ways
 from handgrad.core.arrays import Array
 
+_MOST_BETWEEN = 6  # lines
 _GIVEN = {"derivative-at-output", "derivative-fed-input", "derivative-of-another-layer"}
 
 
@@ -50,6 +51,7 @@ def _wrong_error(chart: Chart, one: Product | Scale, used: Back) -> Iterator[Tol
             if multiple(used.rows, wrong * slope) is not None:
                 alike = any(chart.factor(wrong, n) is not None for n in chart.numbers)  # it is right, elsewhere
                 line = _handed(chart, wrong, used) if alike else _line(chart, wrong, used)
+                line = _begun(chart, wrong) or line if code == "skip-gradient-missing" and not alike else line
                 yield Told(code, line, (end.name,))
         error = chart.error(end)
         if error is None:
@@ -64,7 +66,7 @@ def _wrong_error(chart: Chart, one: Product | Scale, used: Back) -> Iterator[Tol
                 yield Told(code, line, (), {"activation": "activation", **more})
     yield from _wrong_norm(chart, one, used)
     yield from _wrong_loss(chart, one, used)
-    yield Told(UNNAMED, used.note.line)
+    yield Told(UNNAMED, used.note.line, also=_between(chart, used))
 
 
 def _line(chart: Chart, own: Array, used: Back, *, given: bool = False, otherwise: int | None = None) -> int:
@@ -73,10 +75,9 @@ def _line(chart: Chart, own: Array, used: Back, *, given: bool = False, otherwis
     `given`: where a function made it, it did right by what it was given, and the line that called it is meant.
     """
     varies = own.size > 1 and float(np.ptp(own)) > 0
-    for back in chart.backs if varies else ():
-        if back.note.order > used.note.order:
-            break
-        if back.rows.shape == own.shape and back.note.line > 0 and multiple(back.rows, own) is not None:
+    before = [b for b in chart.backs if b.note.order <= used.note.order and b.rows.shape == own.shape] if varies else []
+    for back in reversed(before) if given else before:
+        if back.note.line > 0 and multiple(back.rows, own) is not None:
             return back.note.stack[0] if given and back.note.stack else back.note.line
     first = min((back.note.order for back in chart.backs), default=0)
     for note in chart.notes[first : used.note.order] if varies else ():  # a number of the way there under a new name
@@ -84,6 +85,14 @@ def _line(chart: Chart, own: Array, used: Back, *, given: bool = False, otherwis
         if rows is not None and rows.shape == own.shape and np.array_equal(rows, own):
             return note.line
     return used.note.line if otherwise is None else otherwise
+
+
+def _begun(chart: Chart, total: Array) -> int | None:
+    """The line that made an array to which more was added in place until it was this total."""
+    for back in chart.backs:
+        if back.note.how == CHANGED and back.rows.shape == total.shape and multiple(back.rows, total) is not None:
+            return next((n.line for n in chart.notes if n.array == back.note.array and n.how == MADE), None)
+    return None
 
 
 def _handed(chart: Chart, error: Array, used: Back) -> int:
@@ -96,6 +105,17 @@ def _handed(chart: Chart, error: Array, used: Back) -> int:
     copied = [n for n in same[1:] if n.how in (MADE, CHANGED) and n.array != first.array]
     named = [n for n in same[1:] if n.how == NAMED and n.name.isidentifier() and n.call == first.call]
     return (through[:1] or copied[-1:] or named[-1:] or [first])[0].line
+
+
+def _between(chart: Chart, used: Back) -> tuple[int, ...]:
+    """The lines after the last right derivative that lead to a wrong one, the last first."""
+    since = 0
+    for back in chart.backs:
+        right = any(chart.factor(back.rows, n) is not None for n in chart.numbers)
+        if right and back.note.order < used.note.order:
+            since = back.note.order
+    made = (n for n in chart.notes[since + 1 : used.note.order] if n.how in (MADE, CHANGED) and n.line > 0)
+    return tuple(dict.fromkeys(n.line for n in reversed(list(made))))[:_MOST_BETWEEN]
 
 
 def _chain(chart: Chart, start: Number, end: Number) -> list[Number]:
@@ -142,7 +162,8 @@ def _wrong_norm(chart: Chart, one: Product | Scale, used: Back) -> Iterator[Told
                         if code in ("norm-spread-missing", "norm-gain-missing"):
                             line = _handed(chart, wrong if code == "norm-spread-missing" else dy, used)
                         else:
-                            line = _line(chart, wrong * spread, used)
+                            alike = any(chart.factor(wrong * spread, n) is not None for n in chart.numbers)
+                            line = used.note.line if alike else _line(chart, wrong * spread, used)
                         yield Told(code, line, (h.name,))
 
 

@@ -9,6 +9,19 @@ from handgrad.audit.place.right_numbers import views
 from handgrad.core.arrays import Array
 
 
+def rows_taken(notes: list[Noted], x: Array) -> Array:
+    """The numbers of the rows that the code took, in its order; some may be drawn more than once, or left out."""
+    keys: Array = x @ np.linspace(1, 2, x.shape[1])
+    for note in notes:
+        value = np.asarray(note.value)
+        for view in (value, value.T) if value.ndim == 2 and value.dtype.kind == "f" else ():
+            if view.shape[1] == x.shape[1] and len(view) > 1:
+                order: Array = np.abs(keys - (view @ np.linspace(1, 2, x.shape[1]))[:, None]).argmin(axis=1)
+                if np.array_equal(view, x[order]):
+                    return order
+    return np.arange(len(x))
+
+
 def order_taken(notes: list[Noted], x: Array) -> Array:
     """The order in which the code took the rows: many shuffle what they get."""
     keys = np.linspace(1, 2, x.shape[1])

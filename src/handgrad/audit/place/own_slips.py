@@ -10,6 +10,7 @@ import numpy as np
 
 from handgrad.audit.judging.measure import fit_beside
 from handgrad.audit.place.chart import EXACT, Chart, Product, Scale, multiple
+from handgrad.audit.place.observe import Noted
 from handgrad.core.arrays import Array
 
 UNNAMED = "unnamed"
@@ -25,6 +26,7 @@ class Told:
         where: what it is about, by the names in the code; empty for the parameters that it spoils.
         measured: figures.
         spoilt: parameters whose gradients it makes wrong.
+        also: further lines in which it may stand.
     """
 
     code: str
@@ -32,6 +34,7 @@ class Told:
     where: tuple[str, ...] = ()
     measured: dict[str, Any] = field(default_factory=dict)
     spoilt: tuple[str, ...] = ()
+    also: tuple[int, ...] = ()
 
 
 def of_product(chart: Chart, one: Product, error: Array) -> Iterator[Told]:
@@ -131,14 +134,21 @@ def _made_at(chart: Chart, name: str) -> int | None:
 
 
 def elsewhere(chart: Chart) -> Iterator[Told]:
-    """Lines, without a name, for parameters whose gradients are only multiples of the right ones, or 0."""
+    """Lines, without a name, for parameters whose gradients are only multiples of the right ones, or 0.
+
+    And those of updates that come before the way back is at its end.
+    """
+    last = max((back.note.order for back in chart.backs), default=0)
+    for one in reversed(chart.products):
+        moved = _moved(chart, one.name)
+        if one.below is not None and moved is not None and moved.order < last:
+            yield Told(UNNAMED, moved.line, (), {}, tuple(p.name for p in chart.products if p.z.at < one.z.at))
     for name in chart.wrong:
         gradient = chart.gradient[name]
         if not gradient.any():
             for kin in _kin(chart, name):
-                line = _moved_at(chart, kin)
-                if line is not None:
-                    yield Told(UNNAMED, line, (), {}, (name,))
+                if (moved := _moved(chart, kin)) is not None:
+                    yield Told(UNNAMED, moved.line, (), {}, (name,))
                     break
             continue
         seen = chart.true.directions.get(name)
@@ -167,12 +177,12 @@ def _kin(chart: Chart, name: str) -> Iterator[str]:
     yield from sorted(names, key=lambda other: abs(names.index(other) - names.index(name)))
 
 
-def _moved_at(chart: Chart, name: str) -> int | None:
-    """The line that makes a parameter what it is after the step."""
+def _moved(chart: Chart, name: str) -> Noted | None:
+    """The note that makes a parameter what it is after the step."""
     new, old = chart.after[name], chart.parameters[name]
     if np.array_equal(new, old):
         return None
     for note in chart.notes:
         if note.value.shape == new.shape and note.line > 0 and np.allclose(note.value, new, rtol=1e-12, atol=0):
-            return note.line
+            return note
     return None

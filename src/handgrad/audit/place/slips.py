@@ -39,6 +39,7 @@ def _mistaken(chart: Chart, z: Number, a: Number, s: Array) -> Iterator[tuple[st
         return
     bend = bend_of(z.rows, a.rows)
     if bend is not None:
+        yield from (("derivative-incomplete", part, {}) for part in _parts(bend.name, a.rows))
         yield from ((code, wrong, {"activation": bend.name, **more}) for code, wrong, more in mistakes(bend, z.rows))
     yield "activation-derivative-missing", np.ones_like(s), {}
     yield "derivative-applied-twice", s * s, {}
@@ -54,6 +55,11 @@ def _mistaken(chart: Chart, z: Number, a: Number, s: Array) -> Iterator[tuple[st
         if n.rows.shape == s.shape and n.at in chart.links[z.at]:
             for part in (n.rows, 1 - n.rows, n.rows * (1 - n.rows)):
                 yield "derivative-incomplete", part, {}
+
+
+def _parts(activation: str, y: Array) -> tuple[Array, ...]:
+    """What is left of y (1 - y) or 1 - y^2 where a part of it is missing."""
+    return {"sigmoid": (y, 1 - y), "tanh": (y * y, 1 - y)}.get(activation, ())
 
 
 def _elsewhere(chart: Chart, z: Number, a: Number, s: Array) -> Iterator[tuple[str, Array]]:

@@ -12,10 +12,18 @@ from handgrad.audit.place.links import told
 from handgrad.audit.place.own_slips import UNNAMED, Told
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 
-SECONDS = 1.5
-_CHARTING = 0.9  # of them, for the slopes of its numbers
+SECONDS = 2.5
+_CHARTING = 0.8  # of them, for the slopes of its numbers
 _NAMELESS = {"unnamed", "layer-gradient-wrong", "loss-gradient-wrong"}
 _GUESSED = "network-unknown"
+_LINELESS = {
+    "never-updated",
+    "averaged-twice",
+    "averaged-every-layer",
+    "uneven-scale",
+    "sign-flipped",
+    "updated-too-early",
+}
 _MAY_BE_MISREAD = {UNNAMED, "gradient-of-another-loss", "loss-gradient-wrong"}
 
 
@@ -29,8 +37,8 @@ def explained(inspection: Inspection, found: Sequence[Finding]) -> tuple[list[Fi
     guessed = any(one.code == _GUESSED for one in kept) and bool(diagnosis.withheld)
     judged = [one for one in (diagnosis.withheld if guessed else kept) if one.severity == "error"]
     names = inspection.reading.subject.parameters().keys()
-    nameless = [one for one in judged if one.code in _NAMELESS]
-    if diagnosis.identity is not None or not nameless or inspection.reading.dialect == "scalars":
+    asked = [one for one in judged if one.code in _NAMELESS or (one.code in _LINELESS and one.line is None)]
+    if diagnosis.identity is not None or not asked or inspection.reading.dialect == "scalars":
         return kept, []
     whole = (*diagnosis.findings, *diagnosis.withheld)
     wrong = frozenset(name for one in (*judged, *whole) if one.severity == "error" for name in one.where) & names
@@ -39,12 +47,23 @@ def explained(inspection: Inspection, found: Sequence[Finding]) -> tuple[list[Fi
             said = told(Chart(inspection, wrong, _CHARTING))
     except (Exception, SystemExit, OutOfTime):  # the code is a stranger's, and this is an extra
         return kept, []
-    lines = [one.line for one in said if one.line is not None]
+    lines = [line for one in said for line in (one.line, *one.also) if line is not None]
     if guessed:
         if not any(one.code not in _MAY_BE_MISREAD for one in said):
             return kept, lines
         kept = [one for one in kept if one.code != _GUESSED] + [one for one in judged if one not in kept]
-    return _named(inspection, kept, said), lines
+    return _placed(inspection, _named(inspection, kept, said), said), lines
+
+
+def _placed(inspection: Inspection, found: list[Finding], said: list[Told]) -> list[Finding]:
+    """What has a name and no line, at the line that was told for its parameters."""
+    placed = []
+    for one in found:
+        lines = [slip.line for slip in said if slip.line is not None and set(slip.spoilt) & set(one.where)]
+        if one.code in _LINELESS and one.line is None and lines:
+            one = replace(one, file=inspection.program.filename, line=lines[0])
+        placed.append(one)
+    return placed
 
 
 def _named(inspection: Inspection, found: list[Finding], said: list[Told]) -> list[Finding]:
