@@ -126,7 +126,10 @@ class Chart:
             subject.gradient(other.x, other.y, _RATE)  # what is left over in the code is that of another batch
 
             def run() -> None:
-                subject.gradient(one.x, one.y, _RATE)
+                if subject.step is not None:
+                    subject.step(one.x, one.y, _RATE)
+                else:
+                    subject.gradient(one.x, one.y, _RATE)
 
             self.notes = observe(run, files)
             self.after = subject.snapshot()
@@ -144,6 +147,22 @@ class Chart:
             self.numbers = sorted([*self.numbers, *self._unnoted()], key=lambda one: one.at)
         finally:
             subject.restore(saved)
+
+    @cached_property
+    def scaled(self) -> dict[str, float]:
+        """The wrong parameters whose gradients are multiples of the right ones: name -> factor; the top ones first."""
+        found: dict[str, float] = {}
+        for name in reversed(list(self.parameters)):
+            seen, gradient = self.true.directions.get(name), self.gradient[name]
+            if name in self.wrong and seen is not None and gradient.size > 1:
+                k = multiple(np.array([np.vdot(v, gradient) for v in seen]), self.true.values[name])
+                found |= {} if k is None else {name: k}
+        return found
+
+    @cached_property
+    def crooked(self) -> frozenset[str]:
+        """The others: wrong by more than a factor, and not 0."""
+        return frozenset(n for n in self.wrong if n not in self.scaled and self.gradient[n].any())
 
     def _loss(self, subject: Any, one: Any) -> float:
         value = float(subject.loss(one.x, one.y))

@@ -29,7 +29,7 @@ def told(chart: Chart) -> list[Told]:
     lost: list[str] = []
     stations: list[Product | Scale] = [*chart.products, *chart.scales]
     for one in sorted(stations, key=lambda one: one.z.at, reverse=True):
-        names = [name for name in one.names if name in chart.wrong]
+        names = [name for name in one.names if name in chart.crooked]
         used, right = chart.used(one), chart.error(one.z)
         if names and used is not None and chart.factor(used.rows, one.z) is None:
             found += list(_wrong_error(chart, one, used))[:1] if not lost else []

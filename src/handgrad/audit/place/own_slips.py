@@ -39,17 +39,17 @@ class Told:
 
 def of_product(chart: Chart, one: Product, error: Array) -> Iterator[Told]:
     """What is wrong with the gradients of a layer z = x @ W + b, where its error dL/dz is right."""
-    if one.name in chart.wrong:
+    if one.name in chart.crooked:
         yield from _weights(chart, one, error)
-    if one.bias in chart.wrong:
+    if one.bias in chart.crooked:
         yield from _bias(chart, one, error)
 
 
 def of_scale(chart: Chart, one: Scale, error: Array) -> Iterator[Told]:
     """What is wrong with the gradients of z = gain * x + shift, where its error dL/dz is right."""
-    if one.gain in chart.wrong:
+    if one.gain in chart.crooked:
         yield from _gain(chart, one, error)
-    if one.shift in chart.wrong and (line := _made_at(chart, one.shift)) is not None:
+    if one.shift in chart.crooked and (line := _made_at(chart, one.shift)) is not None:
         yield Told(UNNAMED, line, (), {}, (one.shift,))
 
 
@@ -74,7 +74,11 @@ def _weights(chart: Chart, one: Product, error: Array) -> Iterator[Told]:
                 yield Told(code, None, (one.name,), measured, (one.name,))
                 return
     for n in chart.numbers:
-        if n.rows.shape == one.x.shape and multiple(gradient, n.rows.T @ error) is not None:
+        if (
+            n.rows.shape == one.x.shape
+            and multiple(n.rows, one.x) is None
+            and multiple(gradient, n.rows.T @ error) is not None
+        ):
             ahead = one.below is not None and one.below.at in chart.links[n.at]
             yield Told(
                 "weights-from-preactivation" if ahead else "weights-from-another-layer",
@@ -143,29 +147,24 @@ def elsewhere(chart: Chart) -> Iterator[Told]:
         moved = _moved(chart, one.name)
         if one.below is not None and moved is not None and moved.order < last:
             yield Told(UNNAMED, moved.line, (), {}, tuple(p.name for p in chart.products if p.z.at < one.z.at))
-    for name in chart.wrong:
-        gradient = chart.gradient[name]
-        if not gradient.any():
-            for kin in _kin(chart, name):
-                if (moved := _moved(chart, kin)) is not None:
-                    yield Told(UNNAMED, moved.line, (), {}, (name,))
-                    break
+    for name in (name for name in chart.parameters if name in chart.wrong and not chart.gradient[name].any()):
+        moved = next((m for kin in _kin(chart, name) if (m := _moved(chart, kin)) is not None), None)
+        if moved is not None:
+            yield Told(UNNAMED, moved.line, (), {}, (name,))
+    for name, k in chart.scaled.items():
+        if abs(k - 1) < EXACT:
             continue
-        seen = chart.true.directions.get(name)
-        if seen is None or gradient.size < 2:
-            continue
-        k = multiple(np.array([np.vdot(v, gradient) for v in seen]), chart.true.values[name])
-        if k is None or abs(k - 1) < 1e-4:
-            continue
-        error = next((e for p in chart.products if name in (p.name, p.bias) for e in [chart.made(p.z)] if e), None)
-        if error is not None and abs(error[1] - k) < 1e-4 * abs(k):  # it comes from above
-            first = next(
-                (b for b in chart.backs for n in chart.numbers if (f := chart.factor(b.rows, n)) and f * k > 0),
-                error[0],
-            )
-            yield Told(UNNAMED, first.note.line, (), {}, (name,))
+        z = next((one.z for one in chart.products if name in one.names), None)
+        errors = [b for b in chart.backs if z is not None and _near(chart.factor(b.rows, z), k)]
+        if errors:  # it comes from above: a sign from the first number that has it
+            turned = (b for b in chart.backs for n in chart.numbers if k < 0 and (chart.factor(b.rows, n) or 0) < 0)
+            yield Told(UNNAMED, next(turned, errors[0]).note.line, (), {}, (name,))
         elif (line := _made_at(chart, name)) is not None:
             yield Told(UNNAMED, line, (), {}, (name,))
+
+
+def _near(k: float | None, other: float) -> bool:
+    return k is not None and abs(k - other) < EXACT * abs(other)
 
 
 def _kin(chart: Chart, name: str) -> Iterator[str]:
