@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -22,89 +21,18 @@ from handgrad.audit.judging.measure import fit_beside, steady
 from handgrad.audit.judging.stillness import held
 from handgrad.audit.judging.truth import Slopes, slopes
 from handgrad.audit.pieces.bends import bend_of
+from handgrad.audit.place.numbers import EXACT, Back, Number, Product, Scale, laid, multiple, printed, rows_of
 from handgrad.audit.place.observe import CHANGED, MADE, NAMED, RETURNED, Noted, observe
 from handgrad.audit.place.order import rows_taken
 from handgrad.audit.place.probe import DIRECTIONS, Probe
 from handgrad.core.arrays import Array
 
-EXACT = 1e-4  # relative: an epsilon may be left out on the way back
 _RATE = 2.0**-6
 _ROWS = (5, 7, 11, 3)
 _MOST = 48  # numbers whose slopes are taken
 _TWINS = 3  # arrays of the same numbers that are tried
 _WAYS = 8  # errors of later numbers that are tried as shares
 _LARGE = 20_000  # elements
-
-
-@dataclass(frozen=True)
-class Number:
-    """An array of the way there.
-
-    Attributes:
-        note: where it is made; of what has no name of its own, the z in tanh(x @ W + b), where its activation is.
-        rows: (B, n).
-        slopes: the derivative of the loss by it along the chart's directions.
-        at: its place in the order of all numbers.
-    """
-
-    note: Noted
-    rows: Array
-    slopes: Array
-    at: float
-
-    @property
-    def name(self) -> str:
-        """What its author calls it, or the function that returns it."""
-        return self.note.function if self.note.name.startswith("return") else self.note.name
-
-
-@dataclass(frozen=True)
-class Product:
-    """A layer z = x @ W + b.
-
-    Attributes:
-        name: of the parameter W.
-        W: (inputs, outputs).
-        bias: of the parameter b; None without.
-        x: what it gets (B, inputs).
-        below: the number that x is; None for the batch itself.
-        z: what it gives.
-    """
-
-    name: str
-    W: Array
-    bias: str | None
-    x: Array
-    below: Number | None
-    z: Number
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of its parameters."""
-        return (self.name,) if self.bias is None else (self.name, self.bias)
-
-
-@dataclass(frozen=True)
-class Scale:
-    """A gain and a shift, z = gain * x + shift, by the names of the parameters; shift is None without."""
-
-    gain: str
-    shift: str | None
-    x: Number
-    z: Number
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of its parameters."""
-        return (self.gain,) if self.shift is None else (self.gain, self.shift)
-
-
-@dataclass(frozen=True)
-class Back:
-    """A note of the way back, as rows (B, n)."""
-
-    note: Noted
-    rows: Array
 
 
 class Chart:
@@ -178,13 +106,13 @@ class Chart:
     def _numbers(self, until: float) -> list[Number]:
         """The numbers of the way there that the loss depends on, in order; those near the loss are taken first."""
         known = [self.x, *map(np.asarray, self.parameters.values())]
-        seen = {_print(value) for value in known if value is not None}
+        seen = {printed(value) for value in known if value is not None}
         chosen: dict[Any, list[tuple[Noted, Array]]] = {}
         for note in self.probe.notes:
             rows = rows_of(note.value, self.count)
             if rows is None or note.how == NAMED or note.value.dtype != np.float64:
                 continue
-            mark = _print(rows)
+            mark = printed(rows)
             if mark not in seen and rows.size <= _LARGE and note.value.size > 1:
                 chosen.setdefault(mark, []).append((note, rows))
         found: list[Number] = []
@@ -281,15 +209,15 @@ class Chart:
     @cached_property
     def backs(self) -> list[Back]:
         """The notes of the way back, in order: no number of the way there, and no parameter."""
-        seen = {_print(n.rows) for n in self.numbers} | {_print(v) for v in self.parameters.values()}
+        seen = {printed(n.rows) for n in self.numbers} | {printed(v) for v in self.parameters.values()}
         if self.x is not None:
-            seen.add(_print(self.x))
+            seen.add(printed(self.x))
         found = []
         for note in self.notes:
             rows = rows_of(note.value, self.count)
             if rows is None or note.how not in (MADE, CHANGED, RETURNED, NAMED) or note.value.dtype.kind != "f":
                 continue
-            if rows.size <= _LARGE and _print(rows) not in seen and np.isfinite(rows).all():
+            if rows.size <= _LARGE and printed(rows) not in seen and np.isfinite(rows).all():
                 found.append(Back(note, rows))
         return found
 
@@ -370,34 +298,3 @@ class Chart:
             return None
         wanted = self.gradient[shift].reshape(-1)
         return next((b for b in same if multiple(b.rows.sum(axis=0), wanted, 1e-6) is not None), None)
-
-
-def rows_of(value: Any, count: int) -> Array | None:
-    """An array of so many samples as rows; None where it has no such form."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiub" or array.ndim not in (1, 2) or not array.size:
-        return None
-    if array.ndim == 1:
-        return array.reshape(-1, 1).astype(np.float64) if len(array) == count else None
-    if array.shape[0] == count:
-        return array.astype(np.float64)
-    return array.T.astype(np.float64) if array.shape[1] == count else None
-
-
-def laid(rows: Array, note: Noted) -> Array:
-    """Rows in the layout of a note's value."""
-    return rows.reshape(note.value.shape) if rows.shape != note.value.shape[::-1] else rows.T
-
-
-def multiple(value: Array, right: Array, exact: float = EXACT) -> float | None:
-    """The k with value = k * right; None where there is none."""
-    size, norm = float(np.vdot(right, right)), float(np.linalg.norm(value))
-    if not size or not norm or not np.isfinite(norm):
-        return None
-    k = float(np.vdot(value, right)) / size
-    return k if float(np.linalg.norm(value - k * right)) <= exact * norm else None
-
-
-def _print(value: Any) -> tuple[tuple[int, ...], bytes]:
-    array = np.ascontiguousarray(value, np.float64)
-    return tuple(n for n in array.shape if n > 1), array.tobytes()

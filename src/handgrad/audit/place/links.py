@@ -13,7 +13,8 @@ from itertools import pairwise
 import numpy as np
 
 from handgrad.audit.pieces.norms import wrong_errors
-from handgrad.audit.place.chart import Back, Chart, Number, Product, Scale, multiple, rows_of
+from handgrad.audit.place.chart import Chart
+from handgrad.audit.place.numbers import Back, Number, Product, Scale, multiple, rows_of
 from handgrad.audit.place.observe import CHANGED, MADE, NAMED, RETURNED
 from handgrad.audit.place.own_slips import UNNAMED, Told, elsewhere, of_product, of_scale
 from handgrad.audit.place.slips import wrong_slopes, wrong_ways

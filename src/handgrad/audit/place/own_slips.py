@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.judging.measure import fit_beside
-from handgrad.audit.place.chart import EXACT, Chart, Product, Scale, multiple
+from handgrad.audit.place.chart import Chart
+from handgrad.audit.place.numbers import EXACT, Product, Scale, multiple
 from handgrad.audit.place.observe import Noted
 from handgrad.core.arrays import Array
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.pieces.bends import KNOWN, bend_of, mistakes
-from handgrad.audit.place.chart import Chart, Number, laid, rows_of
+from handgrad.audit.place.chart import Chart
+from handgrad.audit.place.numbers import Number, laid, rows_of
 from handgrad.core.arrays import Array
 from handgrad.core.layers.activations import sigmoid
 
