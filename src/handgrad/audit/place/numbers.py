@@ -1,4 +1,4 @@
-"""The parts of a chart: numbers of the way there, layers, gains, notes of the way back; and arrays held side by side."""
+"""The parts of a chart: numbers of the way there, layers, gains, notes of the way back; how two arrays compare."""
 
 from __future__ import annotations
 
