@@ -73,6 +73,27 @@ class MSE:
     def grad(self, predictions, actual):
         return 2 * (predictions - actual) / predictions.size
 """
+ADAM = """
+import numpy as np
+
+class Adam:
+    def __init__(self, lr=0.001, beta1=0.9, beta2=0.999):
+        self.lr, self.beta1, self.beta2, self.t, self.m, self.v = lr, beta1, beta2, 0, {}, {}
+
+    def update(self, key, w, dw):
+        self.t += 1
+        self.m[key] = self.beta1 * self.m.get(key, 0) + (1 - self.beta1) * dw
+        self.v[key] = self.beta2 * self.v.get(key, 0) + (1 - self.beta2) * dw ** 2
+        m, v = self.m[key] / (1 - self.beta1 ** self.t), self.v[key] / (1 - self.beta2 ** self.t)
+        w -= self.lr * m / (np.sqrt(v) + 1e-8)
+"""
+MODEL = """
+class Model:
+    def fit_batch(self, optimizer):
+        for layer in self.layers:
+            for name, weight in layer.params.items():
+                optimizer.update((id(layer), name), weight, layer.grads[name])
+"""
 TEXTS = {"__init__": "from .layers import Dense, Tanh\nfrom .optim import RMSProp\n", "base": BASE, "layers": LAYERS,
          "optim": OPTIM, "losses": LOSSES}  # fmt: skip
 WRONG = {
@@ -116,3 +137,18 @@ def test_a_wrong_piece_is_named_in_its_line(name: str, tmp_path: Path) -> None:
     assert finding["code"] == code
     assert finding["file"].endswith(f"{name}.py")
     assert wrong in text.split("\n")[finding["line"] - 1]
+
+
+def test_an_average_within_a_layer_is_one_too_many_where_the_losses_average(tmp_path: Path) -> None:
+    divided = LAYERS.replace("self.x.T @ grad", "self.x.T @ grad / len(grad)").replace("np.sum(", "np.mean(")
+    home = package(tmp_path, layers=divided)
+    finding = audited(home / "layers.py")["findings"][0]
+    assert (finding["code"], finding["where"]) == ("averaged-twice", ["Dense.params['w']"])
+    assert "/ len(grad)" in divided.split("\n")[finding["line"] - 1]
+    (home / "losses.py").write_text(LOSSES.replace(".mean()", ".sum()").replace(" / predictions.size", ""))
+    assert audited(home / "layers.py")["findings"] == []
+
+
+def test_a_step_counter_is_judged_by_the_calls_of_another_module(tmp_path: Path) -> None:
+    home = package(tmp_path, optim=ADAM, model=MODEL)
+    assert [one["code"] for one in audited(home / "optim.py")["findings"]] == ["optimizer-counter-per-parameter"]

@@ -7,23 +7,32 @@ not asked for.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from itertools import islice
 from types import FunctionType, ModuleType
 from typing import Any
 
+import numpy as np
+
 from handgrad.audit.dialects import Reading
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, method
+from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.gathering import somewhere
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.diagnose import Diagnosis
 from handgrad.audit.objects import own_classes
 from handgrad.audit.optimizing import optimizers
-from handgrad.audit.pieces import layers
+from handgrad.audit.pieces import layers, losses
+from handgrad.audit.pieces.places import place
+from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.reading.neighbours import home_of
+from handgrad.audit.reading.pruning import MARK
 from handgrad.audit.reading.source import Program, read_program
 from handgrad.audit.subject import Subject
 from handgrad.errors import DataError
@@ -31,6 +40,7 @@ from handgrad.errors import DataError
 PIECES = "pieces"  # what a report calls the dialect of such a file
 SECONDS = 8.0  # for all layers and losses
 CLIMBS = "optimizer-climbs"
+LOSS_SECONDS = 2.0  # for the import of a module with losses
 MOST_FILES = 60  # of a package, that are read
 _MINUS = re.compile(
     r"-\s*(?:[\d.]+\s*\*\s*)?\(\s*\w*(?:pred|out|hat)\w*\s*-\s*\w*(?:y|true|target|label|expect)\w*\s*\)"
@@ -54,10 +64,11 @@ class Pieces:
 
 def judge_pieces(program: Program, namespace: Mapping[str, Any]) -> Pieces | None:
     """Every piece that is written in the file, alone; None where there is none that can be run."""
+    _widen()
     own = _written_here(namespace)
     inspection = Inspection(program, own, _nothing_known(), Diagnosis(None, 0, (), 0.0))
     survey = layers.survey(inspection, alone=True, seconds=SECONDS)
-    beside = list(_beside(program)) if any(optimizers.targets(own)) else []
+    beside = list(_beside(program)) if survey.divided or any(optimizers.targets(own)) else []
     driven = optimizers.judged(program, own, [one.tree for one in beside])
     judged = {kind: list(names) for kind, names in survey.judged.items()}
     if driven.names:
@@ -68,8 +79,17 @@ def judge_pieces(program: Program, namespace: Mapping[str, Any]) -> Pieces | Non
     unjudged = [*_unjudged(own, named), *(name for name in driven.left if name not in named)]
     facts = {kind: ", ".join(names) for kind, names in judged.items()}
     facts |= {"unjudged": ", ".join(unjudged)} if unjudged else {}
-    found = [somewhere(program, finding) for finding in (*survey.findings(), *_surely(driven, beside))]
+    found = [*survey.findings(), *_twice(program, survey, beside), *_surely(driven, beside)]
+    found = [somewhere(program, finding) for finding in found]
     return Pieces(facts, survey.checks + driven.checks, worst_first(found))
+
+
+def _widen() -> None:
+    """Let the user's modules work in float64, where they keep float32 under a name: DTYPE = np.float32."""
+    for module in list(sys.modules.values()):
+        if isinstance(module, ModuleType) and MARK in vars(module):
+            narrow = [name for name, value in vars(module).items() if value is np.float32]
+            vars(module).update(dict.fromkeys(narrow, np.float64))
 
 
 def _written_here(namespace: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,6 +108,33 @@ def _unjudged(namespace: Mapping[str, Any], judged: set[str]) -> list[str]:
     bases = {base for kind in kinds.values() for base in kind.__mro__[1:]}
     left = {name: kind for name, kind in kinds.items() if name not in judged and kind not in bases}
     return [name for name, kind in left.items() if method(kind, FORWARD) and method(kind, BACKWARD)]
+
+
+def _twice(program: Program, survey: layers.Survey, beside: list[Program]) -> list[Finding]:
+    """Averages within layers, where every loss of the package that can be judged averages as well."""
+    said = [losses.averages(unit) for unit in _losses(program, beside)] if survey.divided else []
+    if not any(said) or False in said:
+        return []
+    found = []
+    for unit, names, rows in survey.divided:
+        file, line = place(program, unit.backward, names[0])
+        where = tuple(f"{unit.name}.{name}" for name in names)
+        measured = {"factor": 1 / rows, "rows": rows}
+        found.append(Finding("averaged-twice", "error", where, measured, {"factor": 1.0}, file, line))
+    return found
+
+
+def _losses(program: Program, beside: list[Program]) -> Iterator[losses.LossUnit]:
+    """The losses of the package, from the modules that speak of any."""
+    home = home_of(program)
+    for one in beside:
+        if not re.search(r"loss|cost|entropy|criterion", one.text, re.IGNORECASE):
+            continue
+        inner = one.path.relative_to(home.root).with_suffix("").parts if home.folders else (one.path.stem,)
+        name = ".".join([*home.package.split(".")[:1], *inner[1:]] if home.folders else inner)
+        with suppress(Exception, SystemExit, OutOfTime), time_limit(LOSS_SECONDS):
+            module = quietly(partial(import_module, name.removesuffix(".__init__")))
+            yield from losses.loss_units(_written_here(vars(module)), [])
 
 
 def _surely(driven: optimizers.Driven, beside: list[Program]) -> list[Finding]:

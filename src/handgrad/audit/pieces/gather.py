@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 import sys
@@ -17,7 +18,7 @@ import numpy as np
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, method, needed, plain, roles
 from handgrad.audit.dialects.making import made_layer, plain_made
 from handgrad.audit.dialects.witness import quietly
-from handgrad.audit.objects import is_foreign, is_own, own_classes, own_functions, parts
+from handgrad.audit.objects import is_foreign, is_own, matrices, own_classes, own_functions, parts, slots
 from handgrad.audit.pieces.losses import FLAG
 from handgrad.audit.pieces.unit import ObjectWorker, PairWorker, Unit
 from handgrad.audit.reading.pruning import MARK
@@ -25,6 +26,7 @@ from handgrad.audit.reading.pruning import MARK
 _BACK = re.compile(r"^(.*?)_?(backward|bwd|bprop|backprop|back)((?:_\w+)?)$", re.IGNORECASE)
 _FRONT = ("{0}_forward{1}", "{0}_fwd{1}", "{0}_fprop{1}", "{0}_forward", "{0}forward", "{0}")
 _KNOWN = {"zero": 0.0, "false": False, "true": True, "keep": 0.5, "lr": 2.0**-6}
+_WIDE = 6  # of the input of a layer that asks for its size later
 _MOST_LAYERS, _MOST_OF_A_KIND, _LARGE = 24, 3, 3_000_000
 
 
@@ -158,7 +160,33 @@ def new(kind: type) -> list[Any]:
     made = [made_layer(kind, 12, 9), made_layer(kind, 6, 6)]
     made = [one for one in made if one is not None] or [_guessed(kind)]
     made = [one for one in made if one is not None] or [plain_made(kind, _KNOWN)]
-    return [one for one in made if one is not None and is_layer(one)]
+    return [_built(one) for one in made if one is not None and is_layer(one)]
+
+
+def _built(thing: Any) -> Any:
+    """A layer that has made its weights, where it only does so once it knows the size of its input."""
+    if any(isinstance(value, np.ndarray) for value in vars(thing).values()):
+        return thing
+    build, forward = method(thing, ["build", "initialize", "init_params", "init_weights"]), method(thing, FORWARD)
+    tries: list[tuple[Callable[..., Any] | None, Any]] = []
+    if build is not None and len(needed(build) or []) == 1:
+        tries = [(build, form) for form in (_WIDE, (_WIDE,), (None, _WIDE))]
+    for call, given in [*tries, (forward, np.random.default_rng(4).standard_normal((5, _WIDE)))]:
+        other = copy.deepcopy(thing)
+        held = None if call is None else getattr(other, call.__name__, None)
+        with suppress(Exception):
+            if held is not None:
+                quietly(partial(held, given))
+                if matrices(list(slots(other))) and (call is not forward or _keeps_weights(other, held)):
+                    return other
+    return thing
+
+
+def _keeps_weights(thing: Any, forward: Callable[..., Any]) -> bool:
+    """Whether a matrix that its first forward has made is still the same one after a second: it is no input then."""
+    before = {slot.name: id(slot.get()) for slot in slots(thing)}
+    quietly(partial(forward, np.random.default_rng(5).standard_normal((7, _WIDE))))
+    return any(id(slot.get()) == before.get(slot.name) and slot.get().ndim == 2 for slot in slots(thing))
 
 
 def _guessed(kind: type) -> Any:

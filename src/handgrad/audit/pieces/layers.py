@@ -99,6 +99,7 @@ class Survey:
         inspection: the file, and what is known of its network.
         alone: whether the pieces of modules that the file imports are left out.
         seconds: for all of them.
+        divided: layers whose gradients are 1/B of what they should be, with their names and B.
         judged: the names of those that ran: of "layers", "activations" and "losses".
         checks: how many gradients were held against numeric ones.
     """
@@ -107,6 +108,7 @@ class Survey:
     alone: bool = False
     seconds: float = SECONDS
     judged: dict[str, list[str]] = field(default_factory=dict)
+    divided: list[tuple[Unit, list[str], int]] = field(default_factory=list)
     checks: int = 0
     found: list[tuple[str, Complaint, Any, frozenset[int]]] = field(default_factory=list)  # name, what, function, lines
     seen: dict[Any, list[tuple[int, ...]]] = field(default_factory=dict)  # code -> shapes of its first array
@@ -187,6 +189,10 @@ class Survey:
         self._count("layers", unit.name, 1 + len(unit.point))
         if verdict.kind == "linear" and verdict.rows:
             self.rows = True
+        divided = [c for c in verdict.complaints if c.convention == "scale" and c.measured.get("rows")]
+        if divided and all(np.isclose(c.measured["factor"] * c.measured["rows"], 1.0, rtol=1e-4) for c in divided):
+            rows = divided[0].measured["rows"]
+            self.divided.append((unit, [c.quantity for c in divided], rows))
         if verdict.spoils and not unit.holds:
             self._note(unit.name, _SPOILS, (unit.backward,))
         for complaint in verdict.complaints:

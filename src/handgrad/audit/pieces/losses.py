@@ -227,6 +227,24 @@ def judge(unit: LossUnit) -> LossVerdict | None:
     return replace((named or wrong)[0], fused=fused) if wrong else None
 
 
+def averages(unit: LossUnit) -> bool | None:
+    """Whether a loss whose gradient is its value's averages over the batch; None where that cannot be told."""
+    for form in forms():
+        if form.axis == 0 or form.prediction.ndim != 2:
+            continue
+        try:
+            found = _judged(unit, form)
+            if found is None or not found.right or not np.isclose(found.factor, 1.0, rtol=1e-3):
+                continue
+            once = unit.run(form.prediction, form.target)[1]
+            twice = unit.run(np.repeat(form.prediction, 2, axis=0), np.repeat(form.target, 2, axis=0))[1]
+        except Exception:  # it takes another form
+            continue
+        if once is not None and twice is not None and twice.shape[0] == 2 * once.shape[0]:
+            return like(twice[::2], once / 2)
+    return None
+
+
 def _judged(unit: LossUnit, form: Form) -> LossVerdict | None:
     value, gradient = unit.run(form.prediction, form.target)
     if gradient is None or gradient.shape != form.prediction.shape or not np.isfinite(value):
