@@ -18,7 +18,8 @@ RIGHT = replace(WRONG, name="script/net", family="clean", mistake="", codes=(), 
 
 
 def said(monkeypatch: pytest.MonkeyPatch, exhibit: Exhibit, *findings: tuple[str, str, int | None]) -> scores.Score:
-    answer = {"findings": [{"severity": s, "code": c, "line": n} for s, c, n in findings]}
+    told = [{"severity": s, "code": c, "line": n} for s, c, n in findings]
+    answer = {"findings": told, "subject": {"found": {}}}
     monkeypatch.setattr(scores, "run_in_child", lambda *_: answer)
     return scores.score(exhibit)
 
