@@ -109,7 +109,9 @@ def _story(program: Program, reading: Reading, step: StrangersStep, request: dic
     made = reading.invented or reading.facts.get("parameters") == "w and b of two layers"
     key = "explain_file.recognised_made" if made else "explain_file.recognised"
     opening = [Sentence(key, {"dialect": reading.dialect, "net": _net(step)})]
-    if step.digits:
+    if step.single and step.digits:
+        opening.append(Sentence("explain_file.single", {"name": step.single, "digits": step.digits}))
+    elif step.digits:
         opening.append(Sentence("explain_file.agrees", {"digits": step.digits}))
     else:
         opening.append(Sentence("explain_file.wrong_somewhere", {"file": program.path.name}))

@@ -26,9 +26,9 @@ def with_own(program: Program, chapter: Chapter, step: StrangersStep) -> Chapter
     missing: list[str] = []
     for symbol, array in arrays.items():
         own = step.own.get(array, Own())
-        if own.name:
+        if own.name and not step.single:
             lines.append(_line(program, symbol, own))
-        elif array in step.own and chapter.key not in ("input", "backward-input") and step.found_any:
+        elif not own.name and array in step.own and chapter.key not in ("input", "backward-input") and step.found_any:
             missing.append(symbol)
     if missing == ["dx"] and chapter.layer == step.moment.trace.layers[0].name:
         lines.append(Sentence("explain_file.not_needed"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 from handgrad.core.net import Sequential
 from handgrad.explain.strangers.called_update import call_update, update_function
+from handgrad.explain.strangers.numbers import gathered
 from handgrad.explain.strangers.rate import own_rate
 from handgrad.explain.strangers.update_lines import UpdateWatcher
 
@@ -60,6 +61,7 @@ class Seen:
         watcher: what happened to arrays of its shape.
         rate: (the learning rate, the line of the file that says so; 0 where none was found).
         called: the name of an update function that the step does not reach, and that was called after it.
+        numbers: of a network of single numbers, those of its objects.
     """
 
     notes: list[Noted]
@@ -69,6 +71,7 @@ class Seen:
     watcher: UpdateWatcher | None
     rate: tuple[float, int]
     called: str = ""
+    numbers: dict[str, Array] = field(default_factory=dict)
 
 
 def own_step(subject: Subject) -> Callable[[Any, Any, float], object]:
@@ -105,9 +108,10 @@ def observed(
             watcher.run(once)
 
     notes: list[Noted] = []
+    numbers: dict[str, Array] = {}
     try:
         if reading.dialect == "scalars":  # there are no arrays to be found, and very many numbers
-            once()
+            numbers = gathered(once, files)
         else:
             notes = observe(run, files)
         after = subject.snapshot()
@@ -119,7 +123,7 @@ def observed(
     moved = [value for name, value in after.items() if not np.array_equal(value, saved[name])]
     # A bias that began at 0 is a multiple of its gradient when it was updated.
     notes = [note for note in notes if not any(np.array_equal(note.value, value) for value in moved)]
-    return Seen(notes, saved, after, followed, watcher, rate, called)
+    return Seen(notes, saved, after, followed, watcher, rate, called, numbers)
 
 
 def notes_update(watcher: UpdateWatcher, before: Array) -> bool:

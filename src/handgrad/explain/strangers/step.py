@@ -30,10 +30,12 @@ from handgrad.core.net import Sequential
 from handgrad.errors import DataError
 from handgrad.explain.moment import Moment
 from handgrad.explain.strangers.finding import Finder
+from handgrad.explain.strangers.numbers import NumberFinder
 from handgrad.explain.strangers.own_step import Own, OwnStep
 from handgrad.explain.strangers.reported import apart, reported_loss
 from handgrad.explain.strangers.seen import Layout, observed
 from handgrad.explain.strangers.updated import told_update
+from handgrad.explain.trace import Trace
 
 ROWS = 4  # images of the step
 _ALONE = re.compile(r"one sample at a time|a sample$")  # what readers say of code that takes one row after the other
@@ -52,6 +54,7 @@ class StrangersStep:
         digits: to how many digits loss and gradients of the two agree.
         penalty: what the file's loss charges for the weights beside; 0 for nothing.
         updated: whether the file's own update can be told.
+        single: the class of the file's numbers, where it works with single ones; else empty.
         times: how many times the derivative of the loss all gradients are, by a convention of the file's.
         off: of a wrong backward pass, how many times the right one the gradient of a parameter is, where it is that.
     """
@@ -64,6 +67,7 @@ class StrangersStep:
     updated: bool
     off: dict[str, float] = field(default_factory=dict)
     times: float = 1.0
+    single: str = ""
 
     @property
     def found_any(self) -> bool:
@@ -107,6 +111,8 @@ def strangers_step(
     order = order_taken(seen.notes, first.x)  # many shuffle what they get
     case, named = replace(first, x=first.x[order], y=first.y[order]), tuple(named[i] for i in order)
     finder = Finder(seen.notes, _precision(case), _counts(rows, max(subject.classes, 1)))
+    if seen.numbers:
+        finder = NumberFinder((), finder.eps, (), seen.numbers)
     criterion, fused = _criterion(case, finder, file)
     net = Sequential(*whole.layers[:-1]) if fused else whole
     digits, penalty, times = _agreement(subject, first, x, y, file) if diagnosis.ok else (0, 0.0, 1.0)
@@ -121,7 +127,19 @@ def strangers_step(
         classes or tuple(map(str, range(max(subject.classes, 2)))), shape, int(np.flatnonzero(order == 0)[0]), None,
     )  # fmt: skip
     off = {} if diagnosis.ok else _off(case, layout.ours(used), layout)
-    return StrangersStep(moment, step.own, layout.names, digits, penalty, updated, off, times)
+    times = times if _kept_times(step.own, trace, layout.ours(RightNumbers(case).whole), times) else 1.0
+    single = next(iter(seen.numbers), "").partition(".")[0]
+    return StrangersStep(moment, step.own, layout.names, digits, penalty, updated, off, times, single)
+
+
+def _kept_times(own: dict[str, Own], trace: Trace, right: dict[str, Array], times: float) -> bool:
+    """Whether the gradients that the file keeps are that many times the right ones. A velocity's share is none."""
+    for note in trace.layers:
+        for short, gradient in note.gradients.items():
+            if own.get(f"{note.name}.d{short}", Own()).name:
+                found = factor_of(gradient, right[f"{note.name}.{short}"], 1e-3)
+                return found is not None and abs(found / times - 1) < 1e-3
+    return False
 
 
 def _off(case: Case, used: dict[str, Array], layout: Layout) -> dict[str, float]:
