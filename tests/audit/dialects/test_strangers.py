@@ -236,3 +236,32 @@ def test_data_that_is_missing_has_a_stand_in() -> None:
     found = session.audit_file({"path": str(HERE / "grown_on_missing_data.py")})
     assert found["ok"]
     assert found["subject"]["sizes"] == [784, 32, 10]
+
+
+DROPPED_SUM = """
+import numpy as np
+W1, W2 = 0.2 * np.random.random((20, 15)) - 0.1, 0.2 * np.random.random((15, 4)) - 0.1
+images, labels = np.random.rand(200, 20), np.eye(4)[np.random.randint(0, 4, 200)]
+batch_size, alpha = 50, 0.05
+for epoch in range(100):
+    error = 0.0
+    for i in range(len(images) // batch_size):
+        start, end = i * batch_size, (i + 1) * batch_size
+        layer_0 = images[start:end]
+        layer_1 = np.maximum(layer_0 @ W1, 0)
+        mask = np.random.randint(2, size=layer_1.shape)
+        layer_1 *= mask * 2
+        layer_2 = layer_1 @ W2
+        error += np.sum((labels[start:end] - layer_2) ** 2)
+        delta_2 = (labels[start:end] - layer_2) / batch_size
+        delta_1 = (delta_2 @ W2.T) * (layer_1 > 0) * mask * 2
+        W2 += alpha * layer_1.T @ delta_2
+        W1 += alpha * layer_0.T @ delta_1
+    print(epoch, error)
+"""
+
+
+def test_a_summed_loss_under_an_averaged_gradient_is_a_convention_where_masks_are_drawn_too(tmp_path: Path) -> None:
+    path = tmp_path / "dropped.py"
+    path.write_text(DROPPED_SUM, encoding="utf-8")
+    assert [f["code"] for f in session.audit_file({"path": str(path)})["findings"]] == ["averaged"]

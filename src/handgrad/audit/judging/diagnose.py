@@ -299,10 +299,13 @@ def _in_steps(subject: Subject, one: Batch, rng: np.random.Generator) -> bool:
 
 
 def _is_mean(subject: Subject, one: Batch) -> bool:
-    """Whether the loss of a batch that is given twice over is the same; a sum is twice as large."""
+    """Whether the loss of a batch that is given twice over is the same; a sum is twice as large.
+
+    It may be so only roughly, for a mask is drawn anew for twice as many rows.
+    """
     try:
         x, y = (np.concatenate([part, part]) for part in (one.x, one.y))
-        return not np.isclose(subject.loss(x, y), 2 * subject.loss(one.x, one.y), rtol=1e-6)
+        return bool(subject.loss(x, y) < 1.5 * subject.loss(one.x, one.y))
     except Exception:  # columns, lists, a form of its own
         return True
 

@@ -74,6 +74,8 @@ def _weights(chart: Chart, one: Product, error: Array) -> Iterator[Told]:
                 measured = {"share": share, "due": charge, "ratio": share / charge}
                 yield Told(code, None, (one.name,), measured, (one.name,))
                 return
+    if multiple(gradient, right) is not None:  # it is right but for a factor
+        return
     for n in chart.numbers:
         if (
             n.rows.shape == one.x.shape
@@ -105,6 +107,8 @@ def _bias(chart: Chart, one: Product, error: Array) -> Iterator[Told]:
     """What is wrong with a bias's gradient, where its error is right."""
     assert one.bias is not None
     gradient, line = chart.gradient[one.bias].reshape(-1), _made_at(chart, one.bias)
+    if multiple(gradient, error.sum(axis=0)) is not None:  # it is right but for a factor
+        return
     tried = [("bias-summed-over-everything", np.full_like(gradient, error.sum()))]
     for n in chart.numbers:
         if n.at in chart.links[one.z.at] and (above := chart.error(n)) is not None:
