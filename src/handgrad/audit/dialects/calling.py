@@ -19,7 +19,7 @@ NAMES: dict[str, str] = {
     "y": "y ys yb by yi t ts tb targets target targetdata targetoutput targetoutputs targetlist targetslist"
     " labels label ytrue truey truth groundtruth gt expected desired true actual onehot yonehot onehoty onehotlabels"
     " labelsonehot yoh yenc yencoded ymb correct answers answer outputdata yreal realy yact ytarget"
-    " outputs desiredoutput expectedoutput ydata yvalues",
+    " outputs desiredoutput expectedoutput outputexpected yexpected truelabels truevalues ydata yvalues",
     "pred": "ypred ypreds predy pred preds prediction predictions predicted output outputs out yhat yhats hat"
     " probs prob probabilities p logits scores score ahat al o yprob ylogits yout youtput softmaxoutput"
     " finaloutput finaloutputs modeloutput netoutput networkoutput guess guesses yp y1 a2 a3 z activations"

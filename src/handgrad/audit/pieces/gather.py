@@ -336,14 +336,22 @@ def _of_class(kind: type, thing: Any) -> Slope | None:
 
 def as_slope(unit: Unit) -> Slope | None:
     """A layer whose two ways keep nothing between them: its way back can but be the derivative itself."""
-    thing = unit.thing
+    thing = copy.deepcopy(unit.thing)
     forward, backward = method(thing, FORWARD), method(thing, BACKWARD)
-    if thing is None or forward is None or backward is None or vars(thing):
+    if thing is None or forward is None or backward is None or _holds_anything(thing):
         return None
-    z = np.ones((2, 3))
-    with suppress(Exception):
-        quietly(lambda: forward(z))
-    return None if vars(thing) else Slope(unit.name, forward, backward, False, unit.backward, unit.forward)
+    try:
+        quietly(partial(forward, np.ones((2, 3))))
+    except Exception:  # it wants more than an input
+        return None
+    if _holds_anything(thing):
+        return None
+    return Slope(unit.name, forward, backward, False, unit.backward, unit.forward)
+
+
+def _holds_anything(thing: Any) -> bool:
+    fields = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
+    return bool(vars(thing)) or any(hasattr(thing, name) for name in fields)
 
 
 def _named(group: Mapping[str, Any]) -> Iterator[Slope]:

@@ -98,12 +98,13 @@ class Worker:
     """A copy of a layer at work. Subclasses say how it is called."""
 
     generators: tuple[Any, ...] = ()
+    drawn: tuple[Any, ...] = ()  # generators of the layer's own
 
     def forward(self, x: Any, *, train: bool = True) -> Array:
         """The output, in training mode or not."""
         np.random.seed(0)
         random.seed(0)
-        for generator in self.generators:
+        for generator in (*self.generators, *self.drawn):
             set_back(generator)
         y = self.call_forward(x, train)
         if not isinstance(y, np.ndarray) or y.dtype != np.float64:
@@ -135,15 +136,12 @@ class ObjectWorker(Worker):
         to_float64(self.thing)
         self.up, self.back = method(self.thing, FORWARD), method(self.thing, BACKWARD)
         self.given: Any = None  # what forward returned beside the output
-        self.drawn = [
-            v for v in vars(self.thing).values() if isinstance(v, (np.random.Generator, np.random.RandomState))
-        ]
+        kinds = (np.random.Generator, np.random.RandomState)
+        self.drawn = tuple(v for v in vars(self.thing).values() if isinstance(v, kinds))
 
     def call_forward(self, x: Any, train: bool) -> Any:
         r"""What the user\'s forward gives."""
         set_mode(self.thing, train)
-        for generator in self.drawn:
-            set_back(generator)
         assert self.up is not None
         given = self.up(**arguments(self.up, {"x": x}, train))
         self.given = None
