@@ -11,7 +11,7 @@ from recompute import agrees, calculated, from_json, parse_terminal
 
 from handgrad.explain import Story, story_lines, story_values
 from handgrad.explain.expression import Number
-from handgrad.explain.terminal import cells, equation_lines
+from handgrad.explain.terminal import cells, chapter_lines, equation_lines
 
 CASES: list[dict[str, Any]] = [
     *({"layer": name} for name in LAYERS), *({"loss": name} for name in LOSSES if name != "SoftmaxCrossEntropy"),
@@ -105,3 +105,13 @@ def numbers(node: Any) -> list[Number]:
         return [node]
     inner = [number for argument in getattr(node, "args", ()) for number in numbers(argument)]
     return inner + ([node.value] if isinstance(getattr(node, "value", None), Number) else [])
+
+
+@pytest.mark.parametrize("layer", ["BatchNorm", "LayerNorm", "ReLU"])
+def test_a_chapter_fits_a_screen_by_default(layer: str) -> None:
+    told = story(layer=layer, rows=50)
+    for chapter in told.chapters:
+        assert len(list(chapter_lines(chapter, width=100))) <= 40, chapter.key
+    whole = story(layer=layer, rows=50, layer_told="fc2")  # of one layer, more is written out
+    brief = len(told["backward-fc2"].equations[0].expression.args)
+    assert len(whole["backward-fc2"].equations[0].expression.args) == brief + 2

@@ -126,12 +126,15 @@ class Board:
         """How many classes the loss is told for: the right one and its strongest rivals."""
         return FEW_CLASSES if self.brief else CLASSES
 
-    def largest_terms(self, terms: Array, *, wide: bool = False) -> tuple[list[int], Rest | None]:
-        """(which of the terms are written out, largest first; the rest of them, summed); `wide`: all of them."""
+    def largest_terms(self, terms: Array, *, wide: bool = False, few: int = FEW_TERMS) -> tuple[list[int], Rest | None]:
+        """(which of the terms are written out, largest first; the rest of them, summed).
+
+        Where it is brief these are at most `few`, unless the sum is one that is shown `wide`.
+        """
         sizes = np.abs(np.nan_to_num(terms.astype(np.float64)))
         order = np.argsort(-sizes, kind="stable")
         seen = sizes > (sizes.max(initial=0) * 10.0 ** -(self.digits + 1))  # smaller ones would be printed as 0
-        most = self.terms if wide or not self.brief else min(self.terms, FEW_TERMS)
+        most = self.terms if wide or not self.brief else min(self.terms, few)
         count = min(most, max(1, int(np.count_nonzero(seen))))
         if len(order) == count + 1:  # "1 more term" takes as much room as the term
             count += 1

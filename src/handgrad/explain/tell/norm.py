@@ -66,7 +66,7 @@ class _Line:
 
     def mean(self, symbol: str, terms: Array, named: Any, result: Any) -> list[Block]:
         """The sum of all terms, and symbol = sum / n."""
-        chosen, rest = self.board.largest_terms(terms)
+        chosen, rest = self.board.largest_terms(terms, few=2)
         parts: list[Node] = [named(i) for i in chosen]
         return divided_sum(self.board, symbol, add(*parts, *([rest] if rest else [])), exact(len(terms), "n"), result)
 
