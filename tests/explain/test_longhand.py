@@ -38,7 +38,7 @@ def equations(statement: str) -> Any:
         "r = (z - t) / len(z)", "r = z * column + b", "z -= lr * z ** 2", "z /= len(z)",
         "r = np.tanh(z) * (1 - z ** 2)",
         "r = -np.sum(t * np.log(np.exp(z))) / 4", "r = (z @ W.T) * 2.0", "r = z - x @ W", "r = np.sqrt(z * z + 1e-8)",
-        "r = 2 * z[1:, :2]", "r = -np.log(np.exp(z)[np.arange(2), y])",
+        "r = 2 * z[1:, :2]", "r = -np.log(np.exp(z)[np.arange(2), y])", "r = 3 * z[range(len(y)), y]",
         "r = np.where(z > 0, z * 2, -z)", "r = z[:, None, 1] * 3.0", "r = np.power(z, 2)", "r = np.square(z) + b",
     ],
 )  # fmt: skip

@@ -211,7 +211,7 @@ def test_a_network_that_is_not_recognised_is_told_line_by_line() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("net", ["unrolled/norm_net.py", "modules/regular_net.py", "function_pairs/svm_elu.py"])
+@pytest.mark.parametrize("net", ["unrolled/norm_net.py", "nnfs/norm_layers.py", "function_pairs/svm_elu.py"])
 def test_more_networks_line_by_line(net: str) -> None:
     told = explained(NETS / net)
     blocks = [block for chapter in told["values"]["chapters"] for block in chapter["blocks"]]

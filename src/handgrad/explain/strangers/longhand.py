@@ -32,6 +32,7 @@ _NAMED: dict[str, type[ast.operator]] = {
 }  # fmt: skip
 _SHORT = {"maximum": "max", "minimum": "min"}
 SETTING = 8  # characters of a number that somebody wrote down, and that is printed in full
+LONG = 30  # characters of a sum inside of an expression that it is called by
 _MOST_INNER = 2  # sums inside of one expression that are written out
 _SUMS = ("sum", "mean")
 _EXTREMES = ("max", "min", "amax", "amin")
@@ -78,7 +79,7 @@ def equations_of(
         inner = [settle(name, one, value, digits=digits) for name, (one, value) in reader.inner.items()]
     except (_UnreadError, ArithmeticError, ValueError, TypeError, IndexError, KeyError, SyntaxError):
         return []
-    return [*(inner if len(inner) <= _MOST_INNER else []), own]
+    return [*(inner if len(inner) <= _MOST_INNER or reader.short else []), own]
 
 
 def _symbol(done: Done) -> str:
@@ -102,6 +103,7 @@ class _Reader:
         self, operands: dict[str, Any], terms: int, at: tuple[int, ...] | None = None, shape: tuple[int, ...] = ()
     ) -> None:
         self.operands, self.terms, self.at = operands, terms, at
+        self.short: dict[str, str] = {}  # names of those that are long
         self.inner: dict[str, tuple[Node, Any]] = {}  # sums inside of an expression, which are worked out first
         self.shape = shape
 
@@ -198,6 +200,8 @@ class _Reader:
         if not isinstance(node.func, ast.Attribute):
             if text in self.operands:
                 return self.operand(self.operands[text], text)
+            if isinstance(node.func, ast.Name) and node.func.id == "range" and len(node.args) == 1:
+                return self.counted(node.args[0])
             if isinstance(node.func, ast.Name) and node.func.id == "len" and len(node.args) == 1:
                 return self.constant(len(self.read(node.args[0]).array))
             raise _UnreadError
@@ -207,8 +211,7 @@ class _Reader:
         if name in _NAMED and of_numpy and len(args) == 2 and not node.keywords:
             return self.binary(_NAMED[name], *map(self.read, args))
         if name == "arange" and of_numpy and len(args) == 1:
-            count = np.arange(int(self.read(args[0]).array))
-            return _Part(count, lambda i, root: exact(int(count[i])))
+            return self.counted(args[0])
         if name == "where" and of_numpy and len(args) == 3:
             return self.chosen(*map(self.read, args))
         if name == "square" and of_numpy and len(args) == 1:
@@ -224,7 +227,9 @@ class _Reader:
 
     def apart(self, text: str, index: tuple[int, ...], array: Array, at: Callable[..., Node]) -> Value:
         """A sum inside of an expression: its value here, and its arithmetic before."""
-        name = self.named(f"({text})", index, array)
+        if len(text) > LONG and text not in self.short:
+            self.short[text] = f"sum{len(self.short) + 1}"
+        name = self.named(self.short.get(text, f"({text})"), index, array)
         if name not in self.inner:
             node = at(index, True)  # what stands in it comes first
             self.inner[name] = (node, array[index])
@@ -239,6 +244,11 @@ class _Reader:
             return part.at(tuple(int(i) for i in np.unravel_index(int(places[index]), shape)), False)
 
         return _Part(np.asarray(part.array[key]), at)
+
+    def counted(self, node: ast.expr) -> _Part:
+        """0, 1, 2, ..., as rows are picked by."""
+        count = np.arange(int(self.read(node).array))
+        return _Part(count, lambda i, root: exact(int(count[i])))
 
     def key(self, node: ast.expr) -> Any:
         """What stands between brackets."""
