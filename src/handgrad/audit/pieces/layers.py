@@ -183,8 +183,9 @@ class Survey:
         if verdict is None:
             return
         alone = gather.as_slope(unit) if verdict.complaints else None
-        if alone is not None:
-            self._slope(alone)
+        said = None if alone is None else slopes.judged(alone)
+        if said is not None and not said[1]:
+            self._count("activations", unit.name)
             return
         self._count("layers", unit.name, 1 + len(unit.point))
         if verdict.kind == "linear" and verdict.rows:
