@@ -113,6 +113,38 @@ class Unscaled(Dropout):
     kept = 1.0
 
 
+class Adding:
+    """Adds to its gradients, which a training loop sets back."""
+
+    def __init__(self) -> None:
+        self.W, self.b = np.random.default_rng(1).standard_normal((4, 3)), np.zeros((1, 3))
+        self._dW, self._db = np.zeros((4, 3)), np.zeros((1, 3))
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dout: Any) -> Any:
+        self._dW += self.x.T @ dout
+        self._db += dout.sum(axis=0, keepdims=True)
+        return dout @ self.W.T
+
+
+class Gain:
+    """Has its gain as one row, by which a single column of inputs would be made wider."""
+
+    def __init__(self) -> None:
+        self.g, self.dg = np.full((1, 4), 2.0), np.zeros((1, 4))
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return x * self.g
+
+    def backward(self, dout: Any) -> Any:
+        self.dg = (dout * self.x).sum(axis=0, keepdims=True)
+        return dout * self.g
+
+
 _RNG = np.random.default_rng(0)
 
 
@@ -130,7 +162,9 @@ OURS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("layer", [*OURS, Sigmoid(), Linear(), Dropout()], ids=lambda layer: type(layer).__name__)
+@pytest.mark.parametrize(
+    "layer", [*OURS, Sigmoid(), Linear(), Dropout(), Adding(), Gain()], ids=lambda layer: type(layer).__name__
+)
 def test_a_right_layer_passes(layer: Any) -> None:
     report = assert_backward(layer)
     assert report.ok

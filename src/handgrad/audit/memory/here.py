@@ -52,8 +52,13 @@ def findings_of(live: Live, reading: Reading, diagnosis: Diagnosis) -> list[Find
 
 
 def _lenient(reading: Reading, finding: Finding) -> Finding:
-    """Gradients that add up are a mistake where the training is known; what resets them may not have been given."""
+    """Gradients that add up are a mistake where the training is known; what resets them may not have been given.
+
+    Where it is not known and no parameter at all has a gradient, we did not find where they lie.
+    """
     known = not reading.facts.get("update", "").startswith(PLAIN)
+    if finding.code == "never-updated" and not known and set(finding.where) == set(reading.subject.parameters()):
+        return Finding("network-unknown", "warning", ())
     return replace(finding, severity="note") if finding.code == "never-reset" and not known else finding
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 # How a gradient is called beside its parameter.
-_GRADIENTS = ("d{}", "d_{}", "grad_{}", "{}_grad", "g{}", "grad{}", "{}grad", "delta_{}")
+_GRADIENTS = ("d{}", "d_{}", "_d{}", "_d_{}", "grad_{}", "{}_grad", "_grad_{}", "_{}_grad", "g{}", "grad{}", "{}grad",
+              "delta_{}")  # fmt: skip
 
 
 def gradients_by_name(layer: Any) -> Iterator[tuple[str, Any]]:

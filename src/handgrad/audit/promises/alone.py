@@ -147,10 +147,15 @@ def _ready(layer: Any, x: Any, name: str) -> tuple[_Plain, Array]:
     for batch in _batches(layer, x, rng):
         try:
             y = np.asarray(plain.forward(batch.copy()))
-            plain.backward(np.asarray(rng.standard_normal(y.shape)))  # some gradients are only there afterwards
+            dx = plain.backward(np.asarray(rng.standard_normal(y.shape)))  # some gradients are only there afterwards
+            if x is None and 1 in batch.shape and np.size(dx) > batch.size:
+                raise ValueError(f"{batch.shape} is made wider")  # one number a row, that a layer of six repeats
         except Exception as error:  # it takes another form
             reason = reason or f"{type(error).__name__}: {error}"[:200]
             continue
+        for _, (_, gradient) in plain.named_parameters():
+            if isinstance(gradient, np.ndarray):
+                gradient[...] = 0  # some add what comes, until a training loop sets them back
         for key, (value, _) in plain.named_parameters():
             before = copy.deepcopy(plain).forward(batch.copy())
             value += 0.3 * rng.standard_normal(value.shape)  # weights of zeros hide what depends on what
