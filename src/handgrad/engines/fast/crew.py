@@ -20,7 +20,7 @@ from handgrad.engines.fast.lanes import count_up, look, put, swap
 TICKET, DONE, STOP, HELPERS, NUMBER, SYNC = 0, 8, 16, 24, 32, 40
 # A ticket is one integer: the phase's running number, the phase, and the jobs that are left, from one up to another.
 NUMBER_AT, PHASE_AT, FIRST_AT, PART = 40, 32, 16, 0xFFFF
-PATIENCE = 30_000  # looks, some 100 us, before a helper without work sleeps, and the caller lets others run
+PATIENCE = 120_000  # looks, some 80 us, before a helper without work sleeps, and the caller lets others run
 NAP = 50  # microseconds
 SHARES = os.name == "posix"  # whether threads can wait politely here
 
