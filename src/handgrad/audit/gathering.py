@@ -47,11 +47,7 @@ _ROLES = ("backward", "gradients", "step", "update", "loss", "forward", "optimiz
 
 
 def gather(inspection: Inspection, until: float = inf) -> tuple[Finding, ...]:
-    """Everything that was found, the worst first. After `until`, on the performance counter, nothing more is tried."""
-
-    def early() -> bool:
-        return time.perf_counter() < until
-
+    """Everything that was found, the worst first. After `until`, on the performance counter, no patch is looked for."""
     inspection = _with_its_step(inspection)
     whole = inspection.diagnosis.findings
     alone = layers.check(inspection)
@@ -62,18 +58,17 @@ def gather(inspection: Inspection, until: float = inf) -> tuple[Finding, ...]:
         home = _home(inspection, observed)
         observed = [one for one in observed if (one.file or inspection.program.filename) == home.program.filename]
         suspects = _suspects(home, found, observed) + (wrong_links if home is inspection else [])
-        found = repair(home, found, suspects=suspects) if early() else found
+        found = repair(home, found, suspects=suspects) if time.perf_counter() < until else found
         found = [_suspected(home, finding, suspects) for finding in found]
         found = [_with_all_lines(home, finding, observed) for finding in found]
     found += _news(found, dropped.check(inspection))
-    found += _news(found, properties.check(inspection)) if early() else []
+    found += _news(found, properties.check(inspection))
     if any(finding.code in properties.EXPLAINS for finding in found):  # why the network was not known
         found = [finding for finding in found if finding.code not in _NAMELESS]
-    if early():
-        steps = [*optimizers.check(inspection), *optimizers.within(inspection), *of_glue(inspection)]
-        closer = {one.code for one in steps if one.code.startswith("optimizer-")}
-        found = [finding for finding in found if finding.code not in closer]  # of which only the steps were seen
-        found += _news(found, steps)
+    steps = [*optimizers.check(inspection), *optimizers.within(inspection), *of_glue(inspection)]
+    closer = {one.code for one in steps if one.code.startswith("optimizer-")}
+    found = [finding for finding in found if finding.code not in closer]  # of which only the steps were seen
+    found += _news(found, steps)
     return worst_first(_somewhere(inspection, finding) for finding in found)
 
 
