@@ -305,7 +305,7 @@ def _is_mean(subject: Subject, one: Batch) -> bool:
     """
     try:
         x, y = (np.concatenate([part, part]) for part in (one.x, one.y))
-        return bool(subject.loss(x, y) < 1.5 * subject.loss(one.x, one.y))
+        return not 1.4 < subject.loss(x, y) / subject.loss(one.x, one.y) < 2.8
     except Exception:  # columns, lists, a form of its own
         return True
 
