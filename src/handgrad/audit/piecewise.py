@@ -38,7 +38,7 @@ from handgrad.audit.subject import Subject
 from handgrad.errors import DataError
 
 PIECES = "pieces"  # what a report calls the dialect of such a file
-SECONDS = 8.0  # for all layers and losses
+SECONDS = 8.0  # for all layers and losses, and as many for the optimizers
 CLIMBS = "optimizer-climbs"
 LOSS_SECONDS = 2.0  # for the import of a module with losses
 MOST_FILES = 60  # of a package, that are read
@@ -62,14 +62,15 @@ class Pieces:
     findings: tuple[Finding, ...]
 
 
-def judge_pieces(program: Program, namespace: Mapping[str, Any]) -> Pieces | None:
-    """Every piece that is written in the file, alone; None where there is none that can be run."""
+def judge_pieces(program: Program, namespace: Mapping[str, Any], left: float = 2 * SECONDS) -> Pieces | None:
+    """Every piece that is written in the file, alone, in the seconds that are left; None where none can be run."""
+    seconds = min(SECONDS, max(left / 2, 1.0))
     _widen()
     own = _written_here(namespace)
     inspection = Inspection(program, own, _nothing_known(), Diagnosis(None, 0, (), 0.0))
-    survey = layers.survey(inspection, alone=True, seconds=SECONDS)
+    survey = layers.survey(inspection, alone=True, seconds=seconds)
     beside = list(_beside(program)) if survey.divided or any(optimizers.targets(own)) else []
-    driven = optimizers.judged(program, own, [one.tree for one in beside])
+    driven = optimizers.judged(program, own, [one.tree for one in beside], seconds)
     judged = {kind: list(names) for kind, names in survey.judged.items()}
     if driven.names:
         judged["optimizers"] = driven.names

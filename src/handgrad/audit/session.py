@@ -27,6 +27,7 @@ READING_SECONDS = 6.0  # for one way to understand the file
 ALL_SECONDS = 5.0  # for all of them
 KNOWN_SECONDS = 1.0  # to find one whose network is known, once there is one that is right, or right in parts
 LATE = 12.0  # seconds after which what is known is said, without a patch, rather than nothing
+PIECES_BY = 17.0  # by when the pieces of a file without a network must be judged
 MOST_UNKNOWN = 8  # readings of networks that are not known, which take longer to judge
 _STARTED, _SHARE = time.perf_counter(), 0.6
 
@@ -77,7 +78,7 @@ def _in_pieces(program: Program, namespace: dict[str, Any], reason: DataError, b
 
     Raises: the reason, where there are none; and where all are right, but a network is there and fails.
     """
-    found = judge_pieces(program, namespace)
+    found = judge_pieces(program, namespace, PIECES_BY - (time.perf_counter() - began))
     wrong = found is not None and any(finding.severity == "error" for finding in found.findings)
     if found is None or (reason.key == "audit.forward_fails" and not wrong):
         raise reason

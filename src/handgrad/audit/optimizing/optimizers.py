@@ -81,14 +81,16 @@ class Driven:
     findings: list[Finding] = field(default_factory=list)
 
 
-def judged(program: Program, namespace: Mapping[str, Any], beside: Iterable[ast.Module] = ()) -> Driven:
+def judged(
+    program: Program, namespace: Mapping[str, Any], beside: Iterable[ast.Module] = (), seconds: float = ALL_SECONDS
+) -> Driven:
     """Every optimizer among a file's names, driven and judged. Call it within `program.guarded()`.
 
     `beside` are other modules, in which the optimizers may be used.
     """
     trees = [program.tree, *beside]
     driven = Driven()
-    end = time.perf_counter() + ALL_SECONDS
+    end = time.perf_counter() + seconds
     called = {getattr(one.func, "id", getattr(one.func, "attr", "")) for one in _calls(program.tree)}
     for name, target, claim in targets(namespace):
         if not _written_in(program, target) and name not in called:
@@ -97,7 +99,10 @@ def judged(program: Program, namespace: Mapping[str, Any], beside: Iterable[ast.
             break
         run: Run | None = None
         findings: list[Finding] = []
-        with suppress(Exception, SystemExit, OutOfTime), time_limit(SECONDS):  # its failing says nothing of its numbers
+        with (
+            suppress(Exception, SystemExit, OutOfTime),
+            time_limit(seconds * SECONDS / ALL_SECONDS),
+        ):  # its failing says nothing of its numbers
             run, findings = _judged(program, target, claim, trees)
         (driven.left if run is None else driven.names).append(name)
         driven.checks += 0 if run is None else len(run.path.delta)
