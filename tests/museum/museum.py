@@ -23,6 +23,10 @@ NETS = {
 }
 
 
+# Nets that were looked into while rules were made, with whatever is planted in them: none of it can be set aside.
+SEEN = frozenset({"dictionaries/caches"})
+
+
 @dataclass(frozen=True)
 class Exhibit:
     """A net with one mistake in it, or a clean one.
@@ -52,7 +56,8 @@ class Exhibit:
     @property
     def aside(self) -> bool:
         """Whether it belongs to the third that no rule is tuned on."""
-        return int(hashlib.sha256(self.name.encode()).hexdigest(), 16) % 3 == 0
+        seen = self.name.rpartition("@")[2] in SEEN
+        return not seen and int(hashlib.sha256(self.name.encode()).hexdigest(), 16) % 3 == 0
 
 
 def clean() -> list[Exhibit]:
