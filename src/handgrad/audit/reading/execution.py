@@ -294,7 +294,8 @@ def _absent_module(node: ast.Import | ast.ImportFrom, alias: ast.alias, error: E
     A package's __init__.py may ask a module for what that, which asked for the package, has still to define.
     """
     half = sys.modules.get(getattr(error, "name", None) or "")
-    if half is not None and MARK in vars(half):
+    running = half is not None and (half.__spec__ is None or getattr(half.__spec__, "_initializing", False))
+    if half is not None and running and MARK in vars(half):
         return ""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return error.name
