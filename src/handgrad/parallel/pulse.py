@@ -78,7 +78,11 @@ class Pulse:
             time.sleep(EVERY)
 
     def _hear(self, hear: int) -> None:
-        """The watching process never says anything; where its end of the pipe closes, it was killed."""
+        """The watching process never says anything; where its end of the pipe closes, it was killed.
+
+        The launcher ends this one, too, as soon as it notices, so the words are fetched from their file beforehand.
+        """
+        say("parallel.guardian_killed", **names_of(self.said, os.getpid()))
         os.read(hear, 1)
         sentence = say("parallel.guardian_killed", **names_of(self.said, os.getpid()))
         os.write(2, f"handgrad: {sentence}\n".encode(errors="backslashreplace"))
