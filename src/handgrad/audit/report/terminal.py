@@ -58,11 +58,8 @@ def counts(report: Report) -> tuple[int, ...]:
 def known_as(subject: dict[str, Any], lang: str | None = None) -> str:
     """Which network it is, as far as that is known: modules, 784-128-10, relu, softmax, cross-entropy."""
     sizes = "-".join(map(str, subject.get("sizes", ())))
-    parts = [
-        subject.get("dialect", ""),
-        sizes,
-        *(told(subject.get(key, ""), lang) for key in ("hidden", "output", "loss")),
-    ]
+    dialect, *network = (told(subject.get(key, ""), lang) for key in ("dialect", "hidden", "output", "loss"))
+    parts = [dialect, sizes, *network]
     return say("audit.read_as", lang, network=", ".join(part for part in parts if part))
 
 

@@ -197,9 +197,8 @@ class FastEngine(NumpyEngine):
         """Look the arrays up: parameters may have moved to another net's buffer since the last epoch."""
         theta, dtype = self.net.theta, self.net.dtype
         biases, start = getattr(self.optimizer, "decay", "all") == "all", self.first._parameters["weight"].start
-        self.net.grad[...] = (
-            np.nan
-        )  # no gradient is kept that is used at once, and an old one is not to be taken for it
+        # No gradient is kept that is used at once, and an old one is not to be taken for it.
+        self.net.grad[...] = np.nan
         if self.whole:
             self.plan = make_plan(self.net, self.batch_size, self._bounds(), biases, start)
         else:

@@ -116,7 +116,7 @@ def observed(
             notes = observe(run, files)
         after = subject.snapshot()
         called = ""
-        if followed is not None and watcher is not None and not notes_update(watcher, saved[layout.names[followed]]):
+        if followed is not None and watcher is not None and watcher.after(saved[layout.names[followed]]) is None:
             called = _called(program, subject, x, y, namespace, layout.names[followed], saved, after, watcher)
     finally:
         subject.restore(saved)
@@ -124,11 +124,6 @@ def observed(
     # A bias that began at 0 is a multiple of its gradient when it was updated.
     notes = [note for note in notes if not any(np.array_equal(note.value, value) for value in moved)]
     return Seen(notes, saved, after, followed, watcher, rate, called, numbers)
-
-
-def notes_update(watcher: UpdateWatcher, before: Array) -> bool:
-    """Whether a step was seen to change the parameter."""
-    return watcher.after(before) is not None
 
 
 def _called(

@@ -16,7 +16,7 @@ import numpy as np
 from handgrad.audit.dialects import Reading
 from handgrad.audit.judging.batch import batch as batch_for
 from handgrad.audit.judging.diagnose import Diagnosis
-from handgrad.audit.judging.identify import CLOSE, Identity
+from handgrad.audit.judging.identify import CLOSE, Identity, sums
 from handgrad.audit.judging.measure import fits, steady, tolerance
 from handgrad.audit.judging.walk import Case
 from handgrad.audit.place.blame import gradients_made
@@ -217,8 +217,6 @@ def _agreement(subject: Any, case: Case, x: Any, y: Any, file: str) -> tuple[int
         subject.restore(saved)
     identity, walk = case.identity, case.walk
     penalty = identity.penalty.value(case.parameters, len(case.x)) if identity.penalty is not None else 0.0
-    from handgrad.audit.judging.identify import sums
-
     own = sums(walk.output, walk.t)[identity.loss] / walk.divisor + penalty
     right = RightNumbers(case).whole
     found = fits(gradient, right, tolerance(subject))

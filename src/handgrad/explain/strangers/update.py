@@ -84,7 +84,7 @@ def update_chapter(program: Program, update: OwnUpdate, ours: tuple[int, ...], d
     kind = TITLES.get(claim, "") or (chain[-1].function if chain else "") or "w - lr g"
     about = [Sentence("explain_file.update_lines" if lines else "explain_file.update_values", {"name": theirs})]
     known = _FORMULAS.get(claim, "")
-    if known and " " not in known:
+    if known:
         about.insert(0, Sentence(f"explain_update.about_{known.lower()}"))
     rate, line = update.rate
     if update.called:
