@@ -29,7 +29,7 @@ KNOWN_SECONDS = 1.0  # to find one whose network is known, once there is one tha
 LATE = 12.0  # seconds after which what is known is said, without a patch, rather than nothing
 PIECES_BY = 17.0  # by when the pieces of a file without a network must be judged
 MOST_UNKNOWN = 8  # readings of networks that are not known, which take longer to judge
-_STARTED, _SHARE = time.perf_counter(), 0.6
+_SHARE = 0.6  # of the time on the clock, that counts as processor time at least
 
 
 def audit_file(request: dict[str, Any]) -> dict[str, Any]:
@@ -42,25 +42,25 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
     program = read_program(request["path"])
     execution = program.execute()
     try:
-        return _answer(began, *_inspected(program, execution))
+        return _answer(began, *_inspected(program, execution, began))
     except DataError as error:
         reason = error
     given = stand_ins(program.tree) if any(one.reason.code == "data" for one in execution.skipped) else {}
     if given and time.perf_counter() - began <= ALL_SECONDS:
         with suppress(DataError):
-            return _answer(began, *_inspected(program, program.execute(given)))
+            return _answer(began, *_inspected(program, program.execute(given), began))
     with program.guarded():
         return _in_pieces(program, execution.namespace, reason, began)
 
 
-def _inspected(program: Program, execution: Execution) -> tuple[Inspection, tuple[Finding, ...]]:
+def _inspected(program: Program, execution: Execution, began: float) -> tuple[Inspection, tuple[Finding, ...]]:
     """What was found in a file that was run. Raises DataError where that is no network."""
     with program.guarded():
         try:
             inspection = Inspection(program, execution.namespace, *judged(program, execution.namespace))
         except DataError as error:
             raise excuse(program, execution) if error.key == "audit.no_network" else error from None
-        return inspection, gather(inspection, _STARTED + LATE)
+        return inspection, gather(inspection, began + LATE)
 
 
 def _answer(began: float, inspection: Inspection, findings: tuple[Finding, ...]) -> dict[str, Any]:
@@ -99,13 +99,14 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
     unknown: list[tuple[Reading, Diagnosis | None]] = []
     spare: tuple[Reading, Diagnosis] | None = None
     reason, right = "", False
-    until = _spent() + ALL_SECONDS
+    spent = _stopwatch()
+    until = ALL_SECONDS
 
     def own_only() -> bool:  # what is put together cannot stand for the file's own, which ran
         return spare is not None or any(not reading.invented for reading, _ in unknown)
 
     def left() -> float:  # seconds to find another one
-        return until - _spent() if unknown or spare else inf
+        return until - spent() if unknown or spare else inf
 
     for reading in _in_time(_readings(program, namespace, own_only), left):
         if unknown and reading.dialect != "glue" == unknown[0][0].dialect:
@@ -129,7 +130,7 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
             continue
         unknown.append((reading, diagnosis))
         if diagnosis is not None and diagnosis.checks and _partly_right(diagnosis):
-            right, until = right or diagnosis.ok, min(until, _spent() + KNOWN_SECONDS)
+            right, until = right or diagnosis.ok, min(until, spent() + KNOWN_SECONDS)
     if spare is not None:
         return spare
     found = [(reading, diagnosis) for reading, diagnosis in unknown if diagnosis is not None]
@@ -176,9 +177,12 @@ def _of_parameters(diagnosis: Diagnosis, constants: frozenset[str]) -> Diagnosis
     return replace(diagnosis, findings=tuple(kept))
 
 
-def _spent() -> float:
-    """Seconds of processor time, or a share of those on the clock: a busy machine is slow, and an audit must end."""
-    return max(time.process_time(), _SHARE * (time.perf_counter() - _STARTED))
+def _stopwatch() -> Callable[[], float]:
+    """Gives the seconds since now, of processor time, or a share of those on the clock: a busy machine is slow, and an
+    audit must end.
+    """
+    processor, clock = time.process_time(), time.perf_counter()
+    return lambda: max(time.process_time() - processor, _SHARE * (time.perf_counter() - clock))
 
 
 def _cautious(diagnosis: Diagnosis) -> Diagnosis:
