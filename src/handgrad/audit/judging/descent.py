@@ -96,14 +96,14 @@ class _Descent:
         assert self.found is not None
         return replace(self.found, tried=self.tried)
 
-    def _down(self, i: int, deltas: list[list[Array]], links: list[Link], cost: float) -> None:
-        """Explain layer i and all below it. `deltas`: for each batch, those of the layers above, the top first."""
+    def _down(self, i: int, known: list[list[Guess]], links: list[Link], cost: float) -> None:
+        """Explain layer i and all below it. `known`: for each batch, the errors of the layers above, the top first."""
         if self.found is not None and cost >= self.found.cost:
             return
         if i < 0:
             self.found = Explanation(tuple(links), cost)
             return
-        guesses = sorted(self._guesses(i, deltas), key=lambda together: len(together[0].codes))
+        guesses = sorted(self._guesses(i, known), key=lambda together: len(together[0].codes))
         explained = False
         for together in guesses:
             judged = self._parameters(i, together)
@@ -112,23 +112,20 @@ class _Descent:
             explained = True
             link, extra = judged
             more = extra + _NAMED * len(together[0].codes)
-            below = [
-                [*known, one.value] for known, one in zip(deltas or [[] for _ in self.cases], together, strict=True)
-            ]
-            self._down(i - 1, below, [*links, link], cost + more)
+            self._down(i - 1, self._with(known, together), [*links, link], cost + more)
         if not explained:
-            self._give_up(i, deltas, links, cost + _UNNAMED_LAYER)
+            self._give_up(i, known, links, cost + _UNNAMED_LAYER)
 
-    def _with(self, deltas: list[list[Array]], more: list[Array]) -> list[list[Array]]:
+    def _with(self, known: list[list[Guess]], more: Sequence[Guess]) -> list[list[Guess]]:
         """The errors so far and those of one more layer, for each batch."""
-        return [[*known, one] for known, one in zip(deltas or [[] for _ in self.cases], more, strict=True)]
+        return [[*above, one] for above, one in zip(known or [[] for _ in self.cases], more, strict=True)]
 
-    def _guesses(self, i: int, deltas: list[list[Array]]) -> Iterator[tuple[Guess, ...]]:
+    def _guesses(self, i: int, known: list[list[Guess]]) -> Iterator[tuple[Guess, ...]]:
         """The same guess on every batch."""
         each: list[dict[Key, Guess]] = []
         for k, case in enumerate(self.cases):
             walk = case.walk
-            made = at_loss(walk) if i == self.top else handed_down(walk, i, deltas[k][-1], deltas[k])
+            made = at_loss(walk) if i == self.top else handed_down(walk, i, known[k])
             each.append({guess.key: guess for guess in made})
         for key in each[0]:
             if all(key in one for one in each):
@@ -188,7 +185,7 @@ class _Descent:
         """A parameter's gradient of batch k as a multiple of a guess, with a share of the parameter itself in it."""
         return fit_beside(self.gradients[k][name], guess, self.beside[k][name], self.exact)
 
-    def _give_up(self, i: int, deltas: list[list[Array]], links: list[Link], cost: float) -> None:
+    def _give_up(self, i: int, known: list[list[Guess]], links: list[Link], cost: float) -> None:
         """A layer whose error is none that is known: go on below with the one that its weights' gradient implies."""
         stages = self.cases[0].walk.stages
         matrix = stages[i].matrix
@@ -196,8 +193,8 @@ class _Descent:
         for case, gradient in zip(self.cases, self.whole, strict=True):
             x, dW = case.walk.stages[i].x, gradient[matrix.weight]
             delta = np.linalg.lstsq(x.T, dW, rcond=None)[0]
-            known = np.linalg.matrix_rank(x) == len(x) and fit(dW, x.T @ delta, self.exact).exact
-            implied.append(delta if known else None)
+            sure = np.linalg.matrix_rank(x) == len(x) and fit(dW, x.T @ delta, self.exact).exact
+            implied.append(Guess((UNNAMED,), "", delta) if sure else None)
         names = tuple(name for name in (matrix.weight, matrix.bias) if name)
         truth = [case.walk.deltas()[i] for case in self.cases]
         link = Link(i, (UNNAMED,))
@@ -207,7 +204,7 @@ class _Descent:
             link.fits[name] = [fit(g[name], r, self.exact) for g, r in zip(self.whole, right, strict=True)]
         kept = [one for one in implied if one is not None]
         if len(kept) == len(implied):
-            self._down(i - 1, self._with(deltas, kept), [*links, link], cost)
+            self._down(i - 1, self._with(known, kept), [*links, link], cost)
             return
         lost = tuple(name for s in stages[:i] for name in (s.matrix.weight, s.matrix.bias) if name)
         if self.found is None or cost < self.found.cost:

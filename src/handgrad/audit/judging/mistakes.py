@@ -76,10 +76,10 @@ def at_loss(w: Walk) -> Iterator[Guess]:
             yield Guess(("gradient-of-absolute-error",), f"sign of {tag}", last.back(np.sign(error)), np.sign(error))
 
 
-def handed_down(w: Walk, i: int, delta: Array, deltas: list[Array]) -> Iterator[Guess]:
-    """dL/dz of layer i, from the `delta` that somebody has for the layer above, and all `deltas` so far."""
-    stage, above = w.stages[i], w.stages[i + 1]
-    errors = list(_errors(w, i, delta, deltas))
+def handed_down(w: Walk, i: int, known: list[Guess]) -> Iterator[Guess]:
+    """dL/dz of layer i, from what is `known` of somebody's errors of the layers above, the top first."""
+    stage, above, delta = w.stages[i], w.stages[i + 1], known[-1].value
+    errors = list(_errors(w, i, known))
     for codes, variant, dy in errors:
         yield Guess(codes, variant, stage.back(dy), dy)
     for codes, variant, dy in errors if stage.bend is not None else ():
@@ -95,18 +95,20 @@ def handed_down(w: Walk, i: int, delta: Array, deltas: list[Array]) -> Iterator[
         yield Guess(("weights-left-out",), "", stage.back(delta), delta)
 
 
-def _errors(w: Walk, i: int, delta: Array, deltas: list[Array]) -> Iterator[tuple[tuple[str, ...], str, Array]]:
+def _errors(w: Walk, i: int, known: list[Guess]) -> Iterator[tuple[tuple[str, ...], str, Array]]:
     """(codes, variant, dL/dy) of layer i: the error above times the weights above, and what people take for it."""
-    above = w.stages[i + 1]
+    above, delta, before = w.stages[i + 1], known[-1].value, known[-1].above
     yield (), "", delta @ above.W.T
+    if before is not None and above.bend is not None:
+        yield ("derivative-not-handed-down",), "", before @ above.W.T
     if above.W.shape[0] == above.W.shape[1]:
         yield ("weights-not-transposed",), "", delta @ above.W
-    for j, other in enumerate(w.stages):
-        if j != i + 1 and other.W.shape == above.W.shape:
-            yield ("weights-of-another-layer",), str(j), delta @ other.W.T
-    for j, other_delta in enumerate(deltas[:-1]):
-        if other_delta.shape == delta.shape:
-            yield ("error-of-another-layer",), str(j), other_delta @ above.W.T
+    for j, stage in enumerate(w.stages):
+        if j != i + 1 and stage.W.shape == above.W.shape:
+            yield ("weights-of-another-layer",), str(j), delta @ stage.W.T
+    for j, other in enumerate(known[:-1]):
+        if other.value.shape == delta.shape:
+            yield ("error-of-another-layer",), str(j), other.value @ above.W.T
 
 
 def wrong_slopes(stage: Stage, dy: Array) -> Iterator[tuple[str, str, Array]]:

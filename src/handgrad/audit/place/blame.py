@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from handgrad.audit.judging.measure import fit_beside
 from handgrad.audit.place.observe import CHANGED, GIVEN, MADE, NAMED, RETURNED, Noted
 from handgrad.audit.place.right_numbers import Quantity, RightNumbers, Step, Trail, factor, factor_of, views
 from handgrad.core.arrays import Array
@@ -91,12 +92,14 @@ def gradients_made(right: RightNumbers, trail: Trail, effective: dict[str, Array
 
 
 def used_delta(right: RightNumbers, trail: Trail, layer: int, gradient: Array) -> Array | None:
-    """The noted array (B, outputs) whose product with a layer's inputs is a gradient (inputs, outputs)."""
+    """The noted array (B, outputs) whose product with a layer's inputs is a gradient (inputs, outputs), but for what a
+    penalty adds to it.
+    """
     stage = right.case.walk.stages[layer - 1]
     mixed = np.random.default_rng(0).standard_normal((len(gradient), min(len(gradient), 8)))
-    wanted, inputs = mixed.T @ gradient, (stage.x @ mixed).T
+    wanted, inputs, weights = mixed.T @ gradient, (stage.x @ mixed).T, mixed.T @ stage.W
     for _, view in trail.shaped(stage.z.shape):
-        if factor(inputs @ view, wanted, trail.exact) is not None:
+        if (found := fit_beside(wanted, inputs @ view, weights, trail.exact)).exact and found.factor:
             return view
     return None
 

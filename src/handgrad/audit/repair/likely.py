@@ -42,6 +42,7 @@ LIKELY: dict[str, tuple[str, ...]] = {
     "updated-too-early": ("order", "hoist", "name"),
     "activation-derivative-missing": ("slope", "function", "name", "branch", "part-for-whole", "order"),
     "output-derivative-missing": ("slope", "branch", "name"),
+    "derivative-not-handed-down": ("slope", "name", "branch"),
     "derivative-at-output": ("unwrap", "name", "function", "rewrite-slope", "branch"),
     "derivative-fed-input": ("name", "function", "rewrite-slope", "branch"),
     "derivative-applied-twice": ("drop-factor", "part-for-whole", "unwrap", "drop-power"),
