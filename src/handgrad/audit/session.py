@@ -11,10 +11,12 @@ from typing import Any
 
 from handgrad.audit.dialects import READERS, Reading
 from handgrad.audit.dialects.data import stand_ins
+from handgrad.audit.dialects.silent import only_shows
 from handgrad.audit.excuse import excuse
 from handgrad.audit.findings import Finding
 from handgrad.audit.gathering import gather
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.descent import UNNAMED
 from handgrad.audit.judging.diagnose import Diagnosis, diagnose, recognise
 from handgrad.audit.piecewise import PIECES, judge_pieces
 from handgrad.audit.place.forgotten import constants
@@ -120,8 +122,8 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
             continue
         if diagnosis is not None:
             diagnosis = _of_parameters(diagnosis, constants(program.tree))
-        own = any(not other.silent and judged is not None and judged.checks for other, judged in unknown)
-        if reading.silent and own and (right or diagnosis is None or not diagnosis.ok):
+        told = [other for other, judged in unknown if not other.silent and judged is not None and judged.checks]
+        if reading.silent and told and (right or not _instead(diagnosis, told)):
             continue  # the file reports a loss of its own, and that is the one in question
         if diagnosis is not None and diagnosis.identity is not None:
             if not reading.invented:
@@ -139,6 +141,21 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
         raise DataError(key, file=str(program.path), **({"reason": reason[:200]} if reason else {}))
     reading, diagnosis = min(found, key=lambda both: _amiss(both[1]))
     return reading, diagnosis if reading.dialect == "glue" else _cautious(diagnosis)
+
+
+def _instead(diagnosis: Diagnosis | None, told: list[Reading]) -> bool:
+    """Whether the loss that a gradient is for may stand in place of those that the file reports: they are wrong for it,
+    and it is right, or they only show how far off the outputs are.
+    """
+    if diagnosis is None or diagnosis.ok:
+        return diagnosis is not None
+    codes = {finding.code for finding in diagnosis.findings}
+    return (
+        diagnosis.identity is not None
+        and "gradient-of-absolute-error" not in codes
+        and (UNNAMED not in codes or _partly_right(diagnosis))
+        and all(only_shows(other.subject, diagnosis.identity) for other in told)
+    )
 
 
 def _in_time(readings: Iterator[Reading], left: Callable[[], float]) -> Iterator[Reading]:

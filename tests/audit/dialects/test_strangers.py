@@ -124,6 +124,11 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("(layer.weights @ delta) * (self.layers[i - 1].z > 0)", "layer.weights @ delta"),
         "activation-derivative-missing",
     ),
+    "made_in_fit": (
+        ((6, 1), "tanh", "none", "squared error"),
+        ("(error @ self.out.T) * (1 - h * h)", "(error @ self.out.T)"),
+        "activation-derivative-missing",
+    ),
     PACKED: (
         ((10, 5), "relu", "softmax", "cross-entropy"),
         ("dout /= len(X)", "dout /= len(X) ** 2"),

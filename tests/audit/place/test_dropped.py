@@ -58,6 +58,7 @@ MASKED = "d = d * self.mask\n"
         ("d = d * (self.mask > 0)\n", "dropout-scale-differs"),
         ("d = d * (np.random.rand(*d.shape) < self.keep_prob) / self.keep_prob\n", "dropout-new-mask"),
         ("d = d + 0\n", "dropout-mask-not-applied"),
+        ("d = d * self.mask * (1 - self.d**2) / (1 - self.h**2)\n", "unnamed"),  # the slope behind the mask
     ],
 )
 def test_dropout_within_a_network(mistake: str, code: str, tmp_path: Path) -> None:

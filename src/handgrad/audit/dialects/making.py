@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from handgrad.audit.dialects.calling import roles
+from handgrad.audit.dialects.choices import choices
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.objects import matrices, slots
 
@@ -70,6 +71,8 @@ def sized(
         plain = 0
         for p in parameters:
             value = _value(p, features, hidden, classes, listed=listed, plain=plain)
+            if p.default is p.empty and not isinstance(value, int | float | list):
+                value = next(iter(choices(kind, p.name)), value)
             if value is None and p.default is p.empty:
                 break
             if value is not None:

@@ -71,6 +71,30 @@ def readings(
     yield from possible[-1:] if _squashed(possible) else possible[:1]
 
 
+def only_shows(subject: Subject, identity: Identity) -> bool:
+    """Whether a loss that is reported is made of the sizes of a network's errors, which many print beside any gradient.
+
+    Args:
+        subject: another reading of the file, with the reported loss.
+        identity: the network, of a reading that has no loss.
+    """
+    rng = np.random.default_rng(7)
+    saved, ratios = subject.snapshot(), []
+    try:
+        for k in range(3):
+            subject.restore(random_point(subject, rng))
+            one = batch(subject, _ROWS, k)
+            if one.flat is None:
+                return False
+            walk = Case(identity, subject.snapshot(), *one.flat).walk
+            ratios.append(subject.loss(one.x, one.y) / float(np.abs(walk.output - walk.t).sum()))
+    except Exception:  # other parameters, labels in another form
+        return False
+    finally:
+        subject.restore(saved)
+    return bool(np.isfinite(ratios).all() and ratios[0] and np.allclose(ratios, ratios[0], rtol=1e-6))
+
+
 def _with(
     make: Callable[[Callable[[Array, Array], float]], Reading], output: Callable[[Array, Array], Array], name: str
 ) -> Reading:

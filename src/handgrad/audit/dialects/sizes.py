@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from handgrad.audit.dialects.choices import choices
 from handgrad.audit.dialects.roles import role, words
 
 _VECTORS = 3  # of one layer: bias, gain and shift
@@ -130,6 +131,8 @@ def make(call: Callable[..., Any], known: Mapping[str, Any] | None = None) -> It
         value = setting(one.name, default)
         if value is None and known is not None and one.default is one.empty:
             value = known.get(role(one.name))
+        if value is None and one.default is one.empty:
+            value = next(iter(choices(call, one.name)), None)
         if value is None and one.default is one.empty:
             return
         if value is not None:

@@ -56,33 +56,39 @@ def loops(
                 break
             if form in found:
                 continue
-            try:
-                given = _owner(namespace, cut.scope, form)
-                if given is None:
+            for owner in _owners(namespace, cut.scope, form):
+                given = owner | {n: v for n, v in started.items() if n in cut.scope.arguments and n not in cut.inputs}
+                try:
+                    ready = list(_ready(namespace, cut, form, rows, given, wrapped))
+                except TimeoutError:  # a whole training runs in one turn of it
+                    found[form] = _MANY
                     break
-                given |= {n: v for n, v in started.items() if n in cut.scope.arguments and n not in cut.inputs}
-                ready = list(_ready(namespace, cut, form, rows, given, wrapped))
-            except TimeoutError:  # a whole training runs in one turn of it
-                break
-            except Exception:  # somebody else's code may raise anything
-                continue
-            for loop, name in ready:
-                yield from _readings(loop, name, dialect)
-                found[form] = found.get(form, 0) + 1
+                except Exception:  # somebody else's code may raise anything
+                    continue
+                for loop, name in ready:
+                    yield from _readings(loop, name, dialect)
+                    found[form] = found.get(form, 0) + 1
+                if ready:
+                    break
 
 
-def _owner(namespace: Mapping[str, Any], scope: Scope, form: Form) -> dict[str, Any] | None:
-    """`self` for a method: an instance of its class in the file, or one made at small sizes; None without any."""
+def _owners(namespace: Mapping[str, Any], scope: Scope, form: Form) -> Iterator[dict[str, Any]]:
+    """`self` for a method: an instance of its class in the file, or each that can be made at small sizes, for what a
+    size is meant to be may only show where the method makes its parameters.
+    """
     if not scope.owner or not scope.arguments:
-        return {}
+        yield {}
+        return
     kind = namespace.get(scope.owner)
     if not isinstance(kind, type):
-        return None
+        return
     made = next((v for v in namespace.values() if type(v) is kind), None)
-    if made is None:
-        x, y = batch(FEATURES, CLASSES)
-        made = next(iter(make(kind, {"x": form.data(x), "y": form.target(y, CLASSES), "rows": ROWS})), None)
-    return None if made is None else {scope.arguments[0]: made}
+    if made is not None:
+        yield {scope.arguments[0]: made}
+        return
+    x, y = batch(FEATURES, CLASSES)
+    for one in make(kind, {"x": form.data(x), "y": form.target(y, CLASSES), "rows": ROWS}):
+        yield {scope.arguments[0]: one}
 
 
 def _ready(
@@ -141,9 +147,16 @@ def _candidates(loop: Loop, roots: list[str]) -> list[Place]:
     updated = {base(n.target) for one in loop.kept for n in ast.walk(one) if isinstance(n, ast.AugAssign)}
     found = arrays(loop.state, [n for n in roots if n in loop.state and n in near - (noted - updated)])
     nodes = [n for one in loop.cut.before if not isinstance(one, ast.FunctionDef | ast.ClassDef) for n in ast.walk(one)]
-    names = [n for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-    made = [n.id for n in sorted(names, key=lambda n: (n.lineno, n.col_offset))]
-    return sorted(found, key=lambda place: made.index(place.root) if place.root in made else -1)
+    names = [n for n in nodes if isinstance(n, ast.Name | ast.Attribute) and isinstance(n.ctx, ast.Store)]
+    names.sort(key=lambda n: (n.end_lineno or 0, n.end_col_offset or 0))
+    made = [n.id if isinstance(n, ast.Name) else n.attr for n in names]
+
+    def when(place: Place) -> int:
+        kind, key = place.path[0] if place.path else ("", "")
+        name = key if kind == "attr" and place.root not in made else place.root
+        return made.index(name) if name in made else -1
+
+    return sorted(found, key=when)
 
 
 def _tried(loop: Loop) -> list[str]:

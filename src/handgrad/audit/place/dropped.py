@@ -17,6 +17,7 @@ from handgrad.audit.dialects.sizes import dropping
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import Batch, batch
+from handgrad.audit.judging.descent import UNNAMED
 from handgrad.audit.judging.identify import Identity, Matrix
 from handgrad.audit.judging.stillness import held
 from handgrad.audit.reading.fence import OutOfTime, time_limit
@@ -67,6 +68,9 @@ def _judged(subject: Subject, identity: Identity) -> list[Finding]:
         return []
     for matrix in reversed(matrices[:-1]):
         code, scale = _named([one for pair in pairs for one in pair.units(matrix, outputs=True)])
+        if code == UNNAMED:
+            where = tuple(filter(None, (matrix.weight, matrix.bias)))
+            return [Finding(code, "error", where, {"residual": 1.0, "first": matrix.weight}, {"residual": 0.0})]
         if code:
             return [Finding(code, "error", ("dropout",), {"scale": scale, "residual": 1.0}, {"residual": 0.0})]
         if code is None:
@@ -89,8 +93,10 @@ def _named(units: list[tuple[float, float]]) -> tuple[str | None, float]:
     even = bool(np.ptp(ratio) <= _CLOSE * abs(ratio[0]))
     if (lit & ~alive).any():
         return ("dropout-mask-not-applied" if even and alive.sum() >= _ENOUGH else None), float(1 / ratio[0])
+    if not even:  # the same mask, and another derivative: one that is taken behind it
+        return (UNNAMED if alive.sum() >= _ENOUGH else None), 0.0
     known = any(abs(ratio[0] - due) < _CLOSE for due in (_KEEP, 1 / _KEEP, _KEEP**2, _KEEP**-2, 1 - _KEEP))
-    return ("dropout-scale-differs" if even and known else None), float(1 / ratio[0])
+    return ("dropout-scale-differs" if known else None), float(1 / ratio[0])
 
 
 class _Pair:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
-from types import FunctionType, ModuleType
 from typing import Any
 
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.reading.neighbours import together
 from handgrad.audit.reading.pruning import MARK
 from handgrad.audit.reading.source import Program
 
@@ -31,14 +30,8 @@ class Files:
         self.homes: dict[str, tuple[Program, dict[str, Any]]] = {
             inspection.program.filename: (inspection.program, inspection.namespace)
         }
-        queue = [inspection.namespace] if everywhere else []
-        seen = {id(inspection.namespace)}
-        while queue and len(self.homes) < _MANY:
-            for names in _beside(queue.pop(0)):
-                if MARK in names and id(names) not in seen:
-                    seen.add(id(names))
-                    queue.append(names)
-                    self.homes.setdefault(names[MARK].filename, (names[MARK], names))
+        for names in together(inspection.namespace)[1:_MANY] if everywhere else ():
+            self.homes.setdefault(names[MARK].filename, (names[MARK], names))
 
     @property
     def offsets(self) -> dict[str, int]:
@@ -58,16 +51,3 @@ class Files:
     def place(self, line: int) -> tuple[str, int]:
         """(file, line in it) of a line of the whole."""
         return list(self.homes)[line // STRIDE], line % STRIDE
-
-
-def _beside(names: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The global names of the modules from which functions, classes and objects among some names come."""
-    for value in list(names.values()):
-        if isinstance(value, ModuleType):
-            yield vars(value)
-        elif isinstance(value, FunctionType):
-            yield value.__globals__
-        else:
-            kind = value if isinstance(value, type) else type(value)
-            methods = [f for base in kind.__mro__[:-1] for f in vars(base).values() if isinstance(f, FunctionType)]
-            yield from (f.__globals__ for f in methods[:_MANY])

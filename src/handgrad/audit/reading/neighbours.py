@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from handgrad.audit.reading.fence import INSTALLED, no_limit, replaced
@@ -221,3 +221,27 @@ def _rebinds(init: Path, name: str) -> bool:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     )
+
+
+def together(names: dict[str, Any]) -> list[dict[str, Any]]:
+    """A program's namespace and those of the user's own modules that it works with, each once, the nearest first."""
+    found, seen = [names], {id(names)}
+    for known in found:
+        for more in _beside(known):
+            if isinstance(more.get(MARK), Program) and id(more) not in seen:
+                seen.add(id(more))
+                found.append(more)
+    return found
+
+
+def _beside(names: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The global names of the modules from which functions, classes and objects among some names come."""
+    for value in list(names.values()):
+        if isinstance(value, ModuleType):
+            yield vars(value)
+        elif isinstance(value, FunctionType):
+            yield value.__globals__
+        else:
+            kind = value if isinstance(value, type) else type(value)
+            methods = [f for base in kind.__mro__[:-1] for f in vars(base).values() if isinstance(f, FunctionType)]
+            yield from (f.__globals__ for f in methods[:100])
