@@ -15,10 +15,10 @@ from handgrad.audit.properties.axes import argmax_axis
 from handgrad.audit.properties.batches import fixed_size, never_mixed, same_batch
 from handgrad.audit.properties.descent import cannot_overfit
 from handgrad.audit.properties.extremes import overflow, predicts_alike
+from handgrad.audit.properties.feeding import fed_differently
 from handgrad.audit.properties.helpers import accuracy, one_hot
 from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, squashed_scores
 from handgrad.audit.properties.pairing import labels_apart
-from handgrad.audit.properties.preparation import scaled_differently
 from handgrad.audit.properties.start import start
 from handgrad.audit.properties.updating import never_called, rate_twice
 from handgrad.audit.reading.fence import OutOfTime, work_limit
@@ -30,7 +30,7 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     fixed_size,
     never_called,
     rate_twice,
-    scaled_differently,
+    fed_differently,
     accuracy,
     argmax_axis,
     one_hot,

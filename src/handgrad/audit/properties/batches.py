@@ -13,27 +13,80 @@ from handgrad.audit.properties.places import found
 
 _ROWS = 8  # of a batch, to tell what a size that is fixed makes of it
 _BACK = re.compile(r"back|grad", re.I)
+_SOME_ROWS = {"choice", "randint", "integers", "choices"}
 _RANDOM = {"shuffle", "permutation", "permuted", "choice", "sample", "randint", "randperm", "integers", "choices"}
 
 
 def same_batch(inspection: Inspection) -> list[Finding]:
-    """A loop over batches whose batch is the same at every turn: rows and labels are sliced, but not by the turn."""
-    for loop in _loops(inspection.program.tree):
-        if not _counts_batches(loop):
+    """A loop over batches whose batch is the same at every turn: rows and labels are picked, but not by the turn."""
+    tree = inspection.program.tree
+    drawn = _drawn_once(tree)
+    for loop in _loops(tree):
+        by_turn = _counts_batches(loop)
+        if any(isinstance(part, ast.Call) and last_name(part.func) in _RANDOM for part in ast.walk(loop)):
             continue
-        assert isinstance(loop.target, ast.Name)
-        changing = {
-            part.id for part in ast.walk(loop) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-        }
-        slices = [node for statement in loop.body for node in _taken(statement)]
-        kinds = {kind_of(_root(node)) for node in slices}
-        if not kinds:
-            slices, kinds = _by_numbers(loop)
-        draws = any(isinstance(part, ast.Call) and last_name(part.func) in _RANDOM for part in ast.walk(loop))
-        if {"x", "y"} <= kinds and not draws and all(_fixed(node, changing) for node in slices):
-            measured = {"rows": ast.unparse(slices[0]), "turn": loop.target.id}
-            return [found(inspection, "same-batch", "warning", slices[0].lineno, measured)]
+        changing = _changing(loop)
+        picks = [one for one in _picks(loop) if by_turn or _names(one.slice) & drawn.keys()]
+        if {"x", "y"} <= {kind_of(_root(one)) for one in picks} and all(_fixed(one, changing) for one in picks):
+            measured = {"rows": ast.unparse(picks[0]), "turn": ast.unparse(loop.target)}
+            lines = [drawn[name] for name in _names(picks[0].slice) & drawn.keys()]
+            line = min(lines, default=0) or _picked_in(loop, picks[0])
+            return [found(inspection, "same-batch", "warning", line, measured)]
     return []
+
+
+def _changing(loop: ast.For) -> set[str]:
+    """The names that are not the same in every turn of a loop: its own, what is counted up, what is made of either."""
+    changing = _names(loop.target)
+    nodes = [node for one in loop.body for node in ast.walk(one)]
+    changing |= {name for n in nodes if isinstance(n, ast.AugAssign) for name in _names(n.target)}
+    for node in nodes:
+        if isinstance(node, ast.For | ast.comprehension):
+            changing |= _names(node.target)
+    assigned = [n for n in nodes if isinstance(n, ast.Assign)]
+    for _ in assigned:
+        for n in assigned:
+            if _names(n.value) & changing or any(isinstance(call, ast.Call) for call in ast.walk(n.value)):
+                changing |= {name for target in n.targets for name in _names(target)}
+    return changing
+
+
+def _picks(loop: ast.For) -> list[ast.Subscript]:
+    """Where rows and labels are picked in a loop, by a stretch or by their numbers; whole sets taken one by one not."""
+    nodes = (node for one in loop.body for node in ast.walk(one))
+    picked = (n for n in nodes if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load) and kind_of(_root(n)))
+    named = (ast.Name, ast.Subscript)
+    found = [n for n in picked if _has_slice(n.slice) or any(isinstance(p, named) for p in _parts(n.slice))]
+    return sorted(found, key=lambda node: (node.lineno, node.col_offset))
+
+
+def _picked_in(loop: ast.For, pick: ast.Subscript) -> int:
+    """The line that says which rows: where their numbers are given a name in the loop, or where they are picked."""
+    named = {name for part in _parts(pick.slice) if isinstance(part, ast.Name) for name in _names(part)}
+    assigned = [n for one in loop.body for n in ast.walk(one) if isinstance(n, ast.Assign)]
+    taken = [n for n in assigned if isinstance(n.value, ast.Subscript)]
+    own = [n.lineno for n in taken if {name for target in n.targets for name in _names(target)} & named]
+    return min(own, default=pick.lineno)
+
+
+def _drawn_once(tree: ast.Module) -> dict[str, int]:
+    """Names that are given the numbers of some rows, drawn at random, and only outside of every loop; on which line."""
+    inside = {id(node) for loop in ast.walk(tree) if isinstance(loop, ast.For | ast.While) for node in ast.walk(loop)}
+    assigned = [(n, name) for n in ast.walk(tree) if isinstance(n, ast.Assign) for t in n.targets for name in _names(t)]
+    drawn = {
+        name: n.lineno for n, name in assigned
+        if isinstance(n.value, ast.Call) and last_name(n.value.func) in _SOME_ROWS and len(n.value.args) > 1
+    }  # fmt: skip
+    again = {name for n, name in assigned if id(n) in inside}
+    return {name: line for name, line in drawn.items() if name not in again}
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def _parts(index: ast.expr) -> list[ast.expr]:
+    return index.elts if isinstance(index, ast.Tuple) else [index]
 
 
 def never_mixed(inspection: Inspection) -> list[Finding]:
@@ -88,24 +141,6 @@ def _divisor(node: ast.AST) -> tuple[str, int]:
     return "", 0
 
 
-def _by_numbers(loop: ast.For) -> tuple[list[ast.Subscript], set[str]]:
-    """The slices of an order that say which rows are taken, and what is taken by them: rows = order[i:j]; x[rows]."""
-    slices: list[ast.Subscript] = []
-    kinds: set[str] = set()
-    for one in loop.body:
-        match one:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript() as value) if _has_slice(value.slice):
-                inside = (n for n in ast.walk(loop) if isinstance(n, ast.Subscript) and _is(n.slice, name))
-                taken = {kind_of(_root(node)) for node in inside}
-                if {"x", "y"} <= taken:
-                    slices, kinds = [*slices, value], kinds | taken
-    return slices, kinds
-
-
-def _is(node: ast.expr, name: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == name
-
-
 def _loops(tree: ast.AST) -> Iterator[ast.For]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.For))
 
@@ -129,8 +164,7 @@ def _taken(statement: ast.stmt) -> Iterator[ast.Subscript]:
 
 
 def _has_slice(index: ast.expr) -> bool:
-    parts = index.elts if isinstance(index, ast.Tuple) else [index]
-    return any(isinstance(part, ast.Slice) and (part.lower or part.upper) for part in parts)
+    return any(isinstance(part, ast.Slice) and (part.lower or part.upper) for part in _parts(index))
 
 
 def _root(node: ast.Subscript) -> str:

@@ -90,6 +90,7 @@ class _Follower:
     time: int = 0
     seed: str = ""
     draws: int = 0
+    turn: list[tuple[str, Rows]] = field(default_factory=list)  # what was picked in this turn of the innermost loop
 
     def block(self, body: list[ast.stmt]) -> None:
         """Statements one after the other; then the batch that was picked in this block is compared."""
@@ -114,16 +115,14 @@ class _Follower:
                 return
             case ast.For():
                 self.calls(node.iter)
-                for _ in range(2):
-                    self.assign(node.target, None, node.lineno)
-                    self.block(node.body)
+                self.twice(node)
             case ast.While():
-                self.block(node.body)
-                self.block(node.body)
+                self.twice(node)
             case ast.If() | ast.With() | ast.Try():
                 for body in _bodies(node):
                     self.block(body)
             case ast.Assign():
+                self.note(node.value)
                 self.calls(node.value)
                 for target in node.targets:
                     self.assign(target, node.value, node.lineno)
@@ -132,7 +131,31 @@ class _Follower:
                 self.assign(node.target, node.value, node.lineno)
             case ast.Return() | ast.Expr():
                 if node.value is not None:
+                    self.note(node.value)
                     self.expression(node.value)
+
+    def twice(self, loop: ast.For | ast.While) -> None:
+        """Two turns of a loop; then the rows that a turn picks are held against the labels that it picks."""
+        around, self.turn = self.turn, []
+        for _ in range(2):
+            self.turn.clear()
+            if isinstance(loop, ast.For):
+                self.assign(loop.target, None, loop.lineno)
+            self.block(loop.body)
+        rows = [(name, one) for name, one in self.turn if kind_of(name) == "x"]
+        if len({(one.root, tuple(p.key for p in one.picks)) for _, one in rows}) == 1 and not self.partings:
+            for name, one in self.turn:
+                if kind_of(name) == "y" and not self.partings:
+                    self.compare(rows[0][0], rows[0][1], name, one)
+        self.turn = around
+
+    def note(self, node: ast.expr) -> None:
+        """What an expression picks by an index that is no plain number."""
+        for part in ast.walk(node):
+            name = written(part.value) if isinstance(part, ast.Subscript) else None
+            if name is not None and kind_of(name) and any(isinstance(n, ast.Name) for n in ast.walk(part.slice)):
+                rows = self.of(part)
+                self.turn += [(name, rows)] if rows is not None and rows.picks else []
 
     def expression(self, node: ast.expr) -> None:
         """What is returned, yielded or called for its effect."""
@@ -188,7 +211,8 @@ class _Follower:
         if name is None:
             return
         self.version(name, drawn=value is not None and self.is_drawn(value))
-        self.rows[name] = rows if rows is not None else Rows(f"{name}@{self.time}", self.time)
+        cut = any(isinstance(n, ast.Slice) and (n.lower or n.upper) for n in ast.walk(value or target))
+        self.rows[name] = rows if rows is not None else Rows(f"{name}@{self.time}", self.time, cut=cut)
 
     def is_drawn(self, node: ast.expr) -> bool:
         """Whether an expression is random, or made of what is."""
@@ -301,12 +325,23 @@ class _Follower:
             for one, other in ((a, b), (b, a)):
                 alone = [p for key, p in one.drawn().items() if key not in other.drawn() and p.time > other.born]
                 if alone and all(pick.time > other.born for pick in one.drawn().values()):
-                    self.partings.append(Parting(x, y, alone[-1].line))
+                    shift = _shift(a, b)
+                    own = [p.line for p in other.picks if p.key not in {q.key for q in one.picks}]  # in another way
+                    self.partings.append(
+                        Parting(x, y, b.picks[-1].line if shift else (own or [alone[-1].line])[-1], shift)
+                    )
                     return
             return
-        last, first = (a.picks[-1:], b.picks[-1:])
-        if last and first and len(a.picks) == len(b.picks) and last[0].axis == first[0].axis:
-            rest = [(p.key == q.key) for p, q in zip(a.picks[:-1], b.picks[:-1], strict=True)]
-            shift = shift_between(last[0].index, first[0].index) if all(rest) and last[0].key != first[0].key else None
-            if shift and (a.born == b.born or (a.root == bare(a) and b.root == bare(b))):
-                self.partings.append(Parting(x, y, first[0].line, shift))
+        shift = _shift(a, b)
+        if shift and (a.born == b.born or not (a.cut or b.cut)):
+            self.partings.append(Parting(x, y, b.picks[-1].line, shift))
+
+
+def _shift(a: Rows, b: Rows) -> int | None:
+    """By how many rows the last picks of two arrays are apart, where nothing else parts them."""
+    if not a.picks or len(a.picks) != len(b.picks) or a.picks[-1].axis != b.picks[-1].axis:
+        return None
+    if any(p.key != q.key for p, q in zip(a.picks[:-1], b.picks[:-1], strict=True)):
+        return None
+    last, first = a.picks[-1], b.picks[-1]
+    return shift_between(last.index, first.index) or None if last.key != first.key else None

@@ -21,7 +21,8 @@ _KEEPS = {"reshape", "astype", "copy", "flatten", "ravel", "array", "asarray", "
 }  # fmt: skip
 _RAW = 255.0
 _SCALES = re.compile(r"norm|scal|stand|preproc|transform|prepare|clean|whiten|rescale", re.IGNORECASE)
-_SETS = re.compile(r"x?_?(train|training|test|testing|val|valid|validation|tr|te|t10k|\d+|_|-|\.)+", re.IGNORECASE)
+_STACKS = {"hstack", "column_stack", "concatenate", "append", "insert"}  # of the rows and a column of ones
+_SETS = re.compile(r"x?_?(train|training|test|testing|val|valid|validation|dev|tr|te|t10k|\d+|_|-|\.)+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -111,22 +112,24 @@ def _set(name: str, value: ast.expr, line: int, ranges: dict[str, Range], own: d
     called = {last_name(part.func) for part in ast.walk(value) if isinstance(part, ast.Call)}
     if name in names and {"mean", "std"} & called:
         own[name] = line
-    made = _of(value, ranges)
+    made = range_of(value, ranges)
     ranges[name] = Range(made.origin, made.low, made.high, line)
 
 
-def _of(node: ast.expr, ranges: dict[str, Range]) -> Range:
+def range_of(node: ast.expr, ranges: dict[str, Range]) -> Range:
     """The range that an expression has; of a source that is not known, a pixel as it comes."""
     unknown = Range(_SETS.sub("", ast.unparse(node)), None, None, 0)
     match node:
         case ast.Name(id=name):
             return ranges.get(name, Range(name, 0.0, 255.0, 0) if stem(name) == "" else unknown)
+        case ast.List(elts=[only]):
+            return range_of(only, ranges)
         case ast.Constant(value=int(value) | float(value)):
             return Range("", float(value), float(value), 0)
         case ast.Subscript() | ast.Attribute(attr="T" | "values"):
-            return _of(node.value, ranges)
+            return range_of(node.value, ranges)
         case ast.BinOp(left=left, op=op, right=right):
-            a, b = _of(left, ranges), _of(right, ranges)
+            a, b = range_of(left, ranges), range_of(right, ranges)
             origin = a.origin or b.origin
             if None in (a.low, a.high, b.low, b.high) or (a.origin and b.origin):
                 return Range(origin, None, None, 0)
@@ -138,7 +141,9 @@ def _of(node: ast.expr, ranges: dict[str, Range]) -> Range:
         case ast.Call(func=func, args=args):
             if last_name(func) in _KEEPS:
                 of = func.value if isinstance(func, ast.Attribute) and not _is_numpy(func.value) else None
-                return _of(of if of is not None else args[0], ranges) if of is not None or args else unknown
+                return range_of(of if of is not None else args[0], ranges) if of is not None or args else unknown
+            if last_name(func) in _STACKS and args and isinstance(args[0], ast.List | ast.Tuple) and args[0].elts:
+                return range_of(args[0].elts[0], ranges)
             known = [ranges[p.id] for p in ast.walk(node) if isinstance(p, ast.Name) and p.id in ranges]
             if known or _SCALES.search(ast.unparse(func)):
                 return Range(known[0].origin if known else unknown.origin, None, None, 0)
@@ -189,15 +194,37 @@ def _rescaled(tree: ast.Module, scope: ast.AST, test: str) -> bool:
     for node in ast.walk(tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.Mult | ast.Sub):
             names = {part.id for part in ast.walk(node.left) if isinstance(part, ast.Name)}
-            constant = isinstance(node.right, ast.Constant) and node.right.value not in (1, 2)
-            inside = any(node is part for part in ast.walk(scope))
             if test in names and node.lineno and _later(scope, node, test):
                 return True
-            if constant and not inside and any(kind_of(name) == "x" for name in names):
-                return True
-        if isinstance(node, ast.Call) and _SCALES.search(last_name(node.func)):
-            return True
-    return False
+    return prepared(tree, scope)
+
+
+def _scales(node: ast.AST) -> bool:
+    """Whether a call brings data to a scale, by its name: normalize(X), and not BatchNorm(64)."""
+    given = [*node.args, *(one.value for one in node.keywords)] if isinstance(node, ast.Call) else []
+    names = {last_name(part) for one in given for part in ast.walk(one)}
+    said = last_name(node.func) if isinstance(node, ast.Call) else ""
+    return bool(_SCALES.search(said)) and not said.endswith("normal") and any(map(kind_of, names))
+
+
+def loaded_alike(one: str, other: str) -> bool:
+    """Whether two origins are the same, but for the set that they speak of: load("train"), load("test")."""
+    return _SETS.sub("", one) == _SETS.sub("", other)
+
+
+def prepared(tree: ast.Module, scope: ast.AST) -> bool:
+    """Whether some other function of the file brings its input to a scale."""
+    inside = {id(node) for node in ast.walk(scope)}
+    return any(_scales(node) or (id(node) not in inside and _by_constant(node)) for node in ast.walk(tree))
+
+
+def _by_constant(node: ast.AST) -> bool:
+    """Whether rows of data are divided, multiplied or moved by a number: x / 255."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div | ast.Mult | ast.Sub):
+        return False
+    names = {part.id for part in ast.walk(node.left) if isinstance(part, ast.Name)}
+    constant = isinstance(node.right, ast.Constant) and node.right.value not in (1, 2)
+    return constant and any(kind_of(name) == "x" for name in names)
 
 
 def _later(scope: ast.AST, node: ast.AST, test: str) -> bool:

@@ -28,6 +28,7 @@ class Rows:
     root: str
     born: int
     picks: tuple[Pick, ...] = ()
+    cut: bool = False  # it was made of a part of something else, so that it may be moved already
 
     def drawn(self) -> dict[str, Pick]:
         """The picks at random."""

@@ -28,7 +28,7 @@ def _range(node: ast.expr, base: int) -> tuple[int, int] | None:
             return None
         start, stop = _number(node.lower, base), _number(node.upper, base)
         return None if start is None or stop is None else (start, stop)
-    if isinstance(node, ast.Name | ast.BinOp) and any(isinstance(n, ast.Name) for n in ast.walk(node)):
+    if isinstance(node, ast.Name | ast.BinOp | ast.Subscript) and any(isinstance(n, ast.Name) for n in ast.walk(node)):
         value = _number(node, base)
         return None if value is None else (value, value + 1)
     return None
@@ -41,7 +41,7 @@ def _number(node: ast.expr, base: int) -> int | None:
             return value
         case ast.Name(id=name):
             return base * (1 + sum(map(ord, name)))
-        case ast.Attribute():
+        case ast.Attribute() | ast.Subscript():
             return base * (1 + sum(map(ord, ast.unparse(node))))
         case ast.BinOp(left=left, op=op, right=right):
             a, b = _number(left, base), _number(right, base)
