@@ -326,10 +326,8 @@ class _Follower:
                 alone = [p for key, p in one.drawn().items() if key not in other.drawn() and p.time > other.born]
                 if alone and all(pick.time > other.born for pick in one.drawn().values()):
                     shift = _shift(a, b)
-                    own = [p.line for p in other.picks if p.key not in {q.key for q in one.picks}]  # in another way
-                    self.partings.append(
-                        Parting(x, y, b.picks[-1].line if shift else (own or [alone[-1].line])[-1], shift)
-                    )
+                    line = b.picks[-1].line if shift else alone[-1].line
+                    self.partings.append(Parting(x, y, line, shift))
                     return
             return
         shift = _shift(a, b)
