@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit import properties
 from handgrad.audit.dialects import Reading
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, method
 from handgrad.audit.dialects.witness import quietly
@@ -83,6 +84,13 @@ def judge_pieces(program: Program, namespace: Mapping[str, Any], left: float = 2
     found = [*survey.findings(), *_twice(program, survey, beside), *_surely(driven, beside)]
     found = [somewhere(program, finding) for finding in found]
     return Pieces(facts, survey.checks + driven.checks, worst_first(found))
+
+
+def judge_text(program: Program, namespace: Mapping[str, Any]) -> Pieces | None:
+    """What reading alone tells of a training program whose network was not found; None where that is nothing."""
+    inspection = Inspection(program, dict(namespace), _nothing_known(), Diagnosis(None, 0, (), 0.0))
+    found = [somewhere(program, finding) for finding in properties.check(inspection, properties.READING)]
+    return Pieces({}, 0, worst_first(found)) if any(one.severity != "note" for one in found) else None
 
 
 def _widen() -> None:

@@ -18,7 +18,7 @@ from handgrad.audit.gathering import gather
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.descent import UNNAMED
 from handgrad.audit.judging.diagnose import Diagnosis, diagnose, recognise
-from handgrad.audit.piecewise import PIECES, judge_pieces
+from handgrad.audit.piecewise import PIECES, judge_pieces, judge_text
 from handgrad.audit.place.forgotten import constants
 from handgrad.audit.reading.execution import Execution
 from handgrad.audit.reading.fence import OutOfTime, time_limit, work_limit
@@ -28,6 +28,7 @@ from handgrad.errors import DataError, HandgradError
 READING_SECONDS = 6.0  # for one way to understand the file
 ALL_SECONDS = 5.0  # for all of them
 KNOWN_SECONDS = 1.0  # to find one whose network is known, once there is one that is right, or right in parts
+NOTHING_SECONDS = 12.0  # for all of them where none is found
 LATE = 12.0  # seconds after which what is known is said, without a patch, rather than nothing
 PIECES_BY = 17.0  # by when the pieces of a file without a network must be judged
 MOST_UNKNOWN = 8  # readings of networks that are not known, which take longer to judge
@@ -83,6 +84,9 @@ def _in_pieces(program: Program, namespace: dict[str, Any], reason: DataError, b
     found = judge_pieces(program, namespace, PIECES_BY - (time.perf_counter() - began))
     wrong = found is not None and any(finding.severity == "error" for finding in found.findings)
     if found is None or (reason.key == "audit.forward_fails" and not wrong):
+        found = judge_text(program, namespace)
+        wrong = found is not None and any(finding.severity == "error" for finding in found.findings)
+    if found is None:
         raise reason
     return {
         "ok": not wrong,
@@ -108,7 +112,7 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
         return spare is not None or any(not reading.invented for reading, _ in unknown)
 
     def left() -> float:  # seconds to find another one
-        return until - spent() if unknown or spare else inf
+        return (until if unknown or spare else NOTHING_SECONDS) - spent()
 
     for reading in _in_time(_readings(program, namespace, own_only), left):
         if unknown and reading.dialect != "glue" == unknown[0][0].dialect:

@@ -9,8 +9,8 @@ import pytest
 from property_cases import text_only
 
 from handgrad.audit.properties.batches import never_mixed, same_batch
+from handgrad.audit.properties.feeding import fed_differently
 from handgrad.audit.properties.pairing import partings
-from handgrad.audit.properties.preparation import scaled_differently
 
 # text -> (line that parts them, rows apart)
 APART = {
@@ -100,6 +100,12 @@ APART = {
         rows = np.random.choice(n, B)
         self.loss(self.data["X_train"][rows], self.data["y_train"][np.random.choice(n, B)])
     """: (4, None),
+    """
+    for i in range(0, n, B):
+        rows = order[i:i + B]
+        p, cache = forward(model, X[rows])
+        update(model, backward(cache, y[rows - 1]))
+    """: (5, -1),
     """
     (X, y), (X_test, y_test) = mnist.load_data()
     X = X.reshape(len(X), -1) / 255
@@ -300,6 +306,35 @@ SCALED = {
     x_test = (x_test - x_test.mean()) / x_test.std()
     evaluate(x_test)
     """: ["own-statistics"],
+    """
+    def forward(x): return x @ W
+    def train_step(x, y): return forward(x) - y
+    (x, y), (xt, yt) = mnist.load_data()
+    train_step(x.reshape(-1, 784) / 255, y)
+    print((forward(xt.reshape(-1, 784)).argmax(1) == yt).mean())
+    """: ["test-scaled-differently"],
+    """
+    def forward(x): return x @ W
+    X, y = load_digits(return_X_y=True)
+    for i in range(0, n, 20):
+        forward(X[i:i + 20] / 16)
+    print(forward(X[n:]))
+    """: ["test-scaled-differently"],
+    """
+    def forward(x): return x @ W
+    X, y = load_digits(return_X_y=True)
+    show(X[0])
+    X = X / 16
+    for i in range(0, n, 20):
+        forward(X[i:i + 20])
+    print(forward(X[n:]))
+    """: [],
+    """
+    def forward(x): return (x / 255) @ W
+    (x, y), (xt, yt) = mnist.load_data()
+    forward(x)
+    forward(xt / 255)
+    """: [],
 }
 STILL = {
     """
@@ -343,6 +378,24 @@ STILL = {
         start += size
     """: False,
     """
+    for i in range(0, n, B):
+        step(X[order[:B]], y[order[:B]])
+    """: True,
+    """
+    rows = np.random.choice(len(X), 50)
+    for i in range(1000):
+        step(X[rows], y[rows])
+    """: True,
+    """
+    for i in range(1000):
+        rows = np.random.choice(len(X), 50)
+        step(X[rows], y[rows])
+    """: False,
+    """
+    for i in range(1000):
+        step(X[rows], y[rows])
+    """: False,
+    """
     for b in range(num_batches):
         X, y = shuffle(X, y)
         xb, yb = X[:size], y[:size]
@@ -353,7 +406,7 @@ STILL = {
 
 @pytest.mark.parametrize(("text", "codes"), SCALED.items())
 def test_two_scales_are_found_and_one_is_left_alone(text: str, codes: list[str]) -> None:
-    assert [finding.code for finding in scaled_differently(text_only(dedent(text)))] == codes
+    assert [finding.code for finding in fed_differently(text_only(dedent(text)))] == codes
 
 
 @pytest.mark.parametrize(("text", "still"), STILL.items())
@@ -369,6 +422,6 @@ def test_batches_that_are_never_mixed_are_a_note_where_nothing_mixes() -> None:
 
 
 def test_what_is_said_holds_the_figures() -> None:
-    (finding,) = scaled_differently(text_only(dedent(next(iter(SCALED)))))
+    (finding,) = fed_differently(text_only(dedent(next(iter(SCALED)))))
     assert finding.measured == {"train": "x_train", "test": "x_test", "trained": 1.0, "tested": 255.0}
     assert (finding.file, finding.line) == ("net.py", 4)

@@ -20,6 +20,7 @@ from handgrad.audit.properties.helpers import accuracy, one_hot
 from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, squashed_scores
 from handgrad.audit.properties.pairing import labels_apart
 from handgrad.audit.properties.start import start
+from handgrad.audit.properties.stepping import lost_update, only_sign
 from handgrad.audit.properties.updating import never_called, rate_twice
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 
@@ -29,6 +30,8 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     never_mixed,
     fixed_size,
     never_called,
+    lost_update,
+    only_sign,
     rate_twice,
     fed_differently,
     accuracy,
@@ -42,6 +45,8 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     squashed_scores,
     cannot_overfit,
 )
+# What only reads, and so has something to say where no network was found.
+READING = (labels_apart, same_batch, never_called, lost_update, only_sign, fed_differently)
 # What speaks of how layers are put together, which says nothing of the author where the audit did it.
 _OF_COMPOSITION = (no_nonlinearity, not_normalised, squashed_scores)
 # Codes that say why no usual network gives the reported loss: where one is found, nothing is unknown any more.
@@ -50,12 +55,14 @@ SECONDS = 0.5  # of processor time, for one property
 _ALL_SECONDS = 1.0
 
 
-def check(inspection: Inspection) -> list[Finding]:
+def check(
+    inspection: Inspection, properties: tuple[Callable[[Inspection], list[Finding]], ...] = PROPERTIES
+) -> list[Finding]:
     """Every property's findings; one that fails or takes too long says nothing."""
     findings: list[Finding] = []
     ends = thread_time() + _ALL_SECONDS
     with inspection.program.guarded():
-        for look in PROPERTIES:
+        for look in properties:
             left = ends - thread_time()
             if left <= 0:
                 break

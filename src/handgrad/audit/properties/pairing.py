@@ -152,8 +152,9 @@ class _Follower:
     def note(self, node: ast.expr) -> None:
         """What an expression picks by an index that is no plain number."""
         for part in ast.walk(node):
-            name = written(part.value) if isinstance(part, ast.Subscript) else None
-            if name is not None and kind_of(name) and any(isinstance(n, ast.Name) for n in ast.walk(part.slice)):
+            if not isinstance(part, ast.Subscript) or (name := written(part.value)) is None or not kind_of(name):
+                continue
+            if any(isinstance(n, ast.Name) for n in ast.walk(part.slice)):
                 rows = self.of(part)
                 self.turn += [(name, rows)] if rows is not None and rows.picks else []
 

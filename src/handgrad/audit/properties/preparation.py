@@ -214,8 +214,10 @@ def loaded_alike(one: str, other: str) -> bool:
 
 def prepared(tree: ast.Module, scope: ast.AST) -> bool:
     """Whether some other function of the file brings its input to a scale."""
-    inside = {id(node) for node in ast.walk(scope)}
-    return any(_scales(node) or (id(node) not in inside and _by_constant(node)) for node in ast.walk(tree))
+    functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and one is not scope]
+    return any(_scales(node) for node in ast.walk(tree)) or any(
+        _by_constant(node) for one in functions for node in ast.walk(one)
+    )
 
 
 def _by_constant(node: ast.AST) -> bool:

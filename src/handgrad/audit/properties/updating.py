@@ -122,13 +122,14 @@ def _own_calls(inside: ast.AST, of: re.Pattern[str]) -> list[ast.Call]:
 def _updates(node: ast.AST) -> bool:
     """Whether a statement moves something by a multiple of the learning rate, or of a velocity."""
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub | ast.Add):
-        return any(_is_rate(part) or _says(part, "vel") for part in ast.walk(node.value))
+        return any(is_rate(part) or _says(part, "vel") for part in ast.walk(node.value))
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Sub):
-        return any(_is_rate(part) for part in ast.walk(node.value))
+        return any(is_rate(part) for part in ast.walk(node.value))
     return False
 
 
-def _is_rate(node: ast.AST) -> bool:
+def is_rate(node: ast.AST) -> bool:
+    """Whether a name is one that people give to a learning rate."""
     return isinstance(node, ast.Name | ast.Attribute) and plain(last_name(node)) in _RATES | {"alpha", "rate"}
 
 
@@ -275,7 +276,7 @@ def _change(one: ast.stmt) -> tuple[ast.expr | None, ast.expr | None]:
 
 def _factor(value: ast.expr) -> bool:
     """Whether the rate is a factor somewhere within, and not the whole."""
-    return not _is_rate(value) and any(
+    return not is_rate(value) and any(
         isinstance(part, ast.BinOp)
         and isinstance(part.op, ast.Mult)
         and any(isinstance(n, ast.Name | ast.Attribute) and plain(last_name(n)) in _RATES for n in ast.walk(part))

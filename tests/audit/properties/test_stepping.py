@@ -1,0 +1,86 @@
+"""What never reaches the parameters is read off the text; what does is left alone."""
+
+from __future__ import annotations
+
+import ast
+from textwrap import dedent
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from handgrad.audit.properties.stepping import lost_update, only_sign
+
+LOST = {
+    """
+    for w, dw in zip(weights, grads):
+        w = w - lr * dw
+    """: 2,
+    """
+    def step(self):
+        for name in ("W1", "b1"):
+            p = getattr(self, name)
+            p = p - self.lr * self.grads[name]
+    """: 4,
+    """
+    def update(w, dw, config):
+        v = config["momentum"] * v - config["learning_rate"] * dw
+        w = w + v
+        config["velocity"] = v
+    """: 3,
+    """
+    def update(w, dw, lr):
+        w = w - lr * dw
+        return w
+    """: None,
+    """
+    for key in params:
+        w = params[key]
+        w = w - lr * grads[key]
+        params[key] = w
+    """: None,
+    """
+    for epoch in range(9):
+        W = W - lr * gradient(W)
+    """: None,
+    """
+    def step(lr):
+        global W
+        W = W - lr * dW
+    """: None,
+    """
+    for x in rows:
+        x = x - mean
+    """: None,
+    """
+    for w, dw in zip(weights, grads):
+        w -= lr * dw
+    """: None,
+}
+SIGNS = {
+    "for p, g in pairs:\n    p -= lr * np.sign(g)\n": 2,
+    "W = W - lr * np.sign(dW)\n": 1,
+    "p.data += -rate * (1 if p.grad > 0 else -1)\n": 1,
+    "W -= lr * (dW + l1 * np.sign(W))\n": None,
+    "W -= lr * l1 * np.sign(W)\n": None,
+    "class SignSGD:\n    def step(self, p, g):\n        p -= self.lr * np.sign(g)\n": None,
+}
+
+
+def inspected(text: str) -> Any:
+    return SimpleNamespace(
+        program=SimpleNamespace(tree=ast.parse(dedent(text).lstrip("\n")), filename="net.py"),
+        diagnosis=SimpleNamespace(findings=()),
+        reading=SimpleNamespace(subject=SimpleNamespace(parameters=lambda: {"W": np.zeros(2)})),
+    )
+
+
+@pytest.mark.parametrize(("text", "line"), LOST.items())
+def test_an_array_that_nobody_looks_at_again(text: str, line: int | None) -> None:
+    assert [finding.line for finding in lost_update(inspected(text))] == ([line] if line else [])
+
+
+@pytest.mark.parametrize(("text", "line"), SIGNS.items())
+def test_steps_by_the_sign_alone(text: str, line: int | None) -> None:
+    assert [finding.line for finding in only_sign(inspected(text))] == ([line] if line else [])
