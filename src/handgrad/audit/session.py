@@ -144,7 +144,7 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
         key = "audit.forward_fails" if reason else "audit.no_network"
         raise DataError(key, file=str(program.path), **({"reason": reason[:200]} if reason else {}))
     reading, diagnosis = min(found, key=lambda both: _amiss(both[1]))
-    return reading, diagnosis if reading.dialect == "glue" else _cautious(diagnosis)
+    return reading, diagnosis if reading.dialect == "glue" or reading.sure else _cautious(diagnosis)
 
 
 def _instead(diagnosis: Diagnosis | None, told: list[Reading]) -> bool:

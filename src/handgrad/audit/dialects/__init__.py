@@ -9,6 +9,7 @@ from __future__ import annotations
 from handgrad.audit.dialects import (
     closures,
     columns,
+    costs,
     dictionaries,
     glue,
     modules,
@@ -35,6 +36,7 @@ READERS: tuple[Reader, ...] = (
     script.read,
     pairs.read,
     dictionaries.read,
+    costs.read,
 )
 
 __all__ = ["READERS", "Reader", "Reading"]

@@ -42,7 +42,7 @@ _SIZE = {"size", "sizes", "dim", "dims", "n", "num", "units", "nodes", "neurons"
          "len", "number", "count", "of", "layer", "layers", "dimension", "dimensions", "in", "out"}  # fmt: skip
 
 
-def _kind(name: str) -> str:
+def size_asked(name: str) -> str:
     """Which size a parameter's name asks for: "in", "between", "out", "all", "some" for a bare size, or ""."""
     words = {word.lower() for word in _WORD.findall(name)}
     joined = name.lower().replace("_", "")
@@ -76,17 +76,17 @@ def sized(
             if value is None and p.default is p.empty:
                 break
             if value is not None:
-                plain += _kind(p.name) == "some"
+                plain += size_asked(p.name) == "some"
                 filled[p.name] = value
         else:
             yield filled
-        if not any(_kind(p.name) in ("between", "all") for p in parameters):
+        if not any(size_asked(p.name) in ("between", "all") for p in parameters):
             return
 
 
 def _value(p: inspect.Parameter, features: int, hidden: int, classes: int, *, listed: bool, plain: int) -> Any:
     """What to give for one parameter; None for nothing."""
-    kind, needed = _kind(p.name), p.default is p.empty
+    kind, needed = size_asked(p.name), p.default is p.empty
     if not needed and not isinstance(p.default, (int, list, tuple)):
         return None
     if isinstance(p.default, bool):
@@ -138,7 +138,7 @@ def made_layer(kind: type, inputs: int, outputs: int) -> Any:
         sizes = [p for p in asked if not any(role in known for role in roles(p.name)) and "activ" not in p.name.lower()]
         if len(sizes) != 2:
             return None
-        turned = _kind(sizes[0].name) == "out" and _kind(sizes[1].name) == "in"
+        turned = size_asked(sizes[0].name) == "out" and size_asked(sizes[1].name) == "in"
         filled: dict[str, Any] = dict(
             zip([p.name for p in sizes], (outputs, inputs) if turned else (inputs, outputs), strict=True)
         )

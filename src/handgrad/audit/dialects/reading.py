@@ -22,6 +22,7 @@ class Reading:
         functions: the functions and classes that take part, for finding lines: {"backward": Net.backward, ...}.
         invented: whether the network was put together by the audit from layers of the file.
         silent: whether its loss is none that the file reports, but the one that its gradient may belong to.
+        sure: whether one function gives loss and gradient, so that no other loss can be meant.
     """
 
     subject: Subject
@@ -30,6 +31,7 @@ class Reading:
     functions: dict[str, Any] = field(default_factory=dict)
     invented: bool = False
     silent: bool = False
+    sure: bool = False
 
 
 # A reader looks through a file's names, and its syntax tree where names do not say enough, and yields each reading that

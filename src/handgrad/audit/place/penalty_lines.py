@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
@@ -25,20 +26,26 @@ def penalty_line(inspection: Inspection, finding: Finding) -> int | None:
     if finding.code not in _CODES or not finding.where:
         return None
     tree, names = inspection.program.tree, [_own(name) for name in finding.where]
-    if finding.code != "penalty-missing" and (line := _shares(tree, names)) is not None:
-        return line
+    parts = list(_parts(inspection))
+    for node in (*parts, tree) if finding.code != "penalty-missing" else ():
+        if (line := _shares(node, names)) is not None:
+            return line
+    for node in parts:
+        lines = [line for name in names if (line := _makes(node, name))]
+        if lines:
+            return max(lines)
+    return None
+
+
+def _parts(inspection: Inspection) -> Iterator[ast.FunctionDef | ast.Module]:
+    """The functions of the file that take part, that which goes back first; of a loop of a script the whole file."""
+    tree = inspection.program.tree
     for role in _ROLES:
         code = getattr(inspection.reading.functions.get(role), "__code__", None)
         if code is None or code.co_filename not in (inspection.program.filename, "<audit>"):
             continue
-        nodes: list[ast.FunctionDef | ast.Module] = [
-            n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.lineno == code.co_firstlineno
-        ]
-        for node in nodes or ([tree] if not code.co_name.isidentifier() else []):  # a loop of a script
-            lines = [line for name in names if (line := _makes(node, name))]
-            if lines:
-                return max(lines)
-    return None
+        nodes = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.lineno == code.co_firstlineno]
+        yield from nodes or ([tree] if not code.co_name.isidentifier() else [])
 
 
 def _own(parameter: str) -> str:
@@ -47,7 +54,7 @@ def _own(parameter: str) -> str:
     return next((word for word in reversed(words) if not word.isdigit()), parameter)
 
 
-def _shares(tree: ast.Module, names: list[str]) -> int | None:
+def _shares(tree: ast.FunctionDef | ast.Module, names: list[str]) -> int | None:
     """A strength of regularisation times an array, not squared: that of one of these names, or the first at all."""
     found: list[tuple[bool, int]] = []
 
