@@ -1,4 +1,4 @@
-"""Costs: plain functions of weights and a batch, as courses ask for: loss, dW = f(W, X, y, reg), and cost beside gradient.
+"""Costs: plain functions of weights and a batch, as courses ask for: loss, dW = f(W, X, y, reg), or cost and gradient.
 
 Nothing in such a file makes weights, so that all that can be tried are shapes, until the function runs and its gradient
 has the shape of the weights.
