@@ -178,12 +178,12 @@ def _candidates(namespace: dict[str, Any]) -> Iterator[tuple[Callable[..., Any],
             continue
         asked.setdefault(tuple(weights), []).append(function)
         yield function, function, weights
-    for weights, functions in asked.items():
+    for several, functions in asked.items():
         slopes = [f for f in functions if _GRADIENT.search(f.__name__.lower())]
         values = [f for f in functions if f not in slopes]
         for slope in slopes:
             alike = sorted(values, key=lambda f, s=slope: inspect.signature(f) != inspect.signature(s))  # type: ignore[misc]
-            yield from ((value, slope, list(weights)) for value in alike[:1])
+            yield from ((value, slope, list(several)) for value in alike[:1])
 
 
 def _shapes(weights: list[str]) -> Iterator[tuple[int, list[tuple[int, ...]]]]:
@@ -198,7 +198,7 @@ def _shapes(weights: list[str]) -> Iterator[tuple[int, list[tuple[int, ...]]]]:
             matrices = [end[::-1] if flip else end for end in ends]
             lasts = [{"row": (1, end[1]), "column": (end[1], 1)}.get(form, (end[1],)) for end in ends]
             rest = {False: iter(matrices), True: iter(lasts)}
-            yield classes, [next(rest[name in biases]) for name in weights]  # type: ignore[call-overload]
+            yield classes, [next(rest[name in biases]) for name in weights]
     if layers == 1:
         yield 1, [(1,) if name in biases else (FEATURES,) for name in weights]
     if weights[0].endswith("params") or role(weights[0]) == "params":

@@ -45,7 +45,9 @@ def _parts(inspection: Inspection) -> Iterator[ast.FunctionDef | ast.Module]:
         if code is None or code.co_filename not in (inspection.program.filename, "<audit>"):
             continue
         nodes = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.lineno == code.co_firstlineno]
-        yield from nodes or ([tree] if not code.co_name.isidentifier() else [])
+        yield from nodes
+        if not nodes and not code.co_name.isidentifier():
+            yield tree
 
 
 def _own(parameter: str) -> str:
