@@ -129,6 +129,11 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("(error @ self.out.T) * (1 - h * h)", "(error @ self.out.T)"),
         "activation-derivative-missing",
     ),
+    "listed_gradients": (
+        ((12, 6), "tanh", "none", "squared error"),
+        ("delta @ self.W[i].T * (1 - self.A[i] ** 2)", "delta @ self.W[i].T"),
+        "activation-derivative-missing",
+    ),
     PACKED: (
         ((10, 5), "relu", "softmax", "cross-entropy"),
         ("dout /= len(X)", "dout /= len(X) ** 2"),

@@ -228,6 +228,16 @@ def methods(thing: Any, names: Iterable[str]) -> Iterator[Callable[..., Any]]:
             yield found
 
 
+def updates(thing: Any) -> Iterator[Callable[..., Any]]:
+    """The thing's methods that are called as updates are, then any other that has the word in its name: update_adam."""
+    known = list(methods(thing, UPDATE))
+    yield from known
+    for name in () if isinstance(thing, FunctionType) else dir(thing):
+        found = getattr(thing, name, None) if "update" in name.lower() and not name.startswith("__") else None
+        if callable(found) and not isinstance(found, type) and found not in known:
+            yield found
+
+
 def method(thing: Any, names: Iterable[str]) -> Callable[..., Any] | None:
     """The first of them."""
     return next(methods(thing, names), None)

@@ -16,14 +16,15 @@ Captured: TypeAlias = "list[Array] | None"  # one for each parameter, in order
 
 _FRONT = re.compile(r"^(?:d_?l?_?d?_?|grad(?:ient)?s?_?(?:of_)?|g_?|nabla_?|delta_?|der_?)(?=.)")
 _BACK = re.compile(r"(?<=.)_?(?:grad(?:ient)?s?|d|derivative|delta|_g)$")
+_SEVERAL = re.compile(r"(?<=.)_(?:list|lst|all|arr|array|s)$")
 _BARE = {"grad", "gradient", "g", "d", "grads"}
 _VALUES = {"data", "value", "val", "w", "array", "param", "weight", "weights"}
 _STATE = re.compile(r"vel|moment|cache|^v_|^m_|^s_|accum|running|prev|mean|var", re.IGNORECASE)
 
 
 def _stems(key: str) -> set[str]:
-    """What a gradient's name says it is the gradient of: dW1, grad_W1 and W1_grad say w1."""
-    name = key.lower()
+    """What a gradient's name says it is the gradient of: dW1, grad_W1, W1_grad and dW1_list say w1."""
+    name = _SEVERAL.sub("", key.lower())
     return {plain(_FRONT.sub("", name)), plain(_BACK.sub("", name))} - {plain(name)}
 
 

@@ -24,6 +24,7 @@ from handgrad.audit.dialects.calling import (
     needed,
     plain,
     roles,
+    updates,
 )
 from handgrad.audit.dialects.cast import Beside, Loss, Play
 from handgrad.audit.dialects.chain import DOWN, Chain, attribute
@@ -135,7 +136,7 @@ def _update(play: Play, optimizer: Any, back: Any) -> tuple[Callable[[Known], An
     """(what updates the parameters, how it is called); None where nothing in the file does."""
     found = list(methods(optimizer, UPDATE)) if optimizer is not None else []
     if not isinstance(play.model, Chain):
-        found += [function for function in methods(play.model, UPDATE) if is_update(function)]
+        found += [function for function in updates(play.model) if is_update(function)]
     layers = play.known().get("layers") or [one for root in play.roots for one in parts(root)]
     for function in found:
         asked = needed(function)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import UPDATE, methods, roles
+from handgrad.audit.dialects.calling import roles, updates
 from handgrad.audit.dialects.making import made
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.findings import Finding
@@ -38,7 +38,8 @@ _RATE = 2.0**-20  # small, for steps without a root are large
 _NO_EPSILON = 1e-30
 # What names in an update say that it is, the more special first.
 _SIGNS = (
-    ("adam", r"adam(?!w)|beta_?2|\bb2 ?\*\*|[mv]_?hat|_corrected"),
+    ("adamw", r"adam_?w\b"),
+    ("adam", r"adam(?!_?w)|beta_?2|\bb2 ?\*\*|[mv]_?hat|_corrected"),
     ("rmsprop", r"rms_?prop|\brho\b|decay_?rate|mean_?sq"),
     ("adagrad", r"adagrad"),
     ("momentum", r"velocit|momentum"),
@@ -52,7 +53,7 @@ def check_within(inspection: Inspection) -> list[Finding]:
     model = _model(reading)
     if model is None or reading.subject.gradients is None:
         return []
-    for update in methods(model, UPDATE):
+    for update in updates(model):
         claim = _claim(update, program.text)
         code = getattr(update, "__code__", None)
         if not claim or code is None or code.co_filename != program.filename:
