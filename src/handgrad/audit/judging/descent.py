@@ -12,7 +12,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from handgrad.audit.judging.measure import Fit, fit, fit_beside
-from handgrad.audit.judging.mistakes import ALL, Guess, Rows, at_loss, handed_down, of_bias, of_weights
+from handgrad.audit.judging.mistakes import (
+    ALL,
+    Guess,
+    Rows,
+    at_loss,
+    handed_down,
+    handed_down_late,
+    of_bias,
+    of_weights,
+)
 from handgrad.audit.judging.walk import Case
 from handgrad.core.arrays import Array
 
@@ -127,6 +136,10 @@ class _Descent:
             walk = case.walk
             made = at_loss(walk) if i == self.top else handed_down(walk, i, known[k])
             each.append({guess.key: guess for guess in made})
+            if i < self.top:
+                own, above = (self.whole[k][stage.matrix.weight] for stage in walk.stages[i : i + 2])
+                late = handed_down_late(walk, i, known[k][-1].value, own, above, self.exact)
+                each[-1] |= {} if late is None else {late.key: late}
         for key in each[0]:
             if all(key in one for one in each):
                 yield tuple(one[key] for one in each)

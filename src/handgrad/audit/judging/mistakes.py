@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from handgrad.audit.judging.measure import fit_beside
 from handgrad.audit.judging.walk import Stage, Walk
 from handgrad.core.arrays import Array
 from handgrad.core.layers import ReLU, Sigmoid, Softmax, Tanh
@@ -93,6 +94,21 @@ def handed_down(w: Walk, i: int, known: list[Guess]) -> Iterator[Guess]:
             yield Guess((*codes, "derivative-of-another-layer"), f"{variant} x", stage.back(dy, stage.x), dy)
     if above.W.shape[0] == stage.W.shape[1] == above.W.shape[1]:
         yield Guess(("weights-left-out",), "", stage.back(delta), delta)
+
+
+def handed_down_late(w: Walk, i: int, delta: Array, own: Array, above_it: Array, exact: float) -> Guess | None:
+    """dL/dz of layer i from weights above it that are updated already, if the gradient of its `own` weights says so.
+
+    By which rate is read off that gradient, to which the old weights and what was taken from them, a multiple of the
+    gradient `above_it`, give one part each.
+    """
+    stage, above = w.stages[i], w.stages[i + 1]
+    early, late = (stage.back(delta @ weights.T) for weights in (above.W, -above_it))
+    found = fit_beside(own, stage.x.T @ early, stage.x.T @ late, exact) if late.any() else None
+    if found is None or not found.exact or not found.factor or found.decay / found.factor <= 0:
+        return None
+    dy = delta @ (above.W - found.decay / found.factor * above_it).T
+    return Guess(("updated-too-early",), "", stage.back(dy), dy)
 
 
 def _errors(w: Walk, i: int, known: list[Guess]) -> Iterator[tuple[tuple[str, ...], str, Array]]:

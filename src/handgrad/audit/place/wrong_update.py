@@ -10,6 +10,7 @@ import numpy as np
 from handgrad.audit.place.blame import Suspect
 from handgrad.audit.place.observe import CHANGED, MADE, NAMED, RETURNED, Noted
 from handgrad.audit.place.right_numbers import Quantity, Step, factor_of
+from handgrad.core.arrays import Array
 
 
 def never_updated(step: Step) -> Iterator[Suspect]:
@@ -30,11 +31,15 @@ def _forgotten(step: Step, name: str) -> bool:
 
 def _lost(step: Step, name: str, quantity: Quantity) -> Iterator[Noted]:
     """Where the updated value is worked out and then not kept."""
+    yield from [note for note, _ in _stepped(step, name, quantity)][:1]
+
+
+def _stepped(step: Step, name: str, quantity: Quantity) -> Iterator[tuple[Noted, Array]]:
+    """(where, what) a parameter is made less by a multiple of its gradient, whether that stays so or not."""
     true, old = step.right.back[quantity], step.before[name]
     for note, view in step.trail.shaped(old.shape):
         if note.how in (MADE, CHANGED, RETURNED) and factor_of(view - old, true, 1e-6) is not None:
-            yield note
-            return
+            yield note, view
 
 
 def _zero(step: Step, name: str, quantity: Quantity) -> Iterator[Noted]:
@@ -159,8 +164,9 @@ def updated_too_early(step: Step) -> Iterator[Suspect]:
     right, trail = step.right, step.trail
     for layer in range(right.last, 1, -1):
         stage = right.case.walk.stages[layer - 1]
-        moves = step.moves(stage.matrix.weight)
-        new = step.after[stage.matrix.weight]
+        moved = list(_stepped(step, stage.matrix.weight, Quantity("dW", layer)))
+        moves = step.moves(stage.matrix.weight) or [note for note, _ in moved]
+        new = moved[0][1] if moved else step.after[stage.matrix.weight]
         wrong = right.back[Quantity("dz", layer)] @ (new if stage.matrix.transposed else new.T)
         late = trail.first(wrong) or trail.first(right.through(layer - 1, wrong))
         if not moves or late is None or late.order < moves[0].order:

@@ -17,11 +17,12 @@ from handgrad.audit.properties.descent import cannot_overfit
 from handgrad.audit.properties.extremes import overflow, predicts_alike
 from handgrad.audit.properties.feeding import fed_differently
 from handgrad.audit.properties.helpers import accuracy, one_hot
+from handgrad.audit.properties.idling import never_stepped
 from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, squashed_scores
 from handgrad.audit.properties.pairing import labels_apart
 from handgrad.audit.properties.start import start
 from handgrad.audit.properties.stepping import lost_update, only_sign
-from handgrad.audit.properties.updating import never_called, rate_twice
+from handgrad.audit.properties.updating import rate_twice
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 
 PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
@@ -29,7 +30,7 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     same_batch,
     never_mixed,
     fixed_size,
-    never_called,
+    never_stepped,
     lost_update,
     only_sign,
     rate_twice,
@@ -46,7 +47,7 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     cannot_overfit,
 )
 # What only reads, and so has something to say where no network was found.
-READING = (labels_apart, same_batch, never_called, lost_update, only_sign, fed_differently)
+READING = (labels_apart, same_batch, never_stepped, lost_update, only_sign, fed_differently)
 # What speaks of how layers are put together, which says nothing of the author where the audit did it.
 _OF_COMPOSITION = (no_nonlinearity, not_normalised, squashed_scores)
 # Codes that say why no usual network gives the reported loss: where one is found, nothing is unknown any more.

@@ -18,7 +18,7 @@ from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found
 
 TWICE = "learning-rate-twice"
-_RATES = {
+RATES = {
     "lr",
     "learningrate",
     "learnrate",
@@ -27,7 +27,7 @@ _RATES = {
 }  # alpha is also the slope of a leaky ReLU, rate dropout's
 _PRODUCTS = {"dot", "matmul", "outer", "multiply", "einsum", "tensordot"}
 _SAME = {"sum", "mean", "copy", "array", "asarray", "reshape", "squeeze", "ravel", "flatten", "transpose", "clip", "T"}
-_BACK = re.compile(r"back_?ward|back_?prop|^grad(ient)?s?$|compute_grad|gradients?$", re.I)
+BACK = re.compile(r"back_?ward|back_?prop|^grad(ient)?s?$|compute_grad|gradients?$", re.I)
 _UPDATE = {plain(name) for name in UPDATE}
 _ANYTHING = re.compile("")
 _TRAINS = re.compile(r"train|fit|learn|epoch|iter|batch|main|step|sgd|descent", re.I)
@@ -73,18 +73,18 @@ def never_called(inspection: Inspection) -> list[Finding]:
     """A training loop that goes back and updates nothing, in a file that has an update and calls it nowhere."""
     tree = inspection.program.tree
     functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
-    updates = {one.name for one in functions if any(_updates(node) for node in ast.walk(one))}
+    updates = {one.name for one in functions if any(takes_a_step(node) for node in ast.walk(one))}
     within = {id(node) for one in functions if one.name in updates for node in ast.walk(one)}
     outside = {_said(one) for one in ast.walk(tree) if id(one) not in within}
     named = {"__call__", "__init__"} & updates  # which are called without their name
-    itself = any(_TRAINS.search(one.name) and _own_calls(one, _BACK) for one in functions if one.name in updates)
-    loose = any(_updates(node) and id(node) not in within for node in ast.walk(tree))
+    itself = any(_TRAINS.search(one.name) and _own_calls(one, BACK) for one in functions if one.name in updates)
+    loose = any(takes_a_step(node) and id(node) not in within for node in ast.walk(tree))
     if not updates or named or itself or loose or updates & outside:
         return []
     for name, loop in _training(tree):
         if id(loop) in within or any(plain(last_name(one.func)) in _UPDATE for one in _own_calls(loop, _ANYTHING)):
             continue  # what is called may come from another file
-        back = _own_calls(loop, _BACK)
+        back = _own_calls(loop, BACK)
         if back and _TRAINS.search(name) and last_name(back[-1].func) not in updates:
             measured = {"update": sorted(updates)[0], "backward": last_name(back[-1].func)}
             return [found(inspection, "update-never-called", "error", back[-1].lineno, measured)]
@@ -119,7 +119,7 @@ def _own_calls(inside: ast.AST, of: re.Pattern[str]) -> list[ast.Call]:
     return sorted(calls, key=lambda n: n.lineno)
 
 
-def _updates(node: ast.AST) -> bool:
+def takes_a_step(node: ast.AST) -> bool:
     """Whether a statement moves something by a multiple of the learning rate, or of a velocity."""
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub | ast.Add):
         return any(is_rate(part) or _says(part, "vel") for part in ast.walk(node.value))
@@ -130,7 +130,7 @@ def _updates(node: ast.AST) -> bool:
 
 def is_rate(node: ast.AST) -> bool:
     """Whether a name is one that people give to a learning rate."""
-    return isinstance(node, ast.Name | ast.Attribute) and plain(last_name(node)) in _RATES | {"alpha", "rate"}
+    return isinstance(node, ast.Name | ast.Attribute) and plain(last_name(node)) in RATES | {"alpha", "rate"}
 
 
 def _says(node: ast.AST, word: str) -> bool:
@@ -153,7 +153,7 @@ class _Degrees:
         """Lines at which a step comes to have it twice: where it comes in first, if that is not in the update."""
         for scope, one in self.statements:
             added, target = _change(one)
-            if added is None or target is None or _key(target)[1] in _RATES:
+            if added is None or target is None or _key(target)[1] in RATES:
                 continue
             if self._degree(scope, added) >= 2:
                 return [*self._sources(scope, added), one.lineno]
@@ -162,7 +162,7 @@ class _Degrees:
     def outside(self) -> list[int]:
         """Lines with the rate as a factor, outside of updates; those of a backward pass first."""
         lines = [
-            (not _BACK.search(scope.partition("@")[0]), one.lineno) for scope, one in self.statements
+            (not BACK.search(scope.partition("@")[0]), one.lineno) for scope, one in self.statements
             if isinstance(one, ast.Assign) and _change(one)[0] is None and _factor(one.value)
         ]  # fmt: skip
         return [line for _, line in sorted(lines)]
@@ -187,7 +187,7 @@ class _Degrees:
 
     def _hold(self, scope: str, target: ast.expr, degree: int) -> None:
         place, name = _key(target)
-        if name not in _RATES and degree:
+        if name not in RATES and degree:
             key = (place or scope, name)
             self.held[key] = max(self.held[key], min(degree, 2))
 
@@ -220,7 +220,7 @@ class _Degrees:
                 place, name = _key(node)
                 if isinstance(node, ast.Attribute) and node.attr == "T":
                     return of(node.value)
-                return 1 if name in _RATES else self.held[place or scope, name]
+                return 1 if name in RATES else self.held[place or scope, name]
             case ast.BinOp(op=ast.Mult() | ast.MatMult()):
                 return of(node.left) + of(node.right)
             case ast.BinOp(op=ast.Div()):
@@ -279,7 +279,7 @@ def _factor(value: ast.expr) -> bool:
     return not is_rate(value) and any(
         isinstance(part, ast.BinOp)
         and isinstance(part.op, ast.Mult)
-        and any(isinstance(n, ast.Name | ast.Attribute) and plain(last_name(n)) in _RATES for n in ast.walk(part))
+        and any(isinstance(n, ast.Name | ast.Attribute) and plain(last_name(n)) in RATES for n in ast.walk(part))
         for part in ast.walk(value)
     )
 

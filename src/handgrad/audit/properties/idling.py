@@ -1,0 +1,292 @@
+"""Idling: a program that works out its gradients in a loop, while nothing that it comes to ever moves a parameter.
+
+What a function of the file does not move is known where it was run; of the rest, whatever could be an update counts as
+one, so that only a program in which nothing could be is spoken of.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from handgrad.audit.dialects.calling import UPDATE, plain
+from handgrad.audit.findings import Finding
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.batch import batch
+from handgrad.audit.properties.naming import last_name
+from handgrad.audit.properties.places import found
+from handgrad.audit.properties.stepping import lost_update, onto_itself
+from handgrad.audit.properties.updating import BACK, RATES, is_rate, never_called, takes_a_step
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Loop = ast.For | ast.While
+_UPDATE = {plain(name) for name in UPDATE}
+_AN_UPDATE = "w -= lr * dw"
+_LONG = 20  # characters: a longer text is no key
+_ROWS, _MOST = 4, 200  # rows of a batch; functions that are watched
+
+
+def never_stepped(inspection: Inspection) -> list[Finding]:
+    """A loop that goes forward and back, in a program that never updates anything."""
+    named = never_called(inspection)
+    if named or lost_update(inspection):
+        return named
+    file = _File(inspection)
+    for scope, loop in file.training():
+        back = file.back_calls(loop)
+        if not back or any(_may_move(node, file) for node in file.around(scope, loop)):
+            continue
+        measured = {"update": file.unused_update() or _AN_UPDATE, "backward": last_name(back[-1].func)}
+        return [found(inspection, "update-never-called", "error", back[-1].lineno, measured)]
+    return _unused(inspection, file)
+
+
+def _steps(function: Function) -> bool:
+    """Whether a function says that it updates, even if it did not where it was run, with a learning rate of 0."""
+    said = plain(function.name) in _UPDATE and function.name != "__call__"
+    made = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
+    own = {target.id for node in made for target in node.targets if isinstance(target, ast.Name)}
+    return said or any(_says_rate(node) or _takes(node, own) for node in ast.walk(function))
+
+
+def _says_rate(node: ast.AST) -> bool:
+    """By a name that is given to nothing else; alpha may be the slope of an ELU, and rate that of a dropout."""
+    text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+    return plain(text if 0 < len(text) < _LONG else last_name(node)) in RATES
+
+
+def _takes(node: ast.AST, own: set[str]) -> bool:
+    """Whether something other than itself, or a plain number, is taken from what is not made in the function."""
+    match node:
+        case ast.AugAssign(target=target, op=ast.Sub(), value=value):
+            root: ast.expr = target
+            while isinstance(root, ast.Subscript):
+                root = root.value
+            made = isinstance(root, ast.Name) and root.id in own
+            return not made and not _is_number(value) and not _by_itself(target, value)
+        case ast.Assign(targets=[target], value=ast.BinOp(op=ast.Sub(), right=value)) if onto_itself(node) is not None:
+            return not isinstance(target, ast.Name) or any(map(is_rate, ast.walk(value)))
+    return False
+
+
+def _unused(inspection: Inspection, file: _File) -> list[Finding]:
+    """A script's loop that works out gradients under names that nothing ever reads."""
+    tree = inspection.program.tree
+    read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    for scope, loop in file.training():
+        if not isinstance(scope, ast.Module) or any(_may_move(node, file) for node in file.around(scope, loop)):
+            continue
+        made = [n for n in ast.walk(loop) if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)]
+        idle = [n for n in made if ast.unparse(n.targets[0]) not in read and _turned_product(n.value)]
+        if idle:
+            measured = {"update": _AN_UPDATE, "backward": ast.unparse(idle[-1].targets[0])}
+            return [found(inspection, "update-never-called", "error", idle[-1].lineno, measured)]
+    return []
+
+
+def _turned_product(node: ast.expr) -> bool:
+    """Whether an expression multiplies by something transposed, as only a way back does: X.T @ delta."""
+    products = (n for n in ast.walk(node) if isinstance(n, ast.Call | ast.BinOp))
+    return any(
+        isinstance(part, ast.Attribute) and part.attr == "T"
+        for one in products if isinstance(one, ast.Call) or isinstance(one.op, ast.MatMult)
+        for part in ast.walk(one)
+    )  # fmt: skip
+
+
+class _File:
+    """The functions of a file, what mentions what, and which of them are known to move nothing."""
+
+    def __init__(self, inspection: Inspection) -> None:
+        self.tree = inspection.program.tree
+        self.functions = [node for node in ast.walk(self.tree) if isinstance(node, Function)]
+        self.by_name: dict[str, list[Function]] = {}
+        for one in self.functions:
+            self.by_name.setdefault(one.name, []).append(one)
+        for kind in (node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)):
+            made = [one for one in kind.body if isinstance(one, Function) and one.name in ("__init__", "__call__")]
+            self.by_name.setdefault(kind.name, []).extend(made)
+        self.constants = _constants(self.tree)
+        ran = _still(inspection)
+        known = (one for one in self.functions if one.lineno in ran or BACK.search(one.name))
+        self.still = {id(one) for one in known if not _steps(one)}
+        self.back = {one.name for one in self.functions if BACK.search(one.name)}
+        self.back |= {one.name for one in self.functions if one.lineno in ran and self._goes_back(one)}
+
+    def _goes_back(self, function: Function) -> bool:
+        return any(BACK.search(last_name(node.func)) for node in ast.walk(function) if isinstance(node, ast.Call))
+
+    def reached(self, nodes: Iterable[ast.AST]) -> dict[int, Function]:
+        """The functions that some code mentions, and those that these mention."""
+        seen: dict[int, Function] = {}
+        waiting = list(nodes)
+        while waiting:
+            said = {_said(part) for part in waiting}
+            waiting = []
+            for name in said & self.by_name.keys():
+                for one in self.by_name[name]:
+                    if id(one) not in seen:
+                        seen[id(one)] = one
+                        waiting += ast.walk(one)
+        return seen
+
+    def training(self) -> Iterator[tuple[ast.Module | Function, Loop]]:
+        """(scope, loop) of the outermost loops that the program comes to: what runs only within another one is not."""
+        top = list(_own(self.tree))
+        reached = self.reached(top)
+        scopes: list[ast.Module | Function] = [self.tree, *reached.values()]
+        loops = [(scope, loop) for scope in scopes for loop in _outermost(scope)]
+        if not any(self.back_calls(loop) for _, loop in loops):  # a library: its loops are called from elsewhere
+            mentioned = {_said(node) for one in self.functions for node in ast.walk(one) if node is not one}
+            loops += [(one, loop) for one in self.functions if one.name not in mentioned for loop in _outermost(one)]
+        within = {key for _, loop in loops for key in self.reached(ast.walk(loop))}
+        return ((scope, loop) for scope, loop in loops if id(scope) not in within | self.still)
+
+    def back_calls(self, loop: Loop) -> list[ast.Call]:
+        """The calls in a loop, or in what it comes to, that go back; where one does both, it must be given labels."""
+        own = list(ast.walk(loop))
+        for nodes in (
+            own,
+            [n for one in self.reached(own).values() if id(one) not in self.still for n in ast.walk(one)],
+        ):
+            calls = [n for n in nodes if isinstance(n, ast.Call) and last_name(n.func) in self.back]
+            calls = [n for n in calls if BACK.search(last_name(n.func)) or len(n.args) + len(n.keywords) > 1]
+            if calls:
+                return sorted(calls, key=lambda n: n.lineno)
+        return []
+
+    def around(self, scope: ast.Module | Function, loop: Loop) -> Iterator[ast.AST]:
+        """All that may run where the loop stands, or within it, but for what is known to be still."""
+        yield from (node for node in _own(scope) if getattr(node, "lineno", 0) >= loop.lineno)
+        for one in self.reached(ast.walk(loop)).values():
+            if id(one) not in self.still and one.name != "__init__":
+                yield from ast.walk(one)
+
+    def unused_update(self) -> str:
+        """A function that updates, by its name, which nothing mentions."""
+        said = {_said(node) for node in ast.walk(self.tree)}
+        moving = (
+            one
+            for one in self.functions
+            if one.name not in said | {"__init__"} and any(map(takes_a_step, ast.walk(one)))
+        )
+        return next((one.name for one in moving), "")
+
+
+def _still(inspection: Inspection) -> set[int]:
+    """The first lines of the file's functions that run for the loss and the gradients, and move no parameter."""
+    subject, filename = inspection.reading.subject, inspection.program.filename
+    began: list[float] = []
+    ran: set[int] = set()
+    moved: set[int] = set()
+
+    def total() -> float:
+        return sum(float(value.sum()) for value in subject.parameters().values())
+
+    def note(frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code.co_filename != filename or len(ran) > _MOST:
+            return None
+        if event == "call":
+            frame.f_trace_lines = False
+            ran.add(frame.f_code.co_firstlineno)
+            began.append(total())
+        elif event == "return" and began and began.pop() != total():
+            moved.add(frame.f_code.co_firstlineno)
+        return note
+
+    before = sys.gettrace()  # for what runs may use the profiler itself
+    saved: dict[str, Any] = {}
+    try:
+        one, saved = batch(subject, _ROWS, 1), subject.snapshot()
+        sys.settrace(note)
+        subject.gradient(one.x, one.y)
+        subject.loss(one.x, one.y)
+    except Exception:  # nothing is known of it
+        return set()
+    finally:
+        sys.settrace(before)
+        with suppress(Exception):
+            subject.restore(saved)
+    return ran - moved
+
+
+def _may_move(node: ast.AST, file: _File) -> bool:
+    """Whether a statement could be an update: it changes something by what is no plain number, or speaks of a rate."""
+    match node:
+        case ast.AugAssign(target=target, value=value):
+            return not _is_number(value) and not _counts(target, value, file)
+        case ast.Assign(targets=[target, *_], value=value):
+            if isinstance(target, ast.Name) and target.id in file.constants:
+                return False
+            onto = onto_itself(node) is not None or isinstance(target, ast.Attribute | ast.Subscript)
+            return (onto and not _is_number(value) and not _counts(target, value, file)) or _each_less(value)
+        case ast.BinOp(op=ast.Mult(), left=left, right=right) if not isinstance(right, ast.Call):
+            return any(is_rate(part) for side in (left, right) for part in ast.walk(side))
+        case ast.Call(func=func, keywords=named):
+            name = last_name(func)
+            foreign = name not in file.by_name and plain(name) in _UPDATE
+            return foreign or name == "setattr" or any(one.arg == "out" for one in named)
+    return False
+
+
+def _each_less(value: ast.expr) -> bool:
+    """Whether a list takes something from each of another one: [w - step for w, step in ...]."""
+    if not isinstance(value, ast.ListComp | ast.DictComp):
+        return False
+    one = value.elt if isinstance(value, ast.ListComp) else value.value
+    return isinstance(one, ast.BinOp) and isinstance(one.op, ast.Sub) and not _is_number(one.left)
+
+
+def _counts(target: ast.expr, value: ast.expr, file: _File) -> bool:
+    """Whether it is a number that is counted up, or an array that is brought to another scale by itself."""
+    return isinstance(target, ast.Name) and (target.id in file.constants or _by_itself(target, value))
+
+
+def _by_itself(target: ast.expr, value: ast.expr) -> bool:
+    """x of `x -= x.max()`."""
+    names = {part.id for part in ast.walk(value) if isinstance(part, ast.Name)}
+    return isinstance(target, ast.Name) and names <= {target.id, "np"}
+
+
+def _is_number(value: ast.expr) -> bool:
+    return isinstance(value.operand if isinstance(value, ast.UnaryOp) else value, ast.Constant)
+
+
+def _constants(tree: ast.Module) -> set[str]:
+    """Names that begin as a plain number or an empty list: counters, sums of losses, histories."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            plain_start = _is_number(node.value) or (isinstance(node.value, ast.List) and not node.value.elts)
+            if plain_start:
+                found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+            elif isinstance(node.value, ast.Tuple):
+                pairs = zip(getattr(node.targets[0], "elts", []), node.value.elts, strict=False)
+                found |= {t.id for t, v in pairs if isinstance(t, ast.Name) and _is_number(v)}
+    return found
+
+
+def _outermost(scope: ast.AST) -> Iterator[Loop]:
+    for node in ast.iter_child_nodes(scope):
+        if isinstance(node, Loop):
+            yield node
+        elif not isinstance(node, Function | ast.ClassDef):
+            yield from _outermost(node)
+
+
+def _own(scope: ast.AST) -> Iterator[ast.AST]:
+    """All nodes of a scope, without those of functions and classes within."""
+    for node in ast.iter_child_nodes(scope):
+        if not isinstance(node, Function | ast.ClassDef):
+            yield node
+            yield from _own(node)
+
+
+def _said(node: ast.AST) -> str:
+    """The name, or the text, that a node is: what is handed on or looked up may be called elsewhere."""
+    text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+    return text or last_name(node)
