@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from handgrad.audit.properties.idling import never_stepped
 from handgrad.audit.properties.stepping import lost_update, only_sign
 
 LOST = {
@@ -66,6 +67,75 @@ SIGNS = {
     "W -= lr * l1 * np.sign(W)\n": None,
     "class SignSGD:\n    def step(self, p, g):\n        p -= self.lr * np.sign(g)\n": None,
 }
+IDLE = {
+    """
+    def gradient(x, t):
+        return {"W": x.T @ (x - t)}
+    for i in range(400):
+        rows = np.random.choice(n, 50)
+        grads = gradient(x[rows], t[rows])
+    """: 5,
+    """
+    def backward(t):
+        return {"W": x.T @ (p - t)}
+    def train(x, t):
+        total = 0.0
+        for epoch in range(9):
+            p = forward(x)
+            grads = backward(t)
+            total += loss(p, t)
+    train(x, t)
+    """: 7,
+    """
+    for epoch in range(9):
+        scores = x @ theta
+        scores = scores - scores.max()
+        error = softmax(scores) - t
+        grad = x.T @ error / n
+    """: 5,
+    """
+    def gradient(x, t):
+        return {"W": x.T @ (x - t)}
+    for i in range(400):
+        grads = gradient(x[rows], t[rows])
+        for key in network.params:
+            network.params[key] -= 0.1 * grads[key]
+    """: None,
+    """
+    def backward(t):
+        return {"W": x.T @ (p - t)}
+    def move(net, grads):
+        net.W = net.W - 0.1 * grads["W"]
+    for epoch in range(9):
+        move(net, backward(t))
+    """: None,
+    """
+    def backward(x, t):
+        return x.T @ (p - t)
+    def step(batch):
+        for x, t in batch:
+            total = total + backward(x, t)
+        W[...] -= 0.1 * total
+    for batch in batches:
+        step(batch)
+    """: None,
+    """
+    from optim import SGD
+    for epoch in range(9):
+        net.backward(net.loss(x, t))
+        optimizer.step()
+    """: None,
+    """
+    for epoch in range(9):
+        grads = backward(x, t)
+        weights = [w - g for w, g in zip(weights, grads)]
+    """: None,
+    """
+    def numeric(net, x, t):
+        return (net.loss(x, t) - before) / eps
+    numeric(net, x, t)
+    """: None,
+}
 
 
 def inspected(text: str) -> Any:
@@ -84,3 +154,8 @@ def test_an_array_that_nobody_looks_at_again(text: str, line: int | None) -> Non
 @pytest.mark.parametrize(("text", "line"), SIGNS.items())
 def test_steps_by_the_sign_alone(text: str, line: int | None) -> None:
     assert [finding.line for finding in only_sign(inspected(text))] == ([line] if line else [])
+
+
+@pytest.mark.parametrize(("text", "line"), IDLE.items())
+def test_a_program_that_never_updates(text: str, line: int | None) -> None:
+    assert [finding.line for finding in never_stepped(inspected(text))] == ([line] if line else [])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from handgrad.audit.judging.measure import fit_beside
 from handgrad.audit.pieces.bends import Bend, apart, bend_of, mistakes
 from handgrad.audit.pieces.complaint import Complaint
 from handgrad.audit.pieces.trial import Trial, like
@@ -124,7 +125,7 @@ def _shaped(
     if name == "dx":
         gentle = trial.unit.run(trial.x, trial.dy, 2.0**-30).dx
         gentle = gentle.T if how.columns and gentle is not None else gentle
-        if like(gentle, true, 1e-5):
+        if like(gentle, true, 1e-5) or _late(gradient, true, dy, x):
             yield Complaint("updated-too-early", "dx", told)
         elif w.shape[0] == w.shape[1] and factor(gradient, dy @ w) is not None:
             yield Complaint("weights-not-transposed", "dx", told)
@@ -137,6 +138,12 @@ def _shaped(
     elif gradient.shape == true.shape and trial.scales(name):
         turned = true.ndim == 2 and true.shape[0] == true.shape[1] and factor(gradient, true.T) is not None
         yield Complaint("gradient-transposed" if turned else "layer-gradient-wrong", name, told)
+
+
+def _late(gradient: Array, true: Array, dy: Array, x: Array) -> bool:
+    """Whether an error was passed down through weights from which a multiple of their gradient was taken already."""
+    found = fit_beside(gradient, true, -dy @ (dy.T @ x), 1e-6)
+    return found.exact and found.factor > 0 and found.decay > 0
 
 
 def _unsummed(gradient: Array, true: Array, dy: Array) -> str:
