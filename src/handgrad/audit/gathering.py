@@ -19,11 +19,11 @@ from handgrad.audit.optimizing import optimizers
 from handgrad.audit.optimizing.optimizer_step import of_glue
 from handgrad.audit.pieces import layers
 from handgrad.audit.place import dropped
-from handgrad.audit.place.blame import Suspect
 from handgrad.audit.place.files import Files
 from handgrad.audit.place.first_wrong import first_wrong
 from handgrad.audit.place.fixed_batch import fixed_batch_line
 from handgrad.audit.place.forgotten import forgotten
+from handgrad.audit.place.handing import Suspect
 from handgrad.audit.place.penalty_lines import penalty_line
 from handgrad.audit.place.unknown import explained
 from handgrad.audit.properties.updating import TWICE, rate_line, velocity_line
@@ -32,6 +32,7 @@ from handgrad.audit.reading.source import Program
 from handgrad.audit.repair import repair
 
 _NAMELESS = {"unnamed", "network-unknown"}
+_OF_LOSSES = {"gradient-of-another-loss", "loss-gradient-wrong"}
 _OF_STEPS = {
     "sign-flipped",
     "averaged-twice",
@@ -41,6 +42,7 @@ _OF_STEPS = {
     "uneven-scale",
     TWICE,
 }
+_UNBENT = {"activation-derivative-missing", "output-derivative-missing"}
 _TELL = (penalty_line, fixed_batch_line, rate_line, velocity_line)  # lines that are found by reading
 _STEP_SECONDS = 1.0
 _ROLES = ("backward", "gradients", "step", "update", "loss", "forward", "optimizer_step")
@@ -59,12 +61,12 @@ def gather(inspection: Inspection, until: float = inf) -> tuple[Finding, ...]:
         observed = [one for one in observed if (one.file or inspection.program.filename) == home.program.filename]
         suspects = _suspects(home, found, observed) + (wrong_links if home is inspection else [])
         found = repair(home, found, suspects=suspects) if time.perf_counter() < until else found
-        found = [_suspected(home, finding, suspects) for finding in found]
+        found = [_suspected(home, _where_called(home, finding, observed), suspects) for finding in found]
         found = [_with_all_lines(home, finding, observed) for finding in found]
     found += _news(found, dropped.check(inspection))
     found += _news(found, properties.check(inspection))
     if any(finding.code in properties.EXPLAINS for finding in found):  # why the network was not known
-        found = [finding for finding in found if finding.code not in _NAMELESS]
+        found = [finding for finding in found if finding.code not in _NAMELESS | _OF_LOSSES]
     steps = [*optimizers.check(inspection), *optimizers.within(inspection), *of_glue(inspection)]
     closer = {one.code for one in steps if one.code.startswith("optimizer-")}
     found = [finding for finding in found if finding.code not in closer]  # of which only the steps were seen
@@ -149,6 +151,14 @@ def _news(found: Sequence[Finding], more: Sequence[Finding]) -> list[Finding]:
         if not any(one.where == finding.where or one.code.startswith("optimizer-") for one in same):
             kept.append(finding)
     return kept
+
+
+def _where_called(inspection: Inspection, finding: Finding, observed: Sequence[Suspect]) -> Finding:
+    """An activation that is passed over, at the call that does so: a patch elsewhere would do its work twice."""
+    past = [one.line for one in observed[:2] if one.past]
+    if not past or finding.code not in _UNBENT or finding.line in past:
+        return finding
+    return replace(finding, file=inspection.program.filename, line=past[0], patch=None)
 
 
 def _suspected(inspection: Inspection, finding: Finding, suspects: Sequence[int]) -> Finding:

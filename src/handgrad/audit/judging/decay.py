@@ -11,24 +11,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from handgrad.audit.findings import Finding
-from handgrad.audit.judging.descent import Explanation
+from handgrad.audit.judging.descent import Link
 from handgrad.audit.judging.penalty import Penalty
 from handgrad.core.arrays import Array
 
 _LIKE = 1e-3  # relative: shares that are one and the same
 
 
-def decayed(explanation: Explanation, penalty: Penalty | None, rows: Sequence[int]) -> list[Finding]:
+def decayed(links: Sequence[Link], penalty: Penalty | None, rows: Sequence[int]) -> list[Finding]:
     """Findings about the weights' own share in their gradients.
 
     Args:
-        explanation: of the gradients of several batches.
+        links: what explains the gradients of several batches.
         penalty: what the loss charges; None for nothing.
         rows: of each batch.
     """
     found: dict[str, list[str]] = {}
     measured: dict[str, dict[str, float]] = {}
-    for name, fits in ((name, both) for link in explanation.links for name, both in link.fits.items()):
+    for name, fits in ((name, both) for link in links for name, both in link.fits.items()):
         if not all(one.exact and one.factor for one in fits):
             continue
         shares = np.array([one.decay / one.factor for one in fits])

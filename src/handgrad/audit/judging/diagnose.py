@@ -17,6 +17,7 @@ from handgrad.audit.judging.decay import decayed
 from handgrad.audit.judging.descent import UNNAMED, Explanation, descend
 from handgrad.audit.judging.identify import Identity, identify, random_point
 from handgrad.audit.judging.measure import Fit, Steady, fit, fit_beside, fits, steady, tolerance
+from handgrad.audit.judging.mistakes import IGNORED
 from handgrad.audit.judging.scales import scales
 from handgrad.audit.judging.stillness import drawn, draws, held
 from handgrad.audit.judging.truth import slopes
@@ -209,13 +210,15 @@ def _known(
     explanation = descend(cases, gradients, exact, _where(gone))
     residuals = {name: max(e.fits[name].residual for e in evidence) for name in evidence[0].true}
     findings += _explained(explanation, identity, residuals, set(_where(gone)))
+    ignored = max((link.layer for link in explanation.links if IGNORED in link.error), default=-1)
+    scalable = tuple(link for link in explanation.links if link.layer > ignored)  # without an error there is no scale
     made = [
-        {name: both[k] for link in explanation.links for name, both in link.fits.items()
+        {name: both[k] for link in scalable for name, both in link.fits.items()
          if UNNAMED not in link.error and UNNAMED not in link.mistakes[name]}
         for k in range(len(cases))
     ]  # fmt: skip
     rows = [e.rows for e in evidence]
-    decays = decayed(explanation, identity.penalty, rows)
+    decays = decayed(scalable, identity.penalty, rows)
     scaled = scales(made, rows, averaged="B" in identity.divisor)
     return [*findings, *decays, *scaled], checks + explanation.tried
 

@@ -21,6 +21,8 @@ from handgrad.core.layers.activations import sigmoid
 
 Rows: TypeAlias = Array | slice
 ALL: Rows = slice(None)
+IGNORED = "error-ignored"
+_NOTHING = 1e-9  # a slope that is no larger is 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def at_loss(w: Walk) -> Iterator[Guess]:
             for code, variant, slope in wrong_slopes(last, error):
                 if code != "activation-derivative-missing":
                     yield Guess((code,), f"{variant} {tag}", error * slope, error)
+    yield from _ignored(last)
     yield Guess(("error-before-activation",), "", (last.z - t) / w.divisor, plain)
     every = 1.0 * t.any(axis=0) / w.divisor  # p[:, y] -= 1 takes 1 from the columns of all labels in every row
     yield Guess(("every-row-indexed",), "", p / w.divisor - every, plain)
@@ -94,6 +97,14 @@ def handed_down(w: Walk, i: int, known: list[Guess]) -> Iterator[Guess]:
             yield Guess((*codes, "derivative-of-another-layer"), f"{variant} x", stage.back(dy, stage.x), dy)
     if above.W.shape[0] == stage.W.shape[1] == above.W.shape[1]:
         yield Guess(("weights-left-out",), "", stage.back(delta), delta)
+    yield from _ignored(stage)
+
+
+def _ignored(stage: Stage) -> Iterator[Guess]:
+    """The activation's slope alone, whatever came from above; a softmax has none."""
+    slope = stage.back(np.ones_like(stage.z))
+    if stage.bend is not None and np.abs(slope).max() > _NOTHING:
+        yield Guess((IGNORED,), "", slope, np.ones_like(slope))
 
 
 def handed_down_late(w: Walk, i: int, delta: Array, own: Array, above_it: Array, exact: float) -> Guess | None:

@@ -59,7 +59,7 @@ _SAME = {
 _UNSURE = {"network-unknown", "unnamed", "random-step"}
 _LOOKED_FOR = {
     "loss-gradient-wrong": "item", "loss-labels-missing": "item", "norm-gain-missing": "error",
-    "norm-test-uses-batch": "test",
+    "norm-test-uses-batch": "test", "error-ignored": "bound",
 }  # fmt: skip
 _CALLS = {
     "dropout-modes-disagree": "rand|randn|random|binomial|uniform|random_sample|choice",

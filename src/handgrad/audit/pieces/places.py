@@ -27,8 +27,8 @@ def place(
         program: the audited file.
         function: somebody's backward, or the code of a function that it calls.
         quantity: "dx", a parameter's name, "first" for what is computed first, "error" for what is made of the error
-            before dx, "test" for statistics that a test takes, "item" for items that are changed, or "" for the
-            function as a whole.
+            before dx, "test" for statistics that a test takes, "item" for items that are changed, "bound" for dx
+            without its items, or "" for the function as a whole.
         ran: the lines that ran, where that is known.
         call: a pattern for what is called on the line that is looked for, if anything is.
     """
@@ -121,6 +121,9 @@ def _line(function: Any, quantity: str, ran: frozenset[int], call: str) -> int |
         lines = _by_error(node)[-1:] or _by_input(node, alive)
     elif quantity == "test" and not lines:
         lines = _by_test(node)
+    elif quantity == "bound" and not lines:
+        made, items = _by_input(node, alive), _into_items(node)
+        lines = [line for line in made if line not in items] or made
     elif quantity == "item" and not lines:
         lines = _by_item(node) or _by_input(node, alive)
     elif quantity and not lines:
@@ -192,6 +195,14 @@ def _by_item(node: ast.AST) -> list[int]:
     return sorted(
         n.lineno for n in ast.walk(node) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Subscript)
     )
+
+
+def _into_items(node: ast.AST) -> set[int]:
+    """Lines that assign to items of an array: `dx[mask] = 0`."""
+    return {
+        n.lineno for n in ast.walk(node)
+        if isinstance(n, ast.Assign) and all(isinstance(target, ast.Subscript) for target in n.targets)
+    }  # fmt: skip
 
 
 def _by_parameter(node: ast.AST, quantity: str) -> list[int]:

@@ -7,35 +7,14 @@ undoing what should have been done.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from handgrad.audit.judging.measure import fit_beside
-from handgrad.audit.place.observe import CHANGED, GIVEN, MADE, NAMED, RETURNED, Noted
+from handgrad.audit.place.handing import Suspect, handed_on, slope_alone, suspect
+from handgrad.audit.place.observe import CHANGED, GIVEN, MADE, RETURNED, Noted
 from handgrad.audit.place.right_numbers import Quantity, RightNumbers, Step, Trail, factor, factor_of, views
 from handgrad.core.arrays import Array
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """A line that may hold the mistake.
-
-    Attributes:
-        line: of the program's text.
-        name: what the number is called there.
-        quantity: what it should have been: "dL/dz1", "dL/dW2", "f'(z1)", ...
-        factor: how many times too large it is made there, where it is only that; else None.
-        residual: the share of it that is none of the right number; 0 where only the factor is wrong.
-        file: the module in which the line stands, where that is not the program itself.
-    """
-
-    line: int
-    name: str
-    quantity: str
-    factor: float | None = None
-    residual: float = 0.0
-    file: str | None = None
 
 
 def wrong_values(step: Step) -> Iterator[Suspect]:
@@ -51,21 +30,8 @@ def wrong_values(step: Step) -> Iterator[Suspect]:
                 yield from _wrong_delta(step, quantity.layer, used)
         made = step.trail.first(step.gradient[name])
         if made is not None:
-            yield _suspect(step, made, quantity)
+            yield suspect(step, made, quantity)
         return
-
-
-def _suspect(step: Step, note: Noted, quantity: Quantity) -> Suspect:
-    right = step.right.back[quantity]
-    return Suspect(note.line, note.name, quantity.name, None, _residual(note.value, right))
-
-
-def _residual(value: Array, right: Array) -> float:
-    for view in views(value, right.shape):
-        size, norm = float(np.vdot(right, right)), float(np.linalg.norm(view))
-        if size and norm:
-            return float(np.linalg.norm(view - np.vdot(view, right) / size * right)) / norm
-    return 1.0
 
 
 def gradients_made(right: RightNumbers, trail: Trail, effective: dict[str, Array]) -> Iterator[tuple[str, Array]]:
@@ -114,33 +80,22 @@ def _wrong_delta(step: Step, layer: int, used: Array) -> Iterator[Suspect]:
     if made is None:
         return
     if factor_of(used, right.back[da], trail.exact) is not None:
-        yield _suspect(step, _handed(step, layer, used), dz)
-        yield _suspect(step, made, dz)
+        yield from handed_on(step, layer, used, dz)
+        yield suspect(step, made, dz)
+        return
+    slope = right.slope(layer)
+    if slope is not None and factor(used, slope, trail.exact) is not None:
+        yield suspect(step, slope_alone(step, layer, used, error), dz)
         return
     for note in _wrong_error(step, layer, used, made):
         alone = note.how == RETURNED or "." in note.name or layer < right.last  # worked out in a place of its own
-        yield from (_suspect(step, note, da), _suspect(step, made, dz))[:: 1 if alone else -1]
+        yield from (suspect(step, note, da), suspect(step, made, dz))[:: 1 if alone else -1]
     for line, note in (*_wrong_slope(step, layer, used, made), *_wrong_place(step, layer, used, made)):
         yield Suspect(line, note.name, f"f'(z{layer})", None, 1.0)
     for note in _wrong_jacobian(step, layer, made):
         yield Suspect(note.line, note.name, f"f'(z{layer})", None, 1.0)
-    yield _suspect(step, made, dz)
+    yield suspect(step, made, dz)
     yield from (Suspect(line, made.name, dz.name, None, 1.0) for line in made.stack[:1])
-
-
-def _handed(step: Step, layer: int, used: Array) -> Noted:
-    """Where the error was handed on as a delta without a change: the last to get and return, copy or name it."""
-    trail = step.trail
-    gradient = step.gradient[step.right.case.walk.stages[layer - 1].matrix.weight]
-    ready = trail.first(gradient)
-    notes = [hit.note for hit in trail.hits(used, None if ready is None else ready.order)]
-    first = notes[0]
-    got = {note.call for note in notes if note.how == GIVEN}
-    through = [note for note in notes if note.how == RETURNED and note.call in got and note.call != first.call]
-    through.sort(key=lambda note: all((n.call, n.array) != (note.call, note.array) for n in notes if n.how == GIVEN))
-    copied = [note for note in notes[1:] if note.how in (MADE, CHANGED) and note.array != first.array]
-    named = [note for note in notes[1:] if note.how == NAMED and note.name.isidentifier()]
-    return (through[:1] or copied[-1:] or named[-1:] or [first])[0]
 
 
 def _wrong_error(step: Step, layer: int, used: Array, made: Noted) -> Iterator[Noted]:

@@ -18,8 +18,9 @@ from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.identify import random_point
 from handgrad.audit.judging.measure import steady, tolerance
 from handgrad.audit.judging.walk import Case
-from handgrad.audit.place.blame import Suspect, gradients_made, wrong_values
+from handgrad.audit.place.blame import gradients_made, wrong_values
 from handgrad.audit.place.files import Files
+from handgrad.audit.place.handing import Suspect
 from handgrad.audit.place.observe import observe
 from handgrad.audit.place.order import order_taken
 from handgrad.audit.place.right_numbers import RightNumbers, Step, Trail

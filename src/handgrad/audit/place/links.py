@@ -32,7 +32,10 @@ def told(chart: Chart) -> list[Told]:
     for one in sorted(stations, key=lambda one: one.z.at, reverse=True):
         names = [name for name in one.names if name in chart.crooked]
         used, right = chart.used(one), chart.error(one.z)
-        if names and used is not None and chart.factor(used.rows, one.z) is None:
+        if names and not lost and (alone := _ignored(chart, one)) is not None:
+            found.append(alone)
+            lost += names
+        elif names and used is not None and chart.factor(used.rows, one.z) is None:
             found += list(_wrong_error(chart, one, used))[:1] if not lost else []
             lost += names
         elif names and right is not None:
@@ -40,6 +43,23 @@ def told(chart: Chart) -> list[Told]:
     found += elsewhere(chart)
     spoilt = tuple(dict.fromkeys(lost))
     return [one if one.spoilt else replace(one, spoilt=spoilt) for one in found]
+
+
+def _ignored(chart: Chart, one: Product | Scale) -> Told | None:
+    """A slope alone that was taken for the error, in the line that last handed it back."""
+    if isinstance(one, Scale):
+        return None
+    gradient = chart.gradient[one.name]
+    gradient = gradient if gradient.shape == one.W.shape else gradient.T
+    for slope in chart.links[one.z.at].values():
+        if np.ptp(slope) == 0 or multiple(gradient, one.x.T @ slope) is None:
+            continue
+        first = min((back.note.order for back in chart.backs), default=0)
+        same = [n for n in chart.notes[first:] if (rows := rows_of(n.value, chart.count)) is not None
+                and n.line > 0 and rows.shape == slope.shape and multiple(rows, slope) is not None]  # fmt: skip
+        handed = [n for n in same if n.how == RETURNED] or same
+        return Told("error-ignored", handed[0].line if handed else None)
+    return None
 
 
 def _wrong_error(chart: Chart, one: Product | Scale, used: Back) -> Iterator[Told]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from handgrad.audit.place.blame import Suspect
+from handgrad.audit.place.handing import Suspect
 from handgrad.audit.place.observe import Noted
 from handgrad.audit.place.right_numbers import Quantity, Step, factor_of
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from handgrad.audit.place.blame import Suspect
+from handgrad.audit.place.handing import Suspect, chooses, loop_around
 from handgrad.audit.place.observe import CHANGED, MADE, NAMED, RETURNED, Noted
 from handgrad.audit.place.right_numbers import Quantity, Step, factor_of
 from handgrad.core.arrays import Array
@@ -68,9 +68,9 @@ def _beside(step: Step, name: str, quantity: Quantity) -> Iterator[tuple[int, st
     moved = [(abs(gap), note) for gap, _, note in found]
     for distance, note in moved:
         yield from ((line, name) for line in _written(step, name, note.line))
-        loop = _loop(step, note.line)
+        loop = loop_around(step.tree, note.line)
         several = len({gap for gap, _, one in found if one.line == note.line}) > 1
-        if loop is not None and (isinstance(loop.iter, (ast.Tuple, ast.List)) or (several and _picks(loop.iter))):
+        if loop is not None and (isinstance(loop.iter, (ast.Tuple, ast.List)) or (several and chooses(loop.iter))):
             yield loop.lineno, name
         elif distance == 0 and loop is not None:
             yield from _handed_without(step, name, note, Quantity("dW", quantity.layer))
@@ -84,12 +84,6 @@ def _goes_down(lines: list[tuple[int, int]]) -> bool:
     """Whether layers are updated from the last to the first, as far as (layer, line) of each tells."""
     layers, at = [layer for layer, _ in lines], [line for _, line in lines]
     return len(set(layers)) > 1 and len(set(at)) > 1 and float(np.cov(layers, at)[0, 1]) < 0
-
-
-def _picks(values: ast.expr) -> bool:
-    """Whether a loop goes over some of the layers that it chooses itself: range(n - 1), zip(weights[1:], grads)."""
-    calls = {ast.unparse(node.func) for node in ast.walk(values) if isinstance(node, ast.Call)}
-    return "range" in calls or any(isinstance(node, ast.Slice) for node in ast.walk(values))
 
 
 def _called_for_each(step: Step, note: Noted) -> bool:
@@ -110,15 +104,6 @@ def _handed_without(step: Step, name: str, kin: Noted, gradient: Quantity) -> It
             if not any(n.array in own for n in beside):
                 yield note.line, note.name
                 return
-
-
-def _loop(step: Step, line: int) -> ast.For | None:
-    """The innermost for around a line."""
-    around = [
-        node for node in ast.walk(step.tree or ast.Module([], []))
-        if isinstance(node, ast.For) and node.lineno < line <= (node.end_lineno or line)
-    ]  # fmt: skip
-    return max(around, key=lambda node: node.lineno, default=None)
 
 
 def _written(step: Step, name: str, line: int) -> Iterator[int]:

@@ -11,14 +11,19 @@ import numpy as np
 
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.batch import batch as any_batch
 from handgrad.audit.judging.identify import Identity, targets
+from handgrad.audit.place.observe import Noted, observe
 from handgrad.audit.properties.descent import descend
 from handgrad.audit.properties.forward import batch, flat, made_small, squashed
 from handgrad.audit.properties.making import loops, pieces_at, unbent_at
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found, line_of
+from handgrad.core.arrays import Array
+from handgrad.core.layers import Softmax
 
 _SPAN = {"softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+_ROWS, _ALIKE, _EVEN = 5, 1e-6, 1e-6  # samples; relative; shares that differ by less are all the same
 _OTHERS = 0.7  # outputs of wrong classes, on average, that show where a loss leads
 
 
@@ -26,18 +31,67 @@ def squashed_scores(inspection: Inspection) -> list[Finding]:
     """Scores that go through a function of their own before the softmax of the loss."""
     matched = squashed(inspection)
     if matched is None:
-        return []
+        return _shares_of_shares(inspection)
     classes, first = matched.reading.subject.classes, matched.identity.output
     inspection = replace(inspection, reading=matched.reading)
-    line = _applied(inspection, first) or line_of(inspection, "forward", "loss", "step")
     where = (matched.identity.matrices[-1].weight,)
+    if first == "softmax":
+        return [_said_twice(inspection, _twice(inspection), classes, where)]
+    line = _applied(inspection, first) or line_of(inspection, "forward", "loss", "step")
     if first not in _SPAN:  # a ReLU
         return [found(inspection, "relu-before-softmax", "warning", line, {"classes": classes}, {}, where)]
     low, high = _SPAN[first]
     best = -log(exp(high) / (exp(high) + (classes - 1) * exp(low)))
     measured = {"lowest": best, "most": exp(-best), "classes": classes, "activation": first}
-    code, severity = ("softmax-twice", "error") if first == "softmax" else ("squashed-scores", "warning")
-    return [found(inspection, code, severity, line, measured, {"lowest": 0.0}, where)]
+    return [found(inspection, "squashed-scores", "warning", line, measured, {"lowest": 0.0}, where)]
+
+
+def _shares_of_shares(inspection: Inspection) -> list[Finding]:
+    """A softmax of a softmax among the numbers of the way there, in a network of any form."""
+    both = _twice(inspection) if inspection.diagnosis.identity is None else None
+    return [] if both is None else [_said_twice(inspection, both, both[0].value.shape[1])]
+
+
+def _twice(inspection: Inspection) -> tuple[Noted, Noted] | None:
+    """Two notes of one loss, the second the softmax of the shares that the first holds, or of such without a name."""
+    subject = inspection.reading.subject
+    one = any_batch(subject, _ROWS, 3)
+    notes = observe(lambda: subject.loss(one.x, one.y), {inspection.program.filename, "<audit>"})
+    shares = [(note, rows) for note in notes if note.line > 0 for rows in _shares(note.value)]
+    for i, (last, rows) in enumerate(shares):
+        before = [
+            (note, p) for note, p in shares[:i]
+            if p.shape == rows.shape and np.allclose(rows, Softmax()(p), rtol=_ALIKE, atol=0)
+        ]  # fmt: skip
+        if before:
+            return next((note for note, p in before if np.isclose(note.value.sum(), len(p))), last), last
+    return None
+
+
+def _shares(value: Array) -> Iterator[Array]:
+    """What an array (B, C), either way round, gives as shares with a sum of 1: positive numbers, or logarithms."""
+    if value.dtype.kind != "f" or value.ndim != 2 or min(value.shape) < 2 or not np.ptp(value) > _EVEN:
+        return
+    for rows in (value.astype(np.float64), value.T.astype(np.float64)):
+        if (rows > 0).all():
+            yield rows / rows.sum(axis=1, keepdims=True)
+        elif (rows < 0).all() and np.allclose(np.exp(rows).sum(axis=1), 1.0, rtol=_ALIKE, atol=0):
+            yield np.exp(rows)
+
+
+def _said_twice(
+    inspection: Inspection, both: tuple[Noted, Noted] | None, classes: int, where: tuple[str, ...] = ()
+) -> Finding:
+    """At the first of the two, for the loss is to be handed scores; or where the function that does both is called."""
+    best = -log(exp(1.0) / (exp(1.0) + classes - 1))
+    measured = {"lowest": best, "most": exp(-best), "classes": classes, "activation": "softmax"}
+    line = None
+    if both is not None:
+        first, last = both
+        apart = first is last or first.function != last.function or first.call == last.call
+        line = first.line if apart else first.stack[0] if first.stack[:1] != last.stack[:1] else None
+    line = line or _applied(inspection, "softmax") or line_of(inspection, "forward", "loss", "step")
+    return found(inspection, "softmax-twice", "error", line, measured, {"lowest": 0.0}, where)
 
 
 def _applied(inspection: Inspection, kind: str) -> int | None:

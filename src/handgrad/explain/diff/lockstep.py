@@ -15,8 +15,8 @@ import numpy as np
 
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.identify import CLOSE, sums
-from handgrad.audit.place.blame import Suspect
 from handgrad.audit.place.first_wrong import first_wrong, observed_step
+from handgrad.audit.place.handing import Suspect
 from handgrad.audit.place.observe import Noted
 from handgrad.audit.place.right_numbers import Quantity, Step, factor_of, views
 from handgrad.audit.reading.fence import time_limit
