@@ -43,7 +43,8 @@ def test_the_sets_are_as_large_as_was_promised() -> None:
 
 @pytest.mark.parametrize("kind", [PLANTED, CLEAN], ids=["planted", "clean"])
 def test_a_third_is_set_aside(kind: list) -> None:
-    assert 0.2 < sum(exhibit.aside for exhibit in kind) / len(kind) < 0.5
+    """Of what was planted at first; mistakes that were planted later, to tune rules on, are not set aside."""
+    assert 0.15 < sum(exhibit.aside for exhibit in kind) / len(kind) < 0.5
 
 
 def test_every_planting_changes_the_net_and_leaves_it_python() -> None:
