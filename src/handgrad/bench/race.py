@@ -10,6 +10,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Self
 
@@ -19,6 +20,7 @@ from handgrad.train.threads import available
 
 # Every name by which the libraries of the contestants take their number of threads.
 PINS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "HANDGRAD_THREADS")
+BREAK = 0.1  # seconds between two turns: threads of some libraries keep a processor busy for a while after their work
 TRIALS = 3  # runs with each number of threads, the median of which decides
 
 
@@ -117,6 +119,7 @@ def race(
         seconds: dict[str, list[float]] = {name: [] for name, _, _ in ready}
         for i in range(rounds):
             for name, worker, _ in ready:
+                time.sleep(BREAK)
                 seconds[name].append(worker.ask(run=True)["seconds"])
                 told(name, i + 1)
         return [

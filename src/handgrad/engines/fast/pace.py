@@ -1,7 +1,7 @@
 """Pace: how many threads share a step, measured while training. Their number changes no result, so it may change.
 
-Some steps are taken alone and some together, in turn; what is faster is kept, and looked at again from time to time, as
-a machine that was idle may be busy a moment later.
+Some steps are taken alone and some together, in turn; what is faster is kept, and looked at again, as a machine that was
+busy may be idle a moment later: soon after a change, ever later while it is confirmed, and at once if steps get slower.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import statistics
 from typing import Any
 
 ROUND, ROUNDS = 6, 3  # steps in a row, of which the first does not count; rounds of each kind until it is settled
-LASTS = 2000  # steps after which it is looked at again
+SOON, LATE = 150, 2400  # steps after which it is looked at again: the first time, and at most
+SLOWER = 1.3  # times its measured time that a step takes, in the mean of SOON steps, when it is looked at again
 GAIN = 1.1  # times faster than alone is what more threads must be
 
 
@@ -25,8 +26,8 @@ class Pace:
     def __init__(self, most: int) -> None:
         self.most = self.threads = most
         self.seconds: dict[int, float] = {}
-        self._times: dict[int, list[float]] = {1: [], most: []}
-        self._step = 0
+        self._lasts, self._settled = SOON, 0
+        self._look()
 
     @property
     def helped(self) -> bool:
@@ -42,15 +43,29 @@ class Pace:
         if self.most == 1:
             return
         turn, within = divmod(self._step, ROUND)
+        self._step += 1
         if turn < 2 * ROUNDS:
             if within:
                 self._times[self.threads].append(seconds)
-            self._step += 1
             self.threads = (self.most, 1)[self._step // ROUND % 2]
             if self._step == 2 * ROUNDS * ROUND:
-                self.seconds = {count: statistics.median(times) for count, times in self._times.items()}
-                self.threads = self.most if self.seconds[1] >= GAIN * self.seconds[self.most] else 1
-        else:
-            self._step += 1
-            if self._step >= 2 * ROUNDS * ROUND + LASTS:
-                self._step, self.threads, self._times = 0, self.most, {1: [], self.most: []}
+                self._settle()
+            return
+        self._since += seconds
+        steps = self._step - 2 * ROUNDS * ROUND
+        if steps % SOON == 0:
+            slower = self._since > SLOWER * SOON * self.seconds[self.threads]
+            self._since = 0.0
+            if slower or steps >= self._lasts:
+                self._look()
+
+    def _look(self) -> None:
+        """Look again, from the next step on."""
+        self._step, self._since, self.threads = 0, 0.0, self.most
+        self._times: dict[int, list[float]] = {1: [], self.most: []}
+
+    def _settle(self) -> None:
+        self.seconds = {count: statistics.median(times) for count, times in self._times.items()}
+        self.threads = self.most if self.seconds[1] >= GAIN * self.seconds[self.most] else 1
+        self._lasts = min(2 * self._lasts, LATE) if self.threads == self._settled else SOON
+        self._settled = self.threads
