@@ -11,9 +11,11 @@ from handgrad.core.losses import SoftmaxCrossEntropy
 from handgrad.core.params import aligned_zeros
 
 numba = pytest.importorskip("numba")
-from handgrad.engines.fast import kernels as k  # noqa: E402 - they import Numba
+from handgrad.engines.fast import first as sparse  # noqa: E402 - they import Numba
+from handgrad.engines.fast import loss, narrow, wide  # noqa: E402
+from handgrad.engines.fast import updates as k  # noqa: E402
 from handgrad.engines.fast.activations import NONE, RELU  # noqa: E402
-from handgrad.engines.fast.lanes import BYTES, first_lanes  # noqa: E402
+from handgrad.engines.fast.lanes import BYTES, PANEL_BYTES, first_lanes, first_panel  # noqa: E402
 from handgrad.engines.fast.nonzeros import nonzeros  # noqa: E402
 
 pytestmark = pytest.mark.slow  # compiling takes some seconds
@@ -44,25 +46,25 @@ def rates(dtype: Any, **values: float) -> Any:
 
 
 @compiled
-def sparse(
+def first_layer(
     data: Any, rows: Any, theta: Any, n_in: int, n_out: int, n: int, groups: Any, z: Any, y: Any, dz: Any, dw: Any,
     rates: Any,
 ) -> None:  # fmt: skip
     """A first layer: nonzeros in order, product in two parts, sum and ReLU, gradient in two parts."""
     lanes, batch, pairs = BYTES // theta.itemsize, len(rows), len(groups[0][0]) - 1
     alive, state = np.zeros(pairs, np.bool_), (theta, theta, dw)
-    k.group_by_pair(data, rows, 0, groups[0][0], groups[1][0], groups[2][0])
+    sparse.group_by_pair(data, rows, 0, groups[0][0], groups[1][0], groups[2][0])
     group = groups[0][0], groups[1][0], groups[2][0]
     for c in range(0, n_out, lanes):
         mask = first_lanes(n_out - c, theta)
         for part in range(2):
             first, last = pairs * part // 2, pairs * (part + 1) // 2
             at = part * n * batch + c * batch
-            k.sparse_product(group, first, last, theta, 0, n_in, n_out, z, at, 0, batch, c, mask)
-            k.sparse_gradient(
+            sparse.sparse_product(group, first, last, theta, 0, n_in, n_out, z, at, 0, batch, c, mask)
+            sparse.sparse_gradient(
                 groups, 0, 1, first, last, alive, theta, state, 0, n_in, n_out, dz, 0, n, c, mask, k.STORE, 0.0, rates
             )
-        k.finish(z, c * batch, 2, n * batch, theta, n_in * n_out, 2 * n * batch, n, 0, batch, c, mask, RELU)
+        sparse.finish(z, c * batch, 2, n * batch, theta, n_in * n_out, 2 * n * batch, n, 0, batch, c, mask, RELU)
     y[:] = z[2 * n * batch :][: len(y)]
 
 
@@ -81,14 +83,14 @@ def test_a_first_layer_that_skips_zeros(rows: int, n_in: int, n_out: int, share:
     groups = (np.zeros((1, pairs + 1), np.int32), np.zeros((1, rows * pairs), np.int32),
               np.zeros((1, rows * pairs, 2), dtype))  # fmt: skip
     z, y, dw = aligned_zeros(3 * n * rows + 256, dtype), np.zeros(rows * n, dtype), aligned_zeros(len(theta), dtype)
-    sparse(tuple(nonzeros(images, dtype)), chosen, theta, n_in, n_out, n, groups, z, y, padded(dz.astype(dtype), n), dw,
-           rates(dtype))  # fmt: skip
+    data, above = tuple(nonzeros(images, dtype)), padded(dz.astype(dtype), n)
+    first_layer(data, chosen, theta, n_in, n_out, n, groups, z, y, above, dw, rates(dtype))
     close(y.reshape(rows, n)[:, :n_out], np.maximum(x @ w + b, 0), dtype)
     close(dw[: w.size].reshape(n_in, n_out), x.T @ dz, dtype)
 
 
 @compiled
-def narrow(
+def narrow_layer(
     x: Any, x_n: int, theta: Any, n_in: int, n_out: int, z: Any, n: int, dz: Any, wt: Any, dx: Any, dw: Any, rates: Any,
     rows: int, bend: int,
 ) -> None:  # fmt: skip
@@ -97,13 +99,13 @@ def narrow(
     work = np.concatenate((x, z, dz, wt, dx))
     at_z, at_dz, at_wt = len(x), len(x) + len(z), len(x) + len(z) + len(dz)
     at_dx = at_wt + len(wt)
-    k.transpose(theta, 0, n_in, n_out, work, at_wt, x_n)
-    k.narrow_product(work, 0, x_n, theta, 0, b, n_in, n_out, at_z, n, 0, rows, bend)
-    k.narrow_back(work, at_wt, n_in, n_out, at_dz, n, 0, at_dx, x_n, 0, rows, bend)
+    narrow.transpose(theta, 0, n_in, n_out, work, at_wt, x_n)
+    narrow.narrow_product(work, 0, x_n, theta, 0, b, n_in, n_out, at_z, n, 0, rows, bend)
+    narrow.narrow_back(work, at_wt, n_in, n_out, at_dz, n, 0, at_dx, x_n, 0, rows, bend)
     half = n_in // 2
-    k.narrow_gradient(work, 0, x_n, at_dz, n, rows, theta, state, 0, n_out, 0, half, k.STORE, 0.0, rates)
-    k.narrow_gradient(work, 0, x_n, at_dz, n, rows, theta, state, 0, n_out, half, n_in, k.STORE, 0.0, rates)
-    k.bias_gradient(work, at_dz, n, rows, theta, state, b, n_out, k.STORE, 0.0, rates)
+    narrow.narrow_gradient(work, 0, x_n, at_dz, n, rows, theta, state, 0, n_out, 0, half, k.STORE, 0.0, rates)
+    narrow.narrow_gradient(work, 0, x_n, at_dz, n, rows, theta, state, 0, n_out, half, n_in, k.STORE, 0.0, rates)
+    narrow.bias_gradient(work, at_dz, n, rows, theta, state, b, n_out, k.STORE, 0.0, rates)
     z[:], dx[:] = work[at_z:at_dz], work[at_dx:]
 
 
@@ -120,7 +122,7 @@ def test_a_narrow_layer(rows: int, n_in: int, n_out: int, bend: int, dtype: Any)
     theta[: w.size + n_out] = np.concatenate([w.ravel(), b])
     z, dx, dw = np.zeros((rows + 1) * n, dtype), np.zeros((rows + 1) * x_n, dtype), np.zeros_like(theta)
     wt = np.zeros(n_out * x_n, dtype)
-    narrow(padded(x, x_n), x_n, theta, n_in, n_out, z, n, padded(dz, n), wt, dx, dw, rates(dtype), rows, bend)
+    narrow_layer(padded(x, x_n), x_n, theta, n_in, n_out, z, n, padded(dz, n), wt, dx, dw, rates(dtype), rows, bend)
     product, back = x @ w + b, dz @ w.T
     close(z[: rows * n].reshape(rows, n)[:, :n_out], np.maximum(product, 0) if bend == RELU else product, dtype)
     close(dx[: rows * x_n].reshape(rows, x_n)[:, :n_in], back * (x > 0) if bend == RELU else back, dtype)
@@ -129,8 +131,49 @@ def test_a_narrow_layer(rows: int, n_in: int, n_out: int, bend: int, dtype: Any)
 
 
 @compiled
-def loss(work: Any, n: int, classes: int, labels: Any, rows: Any, batch: int, rates: Any, seen: Any) -> None:
-    k.softmax_cross_entropy(work, 0, len(work) // 2, n, classes, labels, rows, 0, batch, rates, seen)
+def wide_layer(
+    work: Any, x_n: int, n: int, theta: Any, n_in: int, n_out: int, at: Any, dw: Any, rates: Any, rows: int, bend: int
+) -> None:
+    """A wide layer, panel by panel: product, gradient of its input and of its weights."""
+    lanes, state = PANEL_BYTES // theta.itemsize, (theta, theta, dw)
+    x, dz, z, dx, room = at
+    for c in range(0, n_out, lanes):
+        mask = first_panel(min(lanes, n_out - c), theta)
+        wide.wide_product(work, x, x_n, theta, 0, n_in * n_out, n_in, n_out, z, n, rows, c, mask, bend, room)
+        wide.wide_gradient(work, x, x_n, dz, n, rows, theta, state, 0, n_in, n_out, c, mask, k.STORE, 0.0, rates, room)
+    for c in range(0, n_in, lanes):
+        wide.wide_back(theta, 0, n_in, n_out, work, dz, n, x, dx, x_n, rows, c, bend, room)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("bend", [NONE, RELU])
+@pytest.mark.parametrize(("rows", "n_in", "n_out"), [(1, 3, 2), (6, 130, 47), (64, 70, 128), (7, 5, 33)])
+def test_a_wide_layer(rows: int, n_in: int, n_out: int, bend: int, dtype: Any) -> None:
+    rng = np.random.default_rng(3)
+    shapes = ((rows, n_in), (n_in, n_out), n_out, (rows, n_out))
+    x, w, b, dz = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
+    panel = PANEL_BYTES // dtype().itemsize
+    x_n, n = -(-n_in // panel) * panel, -(-n_out // panel) * panel
+    theta = aligned_zeros(w.size + n_out + 64, dtype)
+    theta[: w.size + n_out] = np.concatenate([w.ravel(), b])
+    tall = rows + wide.TILE - 1
+    sizes = (tall * x_n, tall * n, tall * n, tall * x_n, max(rows, n_in, n_out) * panel)
+    at = [0, *(int(end) for end in np.cumsum(sizes))]
+    work, dw = aligned_zeros(at[-1], dtype), np.full_like(theta, np.nan)
+    work[: rows * x_n].reshape(rows, x_n)[:, :n_in] = x
+    work[at[1] : at[1] + rows * n].reshape(rows, n)[:, :n_out] = dz
+    wide_layer(work, x_n, n, theta, n_in, n_out, tuple(at[:-1]), dw, rates(dtype), rows, bend)
+    product, back = x @ w + b, dz @ w.T
+    z, dx = work[at[2] : at[3]].reshape(tall, n), work[at[3] : at[4]].reshape(tall, x_n)
+    close(z[:rows, :n_out], np.maximum(product, 0) if bend == RELU else product, dtype)
+    close(dx[:rows, :n_in], back * (x > 0) if bend == RELU else back, dtype)
+    close(dw[: w.size].reshape(n_in, n_out), x.T @ dz, dtype)
+    assert np.isnan(dw[w.size :]).all()
+
+
+@compiled
+def cross_entropy(work: Any, n: int, classes: int, labels: Any, rows: Any, batch: int, rates: Any, seen: Any) -> None:
+    loss.softmax_cross_entropy(work, 0, len(work) // 2, n, classes, labels, rows, 0, batch, rates, seen)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -145,7 +188,7 @@ def test_softmax_and_cross_entropy(rows: int, classes: int, smoothing: float, dt
     expected, gradient = criterion(z, labels[chosen]), criterion.backward()
     work, seen = np.zeros(2 * z.size, dtype), np.zeros(2)
     work[: z.size] = z.ravel()
-    loss(work, classes, classes, labels, chosen, rows, rates(dtype, smoothing=smoothing), seen)
+    cross_entropy(work, classes, classes, labels, chosen, rows, rates(dtype, smoothing=smoothing), seen)
     assert seen[0] / rows == pytest.approx(expected, rel=1e-5 if dtype is np.float32 else 1e-12)
     assert seen[1] == (z.argmax(axis=1) == labels[chosen]).sum()
     close(work[z.size :].reshape(z.shape), gradient, dtype)

@@ -21,7 +21,6 @@ from handgrad.words import say
 
 ENGINES = ("auto", "numpy", "fast")
 ACTIVATIONS = (ReLU, LeakyReLU, Sigmoid, Tanh, ELU, GELU, SiLU, Softplus)
-NARROW = 32  # outputs that a layer behind the first has at most
 SPARSE_BELOW = 0.5  # share of nonzeros in the data up to which leaving zeros out is faster
 LOOKED_AT = 500  # rows by which that share is judged
 PER_SECOND = 3e10  # multiplications that the NumPy engine does in a second, roughly
@@ -134,14 +133,12 @@ def is_whole(
 
 
 def _is_perceptron(net: Sequential) -> bool:
-    """Whether it is Linear layers with at most one activation behind each but the last, narrow ones but the first."""
+    """Whether it is Linear layers with at most one activation behind each but the last."""
     before: type | None = None
     for _, layer in net.named_layers():
         kind = type(layer)
         known = kind is Linear or (kind in ACTIVATIONS and before is Linear) or (kind is Flatten and before is None)
         if not known or not _as_written(layer, kind):
-            return False
-        if kind is Linear and before not in (None, Flatten) and layer.outputs > NARROW:
             return False
         before = kind
     return before is Linear

@@ -53,12 +53,12 @@ else:
 def run(first: int, last: int, rows_from: int, rows: int, sync: Any, plan: Any, arrays: Any) -> None:
     """The phases from first up to last, in order, on some rows of the epoch; none after a loss that is not finite.
 
-    With a negative `first` it is a helper's day: take jobs until told to stop. (One function, so that all that both
-    need is compiled once.)
+    With a negative `first` it is the day of the helper of that number: take jobs until told to stop. (One function, so
+    that all that both need is compiled once.)
     """
     looks = 0
     while first < 0 and look(sync, STOP) == 0:
-        if look(sync, HELPERS) and take(sync, False, plan, arrays):
+        if look(sync, HELPERS) and take(sync, -first, plan, arrays):
             looks = 0
         else:
             looks += 1
@@ -72,7 +72,7 @@ def run(first: int, last: int, rows_from: int, rows: int, sync: Any, plan: Any, 
         sync[NUMBER] += 1
         put(sync, DONE, 0)
         put(sync, TICKET, ((sync[NUMBER] & 0x7FFFFF) << NUMBER_AT) | (phase << PHASE_AT) | jobs)
-        while take(sync, True, plan, arrays):
+        while take(sync, 0, plan, arrays):
             pass
         looks = 0
         while look(sync, DONE) < jobs:
@@ -84,8 +84,9 @@ def run(first: int, last: int, rows_from: int, rows: int, sync: Any, plan: Any, 
 
 
 @compiled
-def take(sync: Any, front: bool, plan: Any, arrays: Any) -> bool:
-    """Do one job of the present phase, from the front or the back; False if none is left."""
+def take(sync: Any, thread: int, plan: Any, arrays: Any) -> bool:
+    """Do one job of the present phase, thread 0 from the front, others from the back; False if none is left."""
+    front = thread == 0
     while True:
         ticket = look(sync, TICKET)
         first, last = (ticket >> FIRST_AT) & PART, ticket & PART
@@ -94,6 +95,6 @@ def take(sync: Any, front: bool, plan: Any, arrays: Any) -> bool:
         if swap(sync, TICKET, ticket, ticket + (1 << FIRST_AT) if front else ticket - 1):
             break
     phase = (ticket >> PHASE_AT) & 0xFF
-    work.do(plan[1][phase, 0] + (first if front else last - 1), plan, arrays)
+    work.do(plan[1][phase, 0] + (first if front else last - 1), thread, plan, arrays)
     count_up(sync, DONE)
     return True

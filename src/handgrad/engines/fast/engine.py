@@ -19,7 +19,7 @@ from handgrad.core.optim import SGD, Adam, AdamW, clip_by_norm
 from handgrad.core.params import aligned_zeros
 from handgrad.data.batches import to_input
 from handgrad.engines.choice import is_whole, layers_behind, linears
-from handgrad.engines.fast import crew, jobs, kernels
+from handgrad.engines.fast import crew, jobs, updates
 from handgrad.engines.fast.lanes import BYTES
 from handgrad.engines.fast.nonzeros import nonzeros
 from handgrad.engines.fast.pace import Pace
@@ -32,9 +32,8 @@ FORWARD, BACKWARD, UPDATE = (0, 3), (3, 5), (5, 6)  # phases of a mixed step, fr
 class FastEngine(NumpyEngine):
     """Runs the steps of a training that `handgrad.engines.choose` found fit.
 
-    A step is compiled as a whole where it knows every part of it: a perceptron with a narrow output, softmax and
-    cross-entropy, SGD, Adam or AdamW. Otherwise the first layer and the update are compiled, and all between them runs
-    as the layers are written.
+    A step is compiled as a whole where it knows every part of it: a perceptron, softmax and cross-entropy, SGD, Adam or
+    AdamW. Otherwise the first layer and the update are compiled, and all between them runs as the layers are written.
 
     Args:
         net, criterion, optimizer, accumulate, clip_norm, weights: see `NumpyEngine`.
@@ -77,7 +76,7 @@ class FastEngine(NumpyEngine):
                     self.optimizer.lr = rate
                 if self.pace.helped != bool(helpers):
                     self._dismiss(helpers)
-                    helpers = [self._helper() for _ in range(1, self.pace.most)] if self.pace.helped else []
+                    helpers = [self._helper(i) for i in range(1, self.pace.most)] if self.pace.helped else []
                 self.sync[crew.HELPERS] = self.pace.threads > 1
                 began = time.perf_counter()
                 self._set_rates()
@@ -176,19 +175,19 @@ class FastEngine(NumpyEngine):
         if not self.knows:
             return
         lr, decay = optimizer.lr, optimizer.weight_decay
-        rates[kernels.LR], rates[kernels.DECAY] = lr, decay
+        rates[updates.LR], rates[updates.DECAY] = lr, decay
         if isinstance(optimizer, SGD):
-            rates[kernels.MU] = optimizer.momentum
-            method = kernels.NESTEROV if optimizer.nesterov else kernels.MOMENTUM if optimizer.momentum else kernels.SGD
-            method = kernels.PLAIN if method == kernels.SGD and not decay else method
+            rates[updates.MU] = optimizer.momentum
+            method = updates.NESTEROV if optimizer.nesterov else updates.MOMENTUM if optimizer.momentum else updates.SGD
+            method = updates.PLAIN if method == updates.SGD and not decay else method
         else:
             (b1, b2), t = optimizer.betas, optimizer.steps + 1
             c = math.sqrt(1 - b2**t)
-            rates[kernels.B1], rates[kernels.B1_REST] = b1, 1 - b1
-            rates[kernels.B2], rates[kernels.B2_REST] = b2, 1 - b2
-            rates[kernels.EPS], rates[kernels.LR_CORRECTED] = optimizer.eps * c, lr * c / (1 - b1**t)
-            method = kernels.ADAMW if isinstance(optimizer, AdamW) else kernels.ADAM
-        self.numbers[jobs.METHOD] = kernels.STORE if self.stores else method
+            rates[updates.B1], rates[updates.B1_REST] = b1, 1 - b1
+            rates[updates.B2], rates[updates.B2_REST] = b2, 1 - b2
+            rates[updates.EPS], rates[updates.LR_CORRECTED] = optimizer.eps * c, lr * c / (1 - b1**t)
+            method = updates.ADAMW if isinstance(optimizer, AdamW) else updates.ADAM
+        self.numbers[jobs.METHOD] = updates.STORE if self.stores else method
         self.numbers[jobs.STEP_METHOD] = method
 
     # -- its arrays
@@ -200,7 +199,7 @@ class FastEngine(NumpyEngine):
         # No gradient is kept that is used at once, and an old one is not to be taken for it.
         self.net.grad[...] = np.nan
         if self.whole:
-            self.plan = make_plan(self.net, self.batch_size, self._bounds(), biases, start)
+            self.plan = make_plan(self.net, self.batch_size, self._bounds(), biases, start, self.pace.most)
         else:
             self.plan = mixed_plan(
                 self.net, self.batch_size, self._bounds(), biases, start, self.stores, not self.sparse
@@ -208,12 +207,12 @@ class FastEngine(NumpyEngine):
         self.order = np.ascontiguousarray(order, np.int64) if self.whole else np.zeros(self.batch_size, np.int64)
         self.lanes = BYTES // dtype.itemsize
         self.work = aligned_zeros(self.plan.work, dtype)
-        self.rates = np.zeros(kernels.RATES, dtype)
-        self.rates[kernels.ONE], self.rates[kernels.TINY] = 1, 1e8 * np.finfo(dtype).tiny
-        self.rates[kernels.SMOOTHING] = getattr(self.criterion, "label_smoothing", 0)
+        self.rates = np.zeros(updates.RATES, dtype)
+        self.rates[updates.ONE], self.rates[updates.TINY] = 1, 1e8 * np.finfo(dtype).tiny
+        self.rates[updates.SMOOTHING] = getattr(self.criterion, "label_smoothing", 0)
         self.peaks = aligned_zeros(len(self.plan.ops) * self.plan.slots * self.lanes, dtype)
         self.numbers, self.sync = np.zeros(jobs.SEEN + 2 * ROW_BLOCKS), np.zeros(crew.SYNC, np.int64)
-        self.numbers[jobs.METHOD], self.numbers[jobs.READY] = kernels.STORE, -1
+        self.numbers[jobs.METHOD], self.numbers[jobs.READY] = updates.STORE, -1
         self.tables = (self.plan.ops, self.plan.phases, self.plan.table)
         state = self._state()
         self.arrays = (
@@ -265,8 +264,8 @@ class FastEngine(NumpyEngine):
             helper.join()
         self.sync[crew.STOP] = 0
 
-    def _helper(self) -> threading.Thread:
-        arguments = (-1, 0, 0, 0, self.sync, self.tables, self.arrays)
+    def _helper(self, number: int) -> threading.Thread:
+        arguments = (-number, 0, 0, 0, self.sync, self.tables, self.arrays)
         thread = threading.Thread(target=crew.run, args=arguments, daemon=True)
         thread.start()
         return thread

@@ -9,37 +9,40 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from handgrad.engines.fast import kernels as k
+from handgrad.engines.fast import first as sparse
+from handgrad.engines.fast import narrow, wide
 from handgrad.engines.fast.activations import RELU, bend, unbend
 from handgrad.engines.fast.compiling import compiled
-from handgrad.engines.fast.lanes import BYTES, first_lanes, store
+from handgrad.engines.fast.lanes import BYTES, PANEL_BYTES, first_lanes, first_panel, store
+from handgrad.engines.fast.loss import softmax_cross_entropy
+from handgrad.engines.fast.updates import update_all
 
 # What an operation does.
 GROUP, TURN, SPARSE_FORWARD, FINISH, NARROW_FORWARD, LOSS, NARROW_BACK, UNBEND = range(8)
-SPARSE_GRADIENT, NARROW_GRADIENT, BIAS_GRADIENT, UPDATE = range(8, 12)
-GRADIENTS = (SPARSE_GRADIENT, NARROW_GRADIENT, BIAS_GRADIENT)
+SPARSE_GRADIENT, NARROW_GRADIENT, BIAS_GRADIENT, UPDATE, WIDE_FORWARD, WIDE_BACK, WIDE_GRADIENT = range(8, 15)
+GRADIENTS = (SPARSE_GRADIENT, NARROW_GRADIENT, BIAS_GRADIENT, WIDE_GRADIENT)
 # Columns of the table of operations: what, the layer's sizes, places of its arrays in theta (W, B) and in work (its
 # input X, ...), the numbers from row to row of its input (X_N) and of all its own arrays (N).
 KIND, N_IN, N_OUT, X_N, N, W, B, X, Z, Y, DZ, DX, WT, BEND, Z_BELOW, BEND_BELOW, LAYER, DECAY, PEAK = range(19)
-PARTS, PART, BATCH, COLUMNS = range(19, 23)  # of the first layer's products: how many are summed, their size, the rows
+PARTS, PART, BATCH = range(19, 22)  # of the first layer's products: how many are summed, their size, the rows
+ROOM, ROOM_SIZE, COLUMNS = range(22, 25)  # where the threads have room for a wide layer's panel, and how large each is
 # Columns of the table of jobs: from which operation up to which; which block or part of how many; and a range.
 FROM, UP_TO, SLOT, SLOTS, FIRST, LAST = range(6)
 # Places in `numbers`: which rows this step takes; its loss and how many are right; which of two sides has its
 # nonzeros in order, and which rows' the other side may have; and from SEEN on, a block's loss and how many are right.
 ROWS_FROM, ROWS, METHOD, STEP_METHOD, TOTAL, RIGHT, SIDE, READY, SEEN = range(9)
-NARROW = 32  # outputs that a narrow layer has at most
 
 
 @compiled
-def do(job: int, plan: Any, arrays: Any) -> None:
-    """Run the operations of one job: plan holds the tables of operations, phases and jobs."""
+def do(job: int, thread: int, plan: Any, arrays: Any) -> None:
+    """Run the operations of one job: plan holds the tables of operations, phases and jobs; thread is who does it."""
     ops, _, table = plan[0], plan[1], plan[2]
     for op in range(table[job, FROM], table[job, UP_TO]):
-        run(ops, op, table[job], arrays)
+        run(ops, op, table[job], thread, arrays)
 
 
 @compiled
-def run(ops: Any, op: int, job: Any, arrays: Any) -> None:  # noqa: PLR0912 - a branch for each kind
+def run(ops: Any, op: int, job: Any, thread: int, arrays: Any) -> None:  # noqa: PLR0912 - a branch for each kind
     """One operation on one part: a block of rows, or what lies from FIRST up to LAST."""
     theta, _, _, order, labels, _, _, work, slopes, rates, _, numbers = arrays
     start, count, slot = int(numbers[ROWS_FROM]), int(numbers[ROWS]), job[SLOT]
@@ -50,21 +53,27 @@ def run(ops: Any, op: int, job: Any, arrays: Any) -> None:  # noqa: PLR0912 - a 
     if kind == GROUP:
         group(job, arrays)
     elif kind == TURN:
-        k.transpose(theta, w, n_in, n_out, work, wt, x_n)
+        narrow.transpose(theta, w, n_in, n_out, work, wt, x_n)
     elif kind == NARROW_FORWARD:
-        k.narrow_product(work, x, x_n, theta, w, b, n_in, n_out, z, n, row, end, bends)
+        narrow.narrow_product(work, x, x_n, theta, w, b, n_in, n_out, z, n, row, end, bends)
         bend(bends, slopes[layer], work, z, y, n, n_out, row, end)
     elif kind == LOSS:
         seen = numbers[SEEN + 2 * slot : SEEN + 2 * slot + 2]
         rows = order[start + row : start + end]
-        k.softmax_cross_entropy(work, y, dz, n, n_out, labels, rows, row, count, rates, seen)
+        softmax_cross_entropy(work, y, dz, n, n_out, labels, rows, row, count, rates, seen)
     elif kind == NARROW_BACK:
-        k.narrow_back(work, wt, n_in, n_out, dz, n, x, dx, x_n, row, end, ops[op, BEND_BELOW])
+        narrow.narrow_back(work, wt, n_in, n_out, dz, n, x, dx, x_n, row, end, ops[op, BEND_BELOW])
         unbend(ops[op, BEND_BELOW], slopes[layer - 1], work, ops[op, Z_BELOW], x, dx, x_n, n_in, row, end)
     elif kind == UNBEND and bends == RELU:
-        k.relu_back(work, y, dz, n, row, end)
+        narrow.relu_back(work, y, dz, n, row, end)
     elif kind == UNBEND:
         unbend(bends, slopes[layer], work, z, y, dz, n, n_out, row, end)
+    elif kind >= WIDE_FORWARD:
+        c = job[FIRST]
+        if n_out - c >= PANEL_BYTES // theta.itemsize or kind == WIDE_BACK:
+            run_panel(ops, op, job, c, thread, arrays, None)
+        else:
+            run_panel(ops, op, job, c, thread, arrays, first_panel(n_out - c, theta))
     elif kind > SPARSE_GRADIENT:
         update(ops, op, job, arrays)
     else:
@@ -86,14 +95,16 @@ def update(ops: Any, op: int, job: Any, arrays: Any) -> None:
     method, decay, count = int(numbers[METHOD]), rates[ops[op, DECAY]], int(numbers[ROWS])
     first, last = job[FIRST], job[LAST]
     if ops[op, KIND] == NARROW_GRADIENT:
-        dw = k.narrow_gradient(work, x, x_n, dz, n, count, theta, state, w, n_out, first, last, method, decay, rates)
+        dw = narrow.narrow_gradient(
+            work, x, x_n, dz, n, count, theta, state, w, n_out, first, last, method, decay, rates
+        )
         store(peaks, ops[op, PEAK] + job[SLOT] * (BYTES // theta.itemsize), dw, None)
     elif ops[op, KIND] == BIAS_GRADIENT:
-        db = k.bias_gradient(work, dz, n, count, theta, state, ops[op, B], n_out, method, decay, rates)
+        db = narrow.bias_gradient(work, dz, n, count, theta, state, ops[op, B], n_out, method, decay, rates)
         store(peaks, ops[op, PEAK], db, None)
     else:
         method, size = int(numbers[STEP_METHOD]), last - first
-        k.update_all(theta, state, w + first, state[2], w + first, size, method, decay, rates)
+        update_all(theta, state, w + first, state[2], w + first, size, method, decay, rates)
 
 
 @compiled
@@ -117,7 +128,7 @@ def group(job: Any, arrays: Any) -> None:
     if count <= 0 or (not ahead and numbers[READY] == start):
         return
     row, end, at = count * slot // slots, count * (slot + 1) // slots, side * blocks + slot
-    k.group_by_pair(data, order[start + row : start + end], row, groups[0][at], groups[1][at], groups[2][at])
+    sparse.group_by_pair(data, order[start + row : start + end], row, groups[0][at], groups[1][at], groups[2][at])
     if ahead:
         numbers[READY] = start
 
@@ -139,17 +150,40 @@ def run_strip(ops: Any, op: int, job: Any, c: int, arrays: Any, mask: Any) -> No
             row, end = count * block // blocks, count * (block + 1) // blocks
             at = side + block
             group = groups[0][at], groups[1][at], groups[2][at]
-            k.sparse_product(group, first, last, theta, w, n_in, n_out, work, z, row, end, c, mask)
+            sparse.sparse_product(group, first, last, theta, w, n_in, n_out, work, z, row, end, c, mask)
     elif ops[op, KIND] == FINISH:
         row, end = count * slot // slots, count * (slot + 1) // slots
-        k.finish(work, z, parts, size, theta, ops[op, B], ops[op, Z], n, row, end, c, mask, ops[op, BEND])
+        sparse.finish(work, z, parts, size, theta, ops[op, B], ops[op, Z], n, row, end, c, mask, ops[op, BEND])
     else:
         dz, method, decay = ops[op, DZ], int(numbers[METHOD]), rates[ops[op, DECAY]]
-        dw = k.sparse_gradient(
+        dw = sparse.sparse_gradient(
             groups, side, blocks, first, last, alive, theta, state, w, n_in, n_out, work, dz, n, c, mask, method, decay,
             rates,
         )  # fmt: skip
         store(peaks, ops[op, PEAK] + slot * n + c, dw, None)
+
+
+@compiled
+def run_panel(ops: Any, op: int, job: Any, c: int, thread: int, arrays: Any, mask: Any) -> None:
+    """An operation of a wide layer on the panel of columns from c on; a mask lets pass what there is of them."""
+    theta, state, _, _, _, _, _, work, slopes, rates, peaks, numbers = arrays
+    kind, n_in, n_out, x_n, n, w = ops[op, KIND], ops[op, N_IN], ops[op, N_OUT], ops[op, X_N], ops[op, N], ops[op, W]
+    x, z, y, dz, dx, rows = ops[op, X], ops[op, Z], ops[op, Y], ops[op, DZ], ops[op, DX], int(numbers[ROWS])
+    room, layer, lanes = ops[op, ROOM] + thread * ops[op, ROOM_SIZE], ops[op, LAYER], PANEL_BYTES // theta.itemsize
+    if kind == WIDE_FORWARD:
+        kind = ops[op, BEND]
+        wide.wide_product(work, x, x_n, theta, w, ops[op, B], n_in, n_out, z, n, rows, c, mask, kind, room)
+        bend(kind, slopes[layer], work, z + c, y + c, n, min(lanes, n_out - c), 0, rows)
+    elif kind == WIDE_BACK:
+        kind, z = ops[op, BEND_BELOW], ops[op, Z_BELOW]
+        wide.wide_back(theta, w, n_in, n_out, work, dz, n, x, dx, x_n, rows, c, kind, room)
+        unbend(kind, slopes[layer - 1], work, z + c, x + c, dx + c, x_n, min(lanes, n_in - c), 0, rows)
+    else:
+        method, decay = int(numbers[METHOD]), rates[ops[op, DECAY]]
+        dw = wide.wide_gradient(
+            work, x, x_n, dz, n, rows, theta, state, w, n_in, n_out, c, mask, method, decay, rates, room
+        )
+        store(peaks, ops[op, PEAK] + c, dw, None)
 
 
 @compiled

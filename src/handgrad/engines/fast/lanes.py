@@ -2,7 +2,8 @@
 
 A `Lanes` value is 512 bytes of an array, 128 float32 or 64 float64, on which LLVM works with the widest vectors that
 the processor has. So `acc = fma(x, load(W, i, None), acc)` in a loop adds up rows of W without touching memory. For
-narrow layers there are stretches of 64 bytes: `load_few`, `zeros_few`, `first_few`.
+narrow layers there are stretches of 64 bytes: `load_few`, `zeros_few`, `first_few`; and for wide ones panels of 256, of
+which six rows fit the registers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-BYTES, FEW_BYTES = 512, 64  # eight AVX-512 registers, sixteen of AVX2; and one, or two
+BYTES, PANEL_BYTES, FEW_BYTES = 512, 256, 64  # eight AVX-512 registers, sixteen of AVX2; four; and one, or two
 _INT32, _BIT = ir.IntType(32), ir.IntType(1)
 
 
@@ -84,6 +85,7 @@ def _stretches(size: int) -> tuple[Any, Any, Any]:
 
 
 load, zeros, first_lanes = _stretches(BYTES)
+load_panel, zeros_panel, first_panel = _stretches(PANEL_BYTES)
 load_few, zeros_few, first_few = _stretches(FEW_BYTES)
 
 

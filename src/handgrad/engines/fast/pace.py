@@ -1,7 +1,7 @@
 """Pace: how many threads share a step, measured while training. Their number changes no result, so it may change.
 
-Some steps are taken alone and some together, in turn; what is faster is kept, and looked at again, as a machine that was
-busy may be idle a moment later: soon after a change, ever later while it is confirmed, and at once if steps get slower.
+Some steps are taken alone and some together, in turn; what is faster is kept, and looked at again, as a machine that
+was busy may be idle a moment later: soon after a change, ever later while it is confirmed, at once if steps get slower.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Pace:
     def __init__(self, most: int) -> None:
         self.most = self.threads = most
         self.seconds: dict[int, float] = {}
-        self._lasts, self._settled = SOON, 0
+        self._lasts, self._settled, self._since = SOON, 0, 0.0
         self._look()
 
     @property
@@ -61,7 +61,8 @@ class Pace:
 
     def _look(self) -> None:
         """Look again, from the next step on."""
-        self._step, self._since, self.threads = 0, 0.0, self.most
+        self._step, self._since = 0, 0.0
+        self.threads = self.most
         self._times: dict[int, list[float]] = {1: [], self.most: []}
 
     def _settle(self) -> None:

@@ -9,13 +9,16 @@ import numpy as np
 from handgrad.core.arrays import Array
 from handgrad.core.layers import ELU, GELU, LeakyReLU, Linear, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from handgrad.core.net import Sequential
-from handgrad.engines.fast import activations, kernels
+from handgrad.engines.fast import activations, updates
 from handgrad.engines.fast import jobs as j
-from handgrad.engines.fast.lanes import BYTES
+from handgrad.engines.fast.lanes import BYTES, PANEL_BYTES
+from handgrad.engines.fast.wide import TILE
 
 ROW_BLOCKS = 4  # in phases that go row by row
 SORTED_ROWS = 64  # rows at most whose nonzeros are put in order together, so that their sums stay in the nearest cache
 PARTS = 4  # of the first layer's inputs: each is a job, forward and in the update, so a core keeps their weights
+NARROW = 32  # outputs that a narrow layer has at most
+ALIAS = 2048  # bytes: rows that lie so far apart, or a multiple of it, push each other out of the nearest cache
 NARROW_STRIPS = 4  # strips up to which the first layer's products are summed from such parts
 SLICE = 16_384  # numbers that one job updates
 BENDS: dict[type, int] = {
@@ -65,15 +68,21 @@ def layers_of(net: Sequential) -> list[Dense]:
 class Tables:
     """Tables in the making: operations are added one by one, jobs phase by phase."""
 
-    def __init__(self, net: Sequential, batch: int, bounds: list[int], biases_decay: bool, start: int, layers: int):
+    def __init__(
+        self, net: Sequential, batch: int, bounds: list[int], biases_decay: bool, start: int, layers: int, threads: int
+    ) -> None:
         self.layers = layers_of(net)[:layers]
         self.batch, self.bounds, self.biases_decay, self.start = batch, bounds, biases_decay, start
-        self.lanes = BYTES // np.dtype(net.dtype).itemsize
+        self.itemsize = np.dtype(net.dtype).itemsize
+        self.lanes, self.panel = BYTES // self.itemsize, PANEL_BYTES // self.itemsize
         self.strips = [-(-layer.linear.outputs // self.lanes) for layer in self.layers]
         self.parts = PARTS if self.strips[0] <= NARROW_STRIPS else 1
         self.slots = max(PARTS * self.strips[0], *self.strips)
         self.work = self.parts * self._size(0)
         self.places = [self._place(i) for i in range(len(self.layers))]
+        deepest = max([batch, *(max(layer.linear.W.shape) for layer in self.layers[1:])])
+        self.room, self.room_size = self.work, deepest * self.panel
+        self.work += threads * self.room_size if any(self.is_wide(i) for i in range(len(self.layers))) else 0
         self.ops: list[dict[int, int]] = []
         self.phases: list[tuple[int, int, int]] = []
         self.jobs: list[tuple[int, ...]] = []
@@ -86,8 +95,9 @@ class Tables:
             j.KIND: kind, j.LAYER: i, j.N_IN: layer.linear.inputs, j.N_OUT: layer.linear.outputs, j.BEND: layer.bend,
             j.W: layer.linear._parameters["weight"].start - self.start,
             j.B: layer.linear._parameters["bias"].start - self.start if layer.linear.has_bias else -1,
-            j.DECAY: kernels.DECAY if decays else kernels.ZERO, j.PEAK: len(self.ops) * self.slots * self.lanes,
+            j.DECAY: updates.DECAY if decays else updates.ZERO, j.PEAK: len(self.ops) * self.slots * self.lanes,
             j.PARTS: self.parts, j.PART: self._size(0), j.BATCH: self.batch,
+            j.ROOM: self.room, j.ROOM_SIZE: self.room_size,
         } | self.places[i]  # fmt: skip
         if i:
             below = self.places[i - 1]
@@ -100,7 +110,7 @@ class Tables:
         """Add the update of a parameter; its jobs."""
         decays = self.biases_decay or len(parameter.shape) > 1
         at = parameter.start - self.start
-        self.ops.append({j.KIND: j.UPDATE, j.W: at, j.DECAY: kernels.DECAY if decays else kernels.ZERO})
+        self.ops.append({j.KIND: j.UPDATE, j.W: at, j.DECAY: updates.DECAY if decays else updates.ZERO})
         size, op = parameter.size, len(self.ops) - 1
         return [(op, op + 1, 0, 1, i, min(i + SLICE, size)) for i in range(0, size, SLICE)]
 
@@ -108,6 +118,16 @@ class Tables:
         """Add a phase."""
         self.phases.append((len(self.jobs), len(jobs), loss))
         self.jobs.extend(jobs)
+
+    def is_wide(self, i: int) -> bool:
+        """Whether the i-th layer has too many outputs to go row by row with others."""
+        return i > 0 and self.layers[i].linear.outputs > NARROW
+
+    def panels(self, kind: int, i: int) -> list[tuple[int, ...]]:
+        """The jobs of a wide layer's operation: a panel of columns each, of its outputs or of its inputs."""
+        op, linear = self.op(kind, i), self.layers[i].linear
+        columns = linear.inputs if kind == j.WIDE_BACK else linear.outputs
+        return [(op, op + 1, 0, 1, c, 0) for c in range(0, columns, self.panel)]
 
     def in_order(self, ahead: bool = False) -> list[tuple[int, ...]]:
         """Jobs that put the nonzeros in order, of this step or of the next."""
@@ -129,6 +149,14 @@ class Tables:
         found[PARTS // 2 : PARTS // 2] = self.bias(0)
         return found
 
+    def gradient_behind(self, i: int) -> list[tuple[int, ...]]:
+        """Jobs of another layer's update: its panels of outputs, or its strips of inputs."""
+        if self.is_wide(i):
+            return self.panels(j.WIDE_GRADIENT, i)
+        op, inputs = self.op(j.NARROW_GRADIENT, i), self.layers[i].linear.inputs
+        strips = range(0, inputs, self.lanes)
+        return [(op, op + 1, slot, 1, c, min(c + self.lanes, inputs)) for slot, c in enumerate(strips)]
+
     def bias(self, i: int) -> list[tuple[int, ...]]:
         """The job of a layer's bias, if it has one."""
         if not self.layers[i].linear.has_bias:
@@ -139,6 +167,16 @@ class Tables:
     def blocks(self, first: int) -> list[tuple[int, ...]]:
         """Jobs that run the operations from `first` on block by block of rows."""
         return [(first, len(self.ops), block, ROW_BLOCKS, 0, 0) for block in range(ROW_BLOCKS)]
+
+    def rows(self, first: int) -> None:
+        """A phase that runs the operations from `first` on, if there are any, block by block of rows.
+
+        With those that end in the loss the next step's nonzeros are put in order.
+        """
+        if first < len(self.ops):
+            blocks = self.blocks(first)
+            ends = any(op[j.KIND] == j.LOSS for op in self.ops[first:])
+            self.phase(blocks + (self.in_order(ahead=True) if ends else []), ROW_BLOCKS if ends else 0)
 
     def made(self, net: Sequential) -> Plan:
         """The plan."""
@@ -157,15 +195,19 @@ class Tables:
         y = z if layer.bend in activations.IN_PLACE else z + size
         dz = y + size
         self.work = dz + size
-        place = {j.Z: z, j.Y: y, j.DZ: dz, j.N: self.strips[i] * self.lanes}
-        if i:
+        place = {j.Z: z, j.Y: y, j.DZ: dz, j.N: self._row(i)}
+        if i and not self.is_wide(i):
             place[j.WT] = self.work
-            self.work += layer.linear.outputs * self.strips[i - 1] * self.lanes
+            self.work += layer.linear.outputs * self._row(i - 1)
         return place
 
+    def _row(self, i: int) -> int:
+        """Numbers from one row to the next of the i-th layer's arrays."""
+        row: int = self.strips[i] * self.lanes
+        return row if row * self.itemsize % ALIAS else row + self.panel
+
     def _size(self, i: int) -> int:
-        size: int = self.batch * self.strips[i] * self.lanes
-        return size
+        return (self.batch + TILE - 1) * self._row(i)
 
 
 def mixed_plan(
@@ -177,7 +219,7 @@ def mixed_plan(
     unless gradients are stored; the update of every parameter. Without zeros to skip (dense) the first layer is none
     of it.
     """
-    tables = Tables(net, batch, bounds, biases_decay, start, 1)
+    tables = Tables(net, batch, bounds, biases_decay, start, 1, 0)
     updates = [tables.update(parameter) for _, parameter in net.named_parameters()]
     every = [job for jobs in updates for job in jobs]
     if dense:
@@ -194,35 +236,40 @@ def mixed_plan(
     return tables.made(net)
 
 
-def make_plan(net: Sequential, batch: int, bounds: list[int], biases_decay: bool, start: int) -> Plan:
+def make_plan(net: Sequential, batch: int, bounds: list[int], biases_decay: bool, start: int, threads: int) -> Plan:
     """The plan of a step that is compiled as a whole; theta begins at `start` of its buffer.
 
     Its phases: the nonzeros put in order, unless the step before has done it; the first layer's products; all else of
-    forward and backward, a block of rows after the other, and the next step's nonzeros; the gradients of the
-    parameters, and their update.
+    forward and backward, a block of rows after the other, with the next step's nonzeros; the gradients of the
+    parameters, and their update. A wide layer goes panel by panel, in a phase of its own each way.
     """
-    tables = Tables(net, batch, bounds, biases_decay, start, len(layers_of(net)))
-    narrow = range(1, len(tables.layers))
-    turns = [tables.op(j.TURN, i) for i in narrow]
+    tables = Tables(net, batch, bounds, biases_decay, start, len(layers_of(net)), threads)
+    behind = range(1, len(tables.layers))
+    turns = [tables.op(j.TURN, i) for i in behind if not tables.is_wide(i)]
     tables.phase(tables.in_order())
     forward = tables.forward()
     forward[len(forward) // 2 : len(forward) // 2] = [(op, op + 1, 0, 1, 0, 0) for op in turns]
     tables.phase(forward)
     first = tables.op(j.FINISH)
-    for i in narrow:
-        tables.op(j.NARROW_FORWARD, i)
-    tables.op(j.LOSS, narrow.stop - 1)
-    for i in reversed(narrow):
-        tables.op(j.NARROW_BACK, i)
-    blocks = tables.blocks(first)
-    tables.phase(blocks + tables.in_order(ahead=True), ROW_BLOCKS)
+    for i in behind:
+        if tables.is_wide(i):
+            tables.rows(first)
+            tables.phase(tables.panels(j.WIDE_FORWARD, i))
+            first = len(tables.ops)
+        else:
+            tables.op(j.NARROW_FORWARD, i)
+    tables.op(j.LOSS, behind.stop - 1)
+    for i in reversed(behind):
+        if tables.is_wide(i):
+            tables.rows(first)
+            tables.phase(tables.panels(j.WIDE_BACK, i))
+            first = len(tables.ops)
+        else:
+            tables.op(j.NARROW_BACK, i)
+    tables.rows(first)
     jobs = tables.gradient()
-    for i in narrow:
-        op, inputs = tables.op(j.NARROW_GRADIENT, i), tables.layers[i].linear.inputs
-        strips = range(0, inputs, tables.lanes)
-        jobs[PARTS // 2 : PARTS // 2] = [
-            (op, op + 1, slot, 1, c, min(c + tables.lanes, inputs)) for slot, c in enumerate(strips)
-        ] + tables.bias(i)
+    for i in behind:
+        jobs[PARTS // 2 : PARTS // 2] = tables.gradient_behind(i) + tables.bias(i)
     tables.phase(jobs)
     return tables.made(net)
 
@@ -230,8 +277,3 @@ def make_plan(net: Sequential, batch: int, bounds: list[int], biases_decay: bool
 def blocks_of(batch: int) -> int:
     """In how many blocks of rows the nonzeros of a batch are put in order."""
     return -(-batch // SORTED_ROWS)
-
-
-def fits(layers: list[Dense]) -> bool:
-    """Whether all layers behind the first are narrow."""
-    return all(layer.linear.outputs <= j.NARROW for layer in layers[1:])
