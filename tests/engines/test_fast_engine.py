@@ -43,7 +43,15 @@ OPTIMIZERS: dict[str, Any] = {
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize(
     ("sizes", "activation", "batch"),
-    [((30, 7, 3), "relu", 8), ((50, 200, 20, 4), "gelu", 13), ((9, 5), None, 1), ((40, 64, 10), "leaky_relu", 64)],
+    [
+        ((30, 7, 3), "relu", 8),
+        ((50, 200, 20, 4), "gelu", 13),
+        ((9, 5), None, 1),
+        ((40, 64, 10), "leaky_relu", 64),
+        ((30, 70, 33, 101, 3), "relu", 11),
+        ((12, 9, 40), "tanh", 7),
+        ((20, 33, 130, 5), "gelu", 13),
+    ],
 )
 def test_two_epochs_agree_with_the_numpy_engine(sizes: Any, activation: Any, batch: int, optimizer: str) -> None:
     images, labels = digits(70, sizes[0]), RNG.integers(0, sizes[-1], 70)
@@ -68,7 +76,7 @@ def test_two_epochs_agree_with_the_numpy_engine(sizes: Any, activation: Any, bat
 
 F8: dict[str, Any] = {"dtype": np.float64}
 NETS: dict[str, Any] = {
-    "wide": lambda: [ReLU(), Linear(40, 40, rng=3, **F8), Tanh()],
+    "wide": lambda: [ReLU(), Linear(40, 40, rng=3, **F8), Tanh(), Dropout(0.2, rng=6)],
     "dropout": lambda: [ReLU(), Dropout(0.4, rng=5)],
     "batch norm": lambda: [BatchNorm(40, **F8), GELU()],
     "layer norm": lambda: [LayerNorm(40, **F8), SiLU()],
@@ -121,7 +129,7 @@ def test_threads_change_no_bit(threads: int) -> None:
     images, labels = digits(200, 60), RNG.integers(0, 5, 200)
     thetas = []
     for count in (1, threads, threads):
-        net = MLP(60, 300, 5, rng=0)
+        net = MLP(60, 300, 100, 5, rng=0)
         engine = FastEngine(net, SoftmaxCrossEntropy(), Adam(net), images, labels, 16, threads=count)
         for _ in engine.epoch(images, labels, np.arange(200), 16, [None] * 13):
             pass

@@ -95,6 +95,11 @@ def compiled(function: Callable[..., Any]) -> Any:
     return njit(**SETTINGS, **INNER)(function)
 
 
+def written_out(function: Callable[..., Any]) -> Any:
+    """The function, written out where it is called: a compiled one is optimized anew with each that calls it."""
+    return njit(**SETTINGS, **INNER, inline="always")(function)
+
+
 class _Storage(CompileResultCacheImpl):
     _locator_classes = [_Locator]  # noqa: RUF012 - Numba's own attribute
 

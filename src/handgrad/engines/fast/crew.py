@@ -13,7 +13,7 @@ from typing import Any
 from numba import types
 
 from handgrad.engines.fast import jobs as work
-from handgrad.engines.fast.compiling import compiled, kept
+from handgrad.engines.fast.compiling import compiled, kept, written_out
 from handgrad.engines.fast.lanes import count_up, look, put, swap
 
 # Places in `sync`, each on a cache line of its own.
@@ -83,7 +83,7 @@ def run(first: int, last: int, rows_from: int, rows: int, sync: Any, plan: Any, 
             return
 
 
-@compiled
+@written_out
 def take(sync: Any, thread: int, plan: Any, arrays: Any) -> bool:
     """Do one job of the present phase, thread 0 from the front, others from the back; False if none is left."""
     front = thread == 0

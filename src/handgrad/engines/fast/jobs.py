@@ -12,7 +12,7 @@ from typing import Any
 from handgrad.engines.fast import first as sparse
 from handgrad.engines.fast import narrow, wide
 from handgrad.engines.fast.activations import RELU, bend, unbend
-from handgrad.engines.fast.compiling import compiled
+from handgrad.engines.fast.compiling import compiled, written_out
 from handgrad.engines.fast.lanes import BYTES, PANEL_BYTES, first_lanes, first_panel, store
 from handgrad.engines.fast.loss import softmax_cross_entropy
 from handgrad.engines.fast.updates import update_all
@@ -33,7 +33,7 @@ FROM, UP_TO, SLOT, SLOTS, FIRST, LAST = range(6)
 ROWS_FROM, ROWS, METHOD, STEP_METHOD, TOTAL, RIGHT, SIDE, READY, SEEN = range(9)
 
 
-@compiled
+@written_out
 def do(job: int, thread: int, plan: Any, arrays: Any) -> None:
     """Run the operations of one job: plan holds the tables of operations, phases and jobs; thread is who does it."""
     ops, _, table = plan[0], plan[1], plan[2]
@@ -42,7 +42,7 @@ def do(job: int, thread: int, plan: Any, arrays: Any) -> None:
 
 
 @compiled
-def run(ops: Any, op: int, job: Any, thread: int, arrays: Any) -> None:  # noqa: PLR0912 - a branch for each kind
+def run(ops: Any, op: int, job: Any, thread: int, arrays: Any) -> None:
     """One operation on one part: a block of rows, or what lies from FIRST up to LAST."""
     theta, _, _, order, labels, _, _, work, slopes, rates, _, numbers = arrays
     start, count, slot = int(numbers[ROWS_FROM]), int(numbers[ROWS]), job[SLOT]
@@ -69,20 +69,13 @@ def run(ops: Any, op: int, job: Any, thread: int, arrays: Any) -> None:  # noqa:
     elif kind == UNBEND:
         unbend(bends, slopes[layer], work, z, y, dz, n, n_out, row, end)
     elif kind >= WIDE_FORWARD:
-        c = job[FIRST]
-        if n_out - c >= PANEL_BYTES // theta.itemsize or kind == WIDE_BACK:
-            run_panel(ops, op, job, c, thread, arrays, None)
-        else:
-            run_panel(ops, op, job, c, thread, arrays, first_panel(n_out - c, theta))
+        run_panel(ops, op, job[FIRST], thread, arrays)
     elif kind > SPARSE_GRADIENT:
         update(ops, op, job, arrays)
     else:
         lanes = BYTES // theta.itemsize
         for c in range(0, n_out, lanes):
-            if n_out - c >= lanes:
-                run_strip(ops, op, job, c, arrays, None)
-            else:
-                run_strip(ops, op, job, c, arrays, first_lanes(n_out - c, theta))
+            run_strip(ops, op, job, c, arrays, first_lanes(min(lanes, n_out - c), theta))
         if kind == FINISH:
             bend(bends, slopes[layer], work, z, y, n, n_out, row, end)
 
@@ -164,12 +157,13 @@ def run_strip(ops: Any, op: int, job: Any, c: int, arrays: Any, mask: Any) -> No
 
 
 @compiled
-def run_panel(ops: Any, op: int, job: Any, c: int, thread: int, arrays: Any, mask: Any) -> None:
-    """An operation of a wide layer on the panel of columns from c on; a mask lets pass what there is of them."""
+def run_panel(ops: Any, op: int, c: int, thread: int, arrays: Any) -> None:
+    """An operation of a wide layer on the panel of columns from c on."""
     theta, state, _, _, _, _, _, work, slopes, rates, peaks, numbers = arrays
     kind, n_in, n_out, x_n, n, w = ops[op, KIND], ops[op, N_IN], ops[op, N_OUT], ops[op, X_N], ops[op, N], ops[op, W]
     x, z, y, dz, dx, rows = ops[op, X], ops[op, Z], ops[op, Y], ops[op, DZ], ops[op, DX], int(numbers[ROWS])
     room, layer, lanes = ops[op, ROOM] + thread * ops[op, ROOM_SIZE], ops[op, LAYER], PANEL_BYTES // theta.itemsize
+    mask = first_panel(min(lanes, n_out - c), theta)
     if kind == WIDE_FORWARD:
         kind = ops[op, BEND]
         wide.wide_product(work, x, x_n, theta, w, ops[op, B], n_in, n_out, z, n, rows, c, mask, kind, room)

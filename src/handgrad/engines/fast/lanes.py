@@ -15,7 +15,8 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
 
 BYTES, PANEL_BYTES, FEW_BYTES = 512, 256, 64  # eight AVX-512 registers, sixteen of AVX2; four; and one, or two
 _INT32, _BIT = ir.IntType(32), ir.IntType(1)
@@ -147,6 +148,21 @@ def root(_: Any, lanes: Any) -> Any:
 
 
 @intrinsic
+def two_to(_: Any, lanes: Any) -> Any:
+    """2 ** n for whole numbers n = lanes - 1.5 * 2 ** (bits of the fraction): they stand in the last bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        fraction, bias = (23, 127) if lanes.bits == 32 else (52, 1023)
+        numbers = ir.VectorType(ir.IntType(lanes.bits), lanes.count)
+        last = builder.bitcast(args[0], numbers)
+        exponent = builder.shl(last, ir.Constant(numbers, [fraction] * lanes.count))
+        one = ir.Constant(numbers, [bias << fraction] * lanes.count)
+        return builder.bitcast(builder.add(exponent, one), _vector(lanes))
+
+    return lanes(lanes), generate
+
+
+@intrinsic
 def keep_where(_: Any, lanes: Any, other: Any, limit: Any) -> Any:
     """where(other > limit, lanes, 0), limit being one number; also where other is nan, which is not to get lost."""
 
@@ -173,22 +189,19 @@ def keep_far(_: Any, lanes: Any, limit: Any) -> Any:
 def _arithmetic(operation: Any, instruction: str) -> None:
     """lanes + lanes, number * lanes, and so on."""
 
-    @intrinsic
-    def combine(_: Any, a: Any, b: Any) -> Any:
-        kind = a if isinstance(a, Lanes) else b
+    @infer_global(operation)
+    class Combine(AbstractTemplate):
+        def generic(self, args: Any, kws: Any) -> Any:
+            kind = next((kind for kind in args if isinstance(kind, Lanes)), None)
+            return signature(kind, *args) if kind else None
 
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            sides = [_as_lanes(context, builder, value, side, kind) for value, side in zip(args, (a, b), strict=True)]
-            return getattr(builder, instruction)(*sides)
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        lanes = signature.return_type
+        sides = [_as_lanes(context, builder, *side, lanes) for side in zip(args, signature.args, strict=True)]
+        return getattr(builder, instruction)(*sides)
 
-        return kind(a, b), generate
-
-    def written(a: Any, b: Any) -> Any:
-        return combine(a, b)
-
-    @overload(operation)
-    def chosen(a: Any, b: Any) -> Any:
-        return written if isinstance(a, Lanes) or isinstance(b, Lanes) else None
+    for pair in ((Lanes, Lanes), (Lanes, types.Number), (types.Number, Lanes)):
+        lower_builtin(operation, *pair)(generate)
 
 
 for _operation, _instruction in (

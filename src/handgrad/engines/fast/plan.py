@@ -16,7 +16,7 @@ from handgrad.engines.fast.wide import TILE
 
 ROW_BLOCKS = 4  # in phases that go row by row
 SORTED_ROWS = 64  # rows at most whose nonzeros are put in order together, so that their sums stay in the nearest cache
-PARTS = 4  # of the first layer's inputs: each is a job, forward and in the update, so a core keeps their weights
+PARTS = 4  # of the first layer's inputs: each is a job of the update, two are one forward: a core keeps their weights
 NARROW = 32  # outputs that a narrow layer has at most
 ALIAS = 2048  # bytes: rows that lie so far apart, or a multiple of it, push each other out of the nearest cache
 NARROW_STRIPS = 4  # strips up to which the first layer's products are summed from such parts
@@ -76,7 +76,7 @@ class Tables:
         self.itemsize = np.dtype(net.dtype).itemsize
         self.lanes, self.panel = BYTES // self.itemsize, PANEL_BYTES // self.itemsize
         self.strips = [-(-layer.linear.outputs // self.lanes) for layer in self.layers]
-        self.parts = PARTS if self.strips[0] <= NARROW_STRIPS else 1
+        self.parts = PARTS // 2 if self.strips[0] <= NARROW_STRIPS else 1
         self.slots = max(PARTS * self.strips[0], *self.strips)
         self.work = self.parts * self._size(0)
         self.places = [self._place(i) for i in range(len(self.layers))]
@@ -140,7 +140,7 @@ class Tables:
         if self.parts == 1:
             strips = range(0, self.strips[0] * self.lanes, self.lanes)
             return [(op, op + 1, c, 1, 0, self.bounds[-1]) for c in strips]
-        return [(op, op + 1, part, 1, *self.bounds[part : part + 2]) for part in range(self.parts)]
+        return [(op, op + 1, part, 1, self.bounds[2 * part], self.bounds[2 * part + 2]) for part in range(self.parts)]
 
     def gradient(self) -> list[tuple[int, ...]]:
         """Jobs of the first layer's update: the parts of its inputs, and its bias between them."""
