@@ -28,7 +28,7 @@ from handgrad.errors import DataError, HandgradError
 READING_SECONDS = 6.0  # for one way to understand the file
 ALL_SECONDS = 5.0  # for all of them
 KNOWN_SECONDS = 1.0  # to find one whose network is known, once there is one that is right, or right in parts
-NOTHING_SECONDS = 12.0  # for all of them where none is found
+NOTHING_SECONDS = 8.0  # for all of them where none is found
 LATE = 12.0  # seconds after which what is known is said, without a patch, rather than nothing
 PIECES_BY = 17.0  # by when the pieces of a file without a network must be judged
 MOST_UNKNOWN = 8  # readings of networks that are not known, which take longer to judge
@@ -83,9 +83,10 @@ def _in_pieces(program: Program, namespace: dict[str, Any], reason: DataError, b
     """
     found = judge_pieces(program, namespace, PIECES_BY - (time.perf_counter() - began))
     wrong = found is not None and any(finding.severity == "error" for finding in found.findings)
-    if found is None or (reason.key == "audit.forward_fails" and not wrong):
-        found = judge_text(program, namespace)
-        wrong = found is not None and any(finding.severity == "error" for finding in found.findings)
+    if not wrong:
+        read = judge_text(program, namespace)
+        found = read or (None if reason.key == "audit.forward_fails" else found)
+        wrong = read is not None and any(finding.severity == "error" for finding in read.findings)
     if found is None:
         raise reason
     return {

@@ -20,6 +20,7 @@ from handgrad.audit.properties.helpers import accuracy, one_hot
 from handgrad.audit.properties.idling import never_stepped
 from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, squashed_scores
 from handgrad.audit.properties.pairing import labels_apart
+from handgrad.audit.properties.rebinding import rebound_dictionary
 from handgrad.audit.properties.start import start
 from handgrad.audit.properties.stepping import lost_update, only_sign
 from handgrad.audit.properties.updating import rate_twice
@@ -32,6 +33,7 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     fixed_size,
     never_stepped,
     lost_update,
+    rebound_dictionary,
     only_sign,
     rate_twice,
     fed_differently,
@@ -47,7 +49,7 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     cannot_overfit,
 )
 # What only reads, and so has something to say where no network was found.
-READING = (labels_apart, same_batch, never_stepped, lost_update, only_sign, fed_differently)
+READING = (labels_apart, same_batch, never_stepped, lost_update, rebound_dictionary, only_sign, fed_differently)
 # What speaks of how layers are put together, which says nothing of the author where the audit did it.
 _OF_COMPOSITION = (no_nonlinearity, not_normalised, squashed_scores)
 # Codes that say why no usual network gives the reported loss: where one is found, nothing is unknown any more.
