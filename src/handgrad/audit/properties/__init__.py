@@ -20,7 +20,7 @@ from handgrad.audit.properties.helpers import accuracy, one_hot
 from handgrad.audit.properties.idling import never_stepped
 from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, squashed_scores
 from handgrad.audit.properties.pairing import labels_apart
-from handgrad.audit.properties.rebinding import rebound_dictionary
+from handgrad.audit.properties.rebinding import rebound_dictionary, stale_gradients
 from handgrad.audit.properties.start import start
 from handgrad.audit.properties.stepping import lost_update, only_sign
 from handgrad.audit.properties.updating import rate_twice
@@ -34,6 +34,7 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     never_stepped,
     lost_update,
     rebound_dictionary,
+    stale_gradients,
     only_sign,
     rate_twice,
     fed_differently,
