@@ -24,6 +24,8 @@ RATES = {
     "learnrate",
     "eta",
     "stepsize",
+    "currentlearningrate",
+    "currentlr",
 }  # alpha is also the slope of a leaky ReLU, rate dropout's
 _PRODUCTS = {"dot", "matmul", "outer", "multiply", "einsum", "tensordot"}
 _SAME = {"sum", "mean", "copy", "array", "asarray", "reshape", "squeeze", "ravel", "flatten", "transpose", "clip", "T"}
@@ -38,10 +40,28 @@ def rate_twice(inspection: Inspection) -> list[Finding]:
     """A step that is multiplied by the learning rate once more than it should be."""
     if any(one.code == TWICE for one in inspection.diagnosis.findings):
         return []
-    first = next(iter(_Degrees(inspection.program.tree).twice()), None)
+    tree = inspection.program.tree
+    first = next(iter(_Degrees(tree).twice()), None) or next(_squared(tree), None)
     if first is None:
         return []
     return [found(inspection, TWICE, "warning", first, {"power": 2.0}, {"power": 1.0})]
+
+
+def _squared(tree: ast.Module) -> Iterator[int]:
+    """Lines with a step that has one rate as a factor twice over, whatever people call it: rate * rate * g."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt) and (moved := _change(node)[0]) is not None:
+            factors = [ast.unparse(one) for one in _all_factors(moved) if is_rate(one)]
+            if len(factors) > len(set(factors)):
+                yield node.lineno
+
+
+def _all_factors(node: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        yield from _all_factors(node.left)
+        yield from _all_factors(node.right)
+    else:
+        yield node.operand if isinstance(node, ast.UnaryOp) else node
 
 
 def rate_line(inspection: Inspection, finding: Finding) -> int | None:
@@ -141,6 +161,7 @@ class _Degrees:
     """How often the learning rate is a factor of what each name of a file holds."""
 
     def __init__(self, tree: ast.Module) -> None:
+        self.tree = tree
         self.held: dict[tuple[str, str], int] = defaultdict(int)
         self.returned: dict[str, int] = defaultdict(int)
         self.statements: list[tuple[str, ast.stmt]] = []
@@ -160,11 +181,13 @@ class _Degrees:
         return []
 
     def outside(self) -> list[int]:
-        """Lines with the rate as a factor, outside of updates; those of a backward pass first."""
+        """Lines with the rate as a factor, outside of updates; those of a backward pass and what is handed on first."""
         lines = [
-            (not BACK.search(scope.partition("@")[0]), one.lineno) for scope, one in self.statements
+            (0 if BACK.search(scope.partition("@")[0]) else 2, one.lineno) for scope, one in self.statements
             if isinstance(one, ast.Assign) and _change(one)[0] is None and _factor(one.value)
         ]  # fmt: skip
+        calls = (node for node in ast.walk(self.tree) if isinstance(node, ast.Call) and not _of_numpy(node))
+        lines += [(1, node.lineno) for node in calls if any(map(_factor, node.args))]
         return [line for _, line in sorted(lines)]
 
     def _gather(self, scope: str, body: list[ast.stmt]) -> None:
@@ -232,6 +255,8 @@ class _Degrees:
                 return min(map(of, mine), default=0)
             case ast.UnaryOp():
                 return of(node.operand)
+            case ast.Subscript(slice=ast.Constant(value=str(key))) if plain(key) in RATES:
+                return 1
             case ast.Subscript():
                 return of(node.value)
             case ast.Tuple() | ast.List():
@@ -251,6 +276,10 @@ class _Degrees:
         if name in _SAME and degrees:
             return degrees[0]
         return min((had for scope, had in self.returned.items() if scope.startswith(f"{name}@")), default=0)
+
+
+def _of_numpy(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Attribute) and last_name(node.func.value) in ("np", "numpy")
 
 
 def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
