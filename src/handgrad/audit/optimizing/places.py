@@ -28,7 +28,7 @@ _SHAPES: dict[str, tuple[str, ...]] = {
     "optimizer-weight-decay-sign": (_DECAY,),
     "optimizer-weight-decay-coupled": (rf"=.*{_DECAY}",),
     "optimizer-not-squared": (rf"=(?!.*(?:{_SQUARE})).*(?:beta_?2|b2|0?\.999|rho|decay_rate).*{_GRAD}", *_SECOND),
-    "optimizer-no-root": (rf"{_THETA}=.*/(?!.*sqrt)", r"/(?!.*sqrt)"),
+    "optimizer-no-root": (rf"{_THETA}=.*/(?!.*sqrt)", rf"{_GRAD}.*/(?!.*sqrt)", r"/(?!.*sqrt)"),
     "optimizer-bias-compounded": (rf"^(.+)(?:=\1/|/=).*{_POWER}", rf"=.*/\(?{_POWER}"),
     "optimizer-bias-half": (_UNCORRECTED, "sqrt"),
     "optimizer-bias-uncorrected": (_UNCORRECTED, "sqrt"),
@@ -49,9 +49,11 @@ _SHAPES: dict[str, tuple[str, ...]] = {
     "optimizer-changes-gradient": (rf"^{_GRAD}[^=]*?[-+*/]=", rf"{_GRAD}\w*\[[^=]*\]=", r"out=", r"\[\.\.\.\]="),
     "optimizer-rebinds": (r"^(\w+)=\1[-+]", rf"^(?!self)\w+={_GRAD}?.*{_RATE}",),
     "optimizer-memory-lost": _MEMORY, "optimizer-velocity-grows": _MEMORY, "optimizer-shared-state": _MEMORY,
-    "optimizer-decay-swapped": _MEMORY, "optimizer-no-decay": _SECOND, "optimizer-average-unweighted": _MEMORY,
+    "optimizer-decay-swapped": (rf"^{_MOMENT}=\(1-[^*]*\)\*", rf"^{_MOMENT}\*=\(?1-", *_MEMORY),
+    "optimizer-no-decay": _SECOND, "optimizer-average-unweighted": _MEMORY,
     "optimizer-betas-swapped": _MEMORY,
 }  # fmt: skip
+_SCHEDULE = re.compile(r"^(?:self\.)?(?:\w*_)?(?:learning_?rate|lr)(?:_\w+)?[*/]?=")
 _STEP = (rf"{_THETA}[-+]=.*{_RATE}", rf"{_THETA}=.*[-+].*{_RATE}", rf"[-+]=.*{_RATE}", rf"=.*-.*{_RATE}")
 
 
@@ -143,6 +145,8 @@ def _line(program: Program, node: ast.AST, finding: Finding) -> int | None:
         for first, last in statements
     }
     texts = {first: text for first, text in texts.items() if not _only_begins(text)}
+    if finding.code != "optimizer-rate-per-parameter":  # a schedule is no step
+        texts = {first: text for first, text in texts.items() if not _SCHEDULE.search(text)}
     shapes = _SHAPES.get(finding.code, ())
     if finding.measured.get("moment") == "second" and shapes is _MEMORY:
         shapes = _SECOND

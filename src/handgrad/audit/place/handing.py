@@ -64,7 +64,7 @@ def handed_on(step: Step, layer: int, error: Array, quantity: Quantity) -> Itera
     beside = bent is not None and _home(step, first.line) in [_home(step, line) for line in (bent.line, *bent.stack)]
     if last is None and given and not beside:
         line = given[-1].stack[0]
-        around = loop_around(step.tree, line)
+        around = next(iter(loops_around(step.tree, line)), None)
         calls = {note.call for note in trail.notes if note.how == GIVEN and note.stack[:1] == (line,)}
         if around is not None and len(calls) > 1 and chooses(around.iter):
             yield Suspect(around.lineno, first.name, quantity.name, None, 1.0, past=True)
@@ -112,20 +112,25 @@ def _home(step: Step, line: int) -> ast.stmt | None:
     return None
 
 
-def loop_around(tree: ast.Module | None, line: int) -> ast.For | None:
-    """The innermost for around a line."""
+def loops_around(tree: ast.Module | None, line: int) -> list[ast.For]:
+    """The loops around a line, the innermost first."""
     around = [
         node for node in ast.walk(tree or ast.Module([], []))
         if isinstance(node, ast.For) and node.lineno < line <= (node.end_lineno or line)
     ]  # fmt: skip
-    return max(around, key=lambda node: node.lineno, default=None)
+    return sorted(around, key=lambda node: -node.lineno)
 
 
 def chooses(values: ast.expr) -> bool:
     """Whether a loop goes over what it chooses itself: range(n - 1), layers[1:], (first, third)."""
     calls = {ast.unparse(node.func) for node in ast.walk(values) if isinstance(node, ast.Call)}
+    return "range" in calls or lists(values)
+
+
+def lists(values: ast.expr) -> bool:
+    """Whether a loop goes over what it names itself, or over parts: (1, 2, 4), zip(weights[1:], grads[1:])."""
     sliced = any(isinstance(node, ast.Slice) and not _reverses(node) for node in ast.walk(values))
-    return isinstance(values, ast.Tuple | ast.List) or "range" in calls or sliced
+    return isinstance(values, ast.Tuple | ast.List) or sliced
 
 
 def _reverses(part: ast.Slice) -> bool:

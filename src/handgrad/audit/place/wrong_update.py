@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from handgrad.audit.place.handing import Suspect, chooses, loop_around
+from handgrad.audit.place.handing import Suspect, chooses, lists, loops_around
 from handgrad.audit.place.observe import CHANGED, MADE, NAMED, RETURNED, Noted
 from handgrad.audit.place.right_numbers import Quantity, Step, factor_of
 from handgrad.core.arrays import Array
@@ -68,11 +68,11 @@ def _beside(step: Step, name: str, quantity: Quantity) -> Iterator[tuple[int, st
     moved = [(abs(gap), note) for gap, _, note in found]
     for distance, note in moved:
         yield from ((line, name) for line in _written(step, name, note.line))
-        loop = loop_around(step.tree, note.line)
+        around = loops_around(step.tree, note.line)
         several = len({gap for gap, _, one in found if one.line == note.line}) > 1
-        if loop is not None and (isinstance(loop.iter, (ast.Tuple, ast.List)) or (several and chooses(loop.iter))):
-            yield loop.lineno, name
-        elif distance == 0 and loop is not None:
+        named = [one.lineno for one in around if lists(one.iter) or (several and chooses(one.iter))]
+        yield from ((line, name) for line in named[:1])
+        if not named and distance == 0 and around:
             yield from _handed_without(step, name, note, Quantity("dW", quantity.layer))
         if note.stack and (distance or _called_for_each(step, note)):
             yield note.stack[0], note.name
