@@ -53,7 +53,7 @@ _SHAPES: dict[str, tuple[str, ...]] = {
     "optimizer-no-decay": _SECOND, "optimizer-average-unweighted": _MEMORY,
     "optimizer-betas-swapped": _MEMORY,
 }  # fmt: skip
-_SCHEDULE = re.compile(r"^(?:self\.)?(?:\w*_)?(?:learning_?rate|lr)(?:_\w+)?[*/]?=")
+_SCHEDULE = re.compile(r"^(?:self\.)?(?:\w*_)?(?:learning_?rate|lr)(?:_\w+)?[*/]?=(?!.*\*\*)")
 _STEP = (rf"{_THETA}[-+]=.*{_RATE}", rf"{_THETA}=.*[-+].*{_RATE}", rf"[-+]=.*{_RATE}", rf"=.*-.*{_RATE}")
 
 
