@@ -25,7 +25,7 @@ from handgrad.audit.place.observe import observe
 from handgrad.audit.place.order import order_taken
 from handgrad.audit.place.right_numbers import RightNumbers, Step, Trail
 from handgrad.audit.place.wrong_scale import wrong_scale
-from handgrad.audit.place.wrong_update import never_reset, never_updated, updated_too_early
+from handgrad.audit.place.wrong_update import never_reset, never_updated, unpaid, updated_too_early
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 from handgrad.core.arrays import Array
 
@@ -65,6 +65,8 @@ def _suspects(inspection: Inspection, findings: list[Finding], files: Files) -> 
         found += never_reset(step)
     if "updated-too-early" in codes:
         found += updated_too_early(step)
+    if "penalty-missing" in codes:
+        found += unpaid(step)
     found += [*wrong_values(step), *never_updated(step), *wrong_scale(step)]
     unique: dict[int, Suspect] = {}
     for one in found:

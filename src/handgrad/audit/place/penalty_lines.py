@@ -15,6 +15,7 @@ from handgrad.audit.inspection import Inspection
 _CODES = {"penalty-missing", "penalty-scaled", "weight-decay-sign", "weight-decay"}
 _ROLES = ("backward", "gradients", "loss", "update", "step")
 _STRENGTH = re.compile(r"^(l2|reg|lambd|lmbda|lam|wd|weight_?decay|decay|alpha|penalty|beta)", re.I)
+_SMALL = 0.1  # a number that is no larger may be a strength
 _SIZES = re.compile(r"\*\* ?2|\b(sum|norm|square|vdot|abs)\(")
 
 
@@ -75,7 +76,13 @@ def _shares(tree: ast.FunctionDef | ast.Module, names: list[str]) -> int | None:
 
 
 def _is_share(node: ast.AST) -> bool:
-    """reg * W, and not reg * 0.5 or lr * reg alone."""
+    """reg * W, and not reg * 0.5 or lr * reg alone; 1e-3 * W, where it is added to something."""
+    match node:
+        case (
+            ast.AugAssign(op=ast.Add(), value=ast.BinOp(left=share, op=ast.Mult(), right=of))
+            | ast.BinOp(op=ast.Add(), right=ast.BinOp(left=share, op=ast.Mult(), right=of))
+        ) if isinstance(share, ast.Constant) and isinstance(share.value, float):
+            return isinstance(of, ast.Name | ast.Attribute | ast.Subscript) and share.value < _SMALL
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult) or _SIZES.search(ast.unparse(node)):
         return False
     sides = [{_name(part) for part in ast.walk(side)} - {""} for side in (node.left, node.right)]

@@ -118,6 +118,13 @@ def _written(step: Step, name: str, line: int) -> Iterator[int]:
                         yield one.lineno
 
 
+def unpaid(step: Step) -> Iterator[Suspect]:
+    """Lines that make the gradient of a weight from the data alone, where the loss charges for the weight as well."""
+    for name, quantity in step.parameters():
+        for hit in step.trail.hits(step.right.back[quantity])[:1] if name in step.wrong else ():
+            yield Suspect(hit.note.line, hit.note.name, quantity.name, hit.factor)
+
+
 def never_reset(step: Step) -> Iterator[Suspect]:
     """Lines that add a gradient to what an earlier step has left, and those that then use the sum."""
     right, trail = step.right, step.trail
