@@ -14,6 +14,7 @@ from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch as any_batch
 from handgrad.audit.judging.identify import Identity, targets
 from handgrad.audit.place.observe import Noted, observe
+from handgrad.audit.properties.bounded import limited_by
 from handgrad.audit.properties.descent import descend
 from handgrad.audit.properties.forward import batch, flat, made_small, squashed
 from handgrad.audit.properties.making import loops, pieces_at, unbent_at
@@ -24,6 +25,7 @@ from handgrad.core.layers import Softmax
 
 _SPAN = {"softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 _ROWS, _ALIKE, _EVEN = 5, 1e-6, 1e-6  # samples; relative; shares that differ by less are all the same
+_FEWEST = 2  # classes: fewer show no pattern
 _OTHERS = 0.7  # outputs of wrong classes, on average, that show where a loss leads
 
 
@@ -31,19 +33,34 @@ def squashed_scores(inspection: Inspection) -> list[Finding]:
     """Scores that go through a function of their own before the softmax of the loss."""
     matched = squashed(inspection)
     if matched is None:
-        return _shares_of_shares(inspection)
+        twice = _shares_of_shares(inspection)
+        bound = None if twice else _bound(inspection)
+        return twice if bound is None else [_said_squashed(inspection, bound, ())]
     classes, first = matched.reading.subject.classes, matched.identity.output
     inspection = replace(inspection, reading=matched.reading)
     where = (matched.identity.matrices[-1].weight,)
     if first == "softmax":
         return [_said_twice(inspection, _twice(inspection), classes, where)]
+    return [_said_squashed(inspection, first, where)]
+
+
+def _bound(inspection: Inspection) -> str | None:
+    """The function that bounds the scores of a network that is not known, told from its losses alone."""
+    reading, diagnosis = inspection.reading, inspection.diagnosis
+    told = "none reported" not in reading.facts.get("loss", "")
+    usable = diagnosis.identity is None and told and flat(reading.subject) and reading.subject.classes > _FEWEST
+    return limited_by(reading.subject) if usable else None
+
+
+def _said_squashed(inspection: Inspection, first: str, where: tuple[str, ...]) -> Finding:
+    classes = inspection.reading.subject.classes
     line = _applied(inspection, first) or line_of(inspection, "forward", "loss", "step")
     if first not in _SPAN:  # a ReLU
-        return [found(inspection, "relu-before-softmax", "warning", line, {"classes": classes}, {}, where)]
+        return found(inspection, "relu-before-softmax", "warning", line, {"classes": classes}, {}, where)
     low, high = _SPAN[first]
     best = -log(exp(high) / (exp(high) + (classes - 1) * exp(low)))
     measured = {"lowest": best, "most": exp(-best), "classes": classes, "activation": first}
-    return [found(inspection, "squashed-scores", "warning", line, measured, {"lowest": 0.0}, where)]
+    return found(inspection, "squashed-scores", "warning", line, measured, {"lowest": 0.0}, where)
 
 
 def _shares_of_shares(inspection: Inspection) -> list[Finding]:
