@@ -15,7 +15,7 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.place.observe import RETURNED, observe
 from handgrad.audit.properties.forward import batch, flat
-from handgrad.audit.properties.naming import last_name
+from handgrad.audit.properties.naming import kind_of, last_name
 from handgrad.audit.properties.places import found
 
 _ROWS = (7, 11, 13, 17)
@@ -33,13 +33,15 @@ def argmax_axis(inspection: Inspection) -> list[Finding]:
         return []
     lies: dict[str, set[int]] | None = None
     findings = []
+    against_labels = set(map(id, _against_labels(inspection.program.tree)))
     for scope, call, axis in calls:
         given = _given(call)
-        name = _called(given)
-        if not name or _TURNED.search(ast.unparse(given)) or _turned(scope, given) or _one_by_one(scope, given):
+        name, plain = _called(given), id(call) in against_labels
+        if not (name or plain) or _TURNED.search(_without_arguments(given)) or _one_by_one(scope, given):
             continue
         lies = _outputs(inspection) if lies is None else lies
-        sides = lies.get(name, set())
+        sides = set() if not name or _turned(scope, given) else lies.get(name, set())
+        sides = sides or (set[int]().union(*lies.values()) if plain else set())
         if len(sides) == 1 and axis % 2 in sides:
             measured = {
                 "function": ast.unparse(call), "claimed": _claimed(subject.classes), "right": 1.0,
@@ -87,9 +89,40 @@ def _given(call: ast.Call) -> ast.expr:
     return call.args[0] if call.args else call
 
 
+def _against_labels(tree: ast.Module) -> Iterator[ast.AST]:
+    """Every argmax that is compared with labels under their own name: outputs.argmax(axis=1) == y_test."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+                for one, other in ((left, right), (right, left)):
+                    if isinstance(other, ast.Name | ast.Attribute | ast.Subscript) and kind_of(_root(other)) == "y":
+                        yield one
+
+
+def _root(node: ast.expr) -> str:
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return last_name(node)
+
+
+def _without_arguments(node: ast.expr) -> str:
+    """An expression as text, without what its function is given, which may well be turned round or reshaped."""
+    if isinstance(node, ast.Subscript):
+        return _without_arguments(node.value)
+    if isinstance(node, ast.Call) and not _of_numpy(node):
+        return ast.unparse(node.func)
+    return ast.unparse(node)
+
+
+def _of_numpy(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and last_name(call.func.value) in ("np", "numpy", "cp")
+
+
 def _called(node: ast.expr) -> str:
-    """The name of a value, or of the function that gives it."""
+    """The name of a value, or of the function that gives it, alone or the first of several."""
     match node:
+        case ast.Subscript(value=ast.Call(func=func), slice=ast.Constant()):
+            return f"{last_name(func)}()"
         case ast.Call(func=func):
             return f"{last_name(func)}()"
         case ast.Name(id=name) | ast.Attribute(attr=name):
@@ -120,7 +153,11 @@ def _one_by_one(scope: ast.AST, given: ast.expr) -> bool:
         for part in ast.walk(node.target)
         if isinstance(part, ast.Name)
     }
-    return any(isinstance(part, ast.Name) and part.id in taken for part in ast.walk(given))
+    own = {
+        part.id for node in ast.walk(given) if isinstance(node, ast.comprehension) for part in ast.walk(node.target)
+        if isinstance(part, ast.Name)
+    }  # fmt: skip
+    return any(isinstance(part, ast.Name) and part.id in taken - own for part in ast.walk(given))
 
 
 def _outputs(inspection: Inspection) -> dict[str, set[int]]:
