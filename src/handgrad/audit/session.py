@@ -27,7 +27,7 @@ from handgrad.errors import DataError, HandgradError
 
 READING_SECONDS = 6.0  # for one way to understand the file
 ALL_SECONDS = 5.0  # for all of them
-KNOWN_SECONDS = 1.0  # to find one whose network is known, once there is one that is right, or right in parts
+KNOWN_SECONDS = 2.0  # to find one whose network is known, once there is one that is right, or right in parts
 NOTHING_SECONDS = 8.0  # for all of them where none is found
 LATE = 12.0  # seconds after which what is known is said, without a patch, rather than nothing
 PIECES_BY = 17.0  # by when the pieces of a file without a network must be judged
@@ -130,6 +130,8 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
         told = [other for other, judged in unknown if not other.silent and judged is not None and judged.checks]
         if reading.silent and told and (right or not _instead(diagnosis, told)):
             continue  # the file reports a loss of its own, and that is the one in question
+        if reading.doubtful and (diagnosis is None or not _all_named(diagnosis)):
+            continue
         if diagnosis is not None and diagnosis.identity is not None:
             if not reading.invented:
                 return reading, diagnosis
@@ -161,6 +163,12 @@ def _instead(diagnosis: Diagnosis | None, told: list[Reading]) -> bool:
         and (UNNAMED not in codes or _partly_right(diagnosis))
         and all(only_shows(other.subject, diagnosis.identity) for other in told)
     )
+
+
+def _all_named(diagnosis: Diagnosis) -> bool:
+    """Whether every wrong gradient is that of a mistake that is known, to the last digits."""
+    codes = {finding.code for finding in diagnosis.findings if finding.severity == "error"}
+    return diagnosis.identity is not None and bool(codes) and codes.isdisjoint({UNNAMED, "never-updated"})
 
 
 def _in_time(readings: Iterator[Reading], left: Callable[[], float]) -> Iterator[Reading]:

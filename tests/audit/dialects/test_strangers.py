@@ -134,6 +134,11 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("delta @ self.W[i].T * (1 - self.A[i] ** 2)", "delta @ self.W[i].T"),
         "activation-derivative-missing",
     ),
+    "returns_its_loss": (
+        ((6, 4), "sigmoid", "sigmoid", "squared error"),
+        ("error * seen[-1] * (1 - seen[-1])", "error"),
+        "output-derivative-missing",
+    ),
     PACKED: (
         ((10, 5), "relu", "softmax", "cross-entropy"),
         ("dout /= len(X)", "dout /= len(X) ** 2"),

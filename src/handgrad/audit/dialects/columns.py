@@ -136,8 +136,39 @@ class Columns:
                 return loss
         return ""
 
-    def step(self, x: Array, y: Array, lr: float) -> None:
-        """The file's own update of one mini-batch."""
+    def returned(self, x: Array, y: Array) -> float:
+        """The number that its update gives back for a mini-batch, or its backprop beside the gradients.
+
+        Raises: TypeError where neither does.
+        """
+        held, self.state = self.state, copies(self.state)
+        try:
+            told = number(self.step(x, y, 0.0)) if self.update else None
+            if told is None:
+                each = [number(part) for result in self._back(x, y) if isinstance(result, tuple) for part in result]
+                told = float(np.mean([one for one in each if one is not None])) if any(each) else None
+        finally:
+            self.state = held
+        if told is None:
+            raise TypeError("no number")
+        return told
+
+    def _tells(self, x: Array, y: Array) -> bool:
+        """Whether what is given back depends on the labels, as a loss does."""
+        try:
+            return self.returned(x, y) != self.returned(x, np.roll(y, 1))
+        except Exception:  # it gives nothing back, or refuses a rate of 0
+            return False
+
+    def _back(self, x: Array, y: Array) -> Iterator[Any]:
+        """What backprop(x, y) returns for each sample."""
+        call = getattr(self.net, self.backward)
+        with World(self.namespace, self.state).laid({}):
+            for one, t in self.samples(x, y):
+                yield call(**(fill(call, {}, {"x": one, "y": t, "rows": 1, "zero": 0.0}) or {}))
+
+    def step(self, x: Array, y: Array, lr: float) -> Any:
+        """The file's own update of one mini-batch, and what it gives back."""
         put_aside(self.state, lr, len(x))
         call = getattr(self.net, self.update)
         wanted = list(inspect.signature(call).parameters.values())
@@ -148,24 +179,21 @@ class Columns:
             elif one.default is one.empty:
                 given[one.name] = len(x)
         with World(self.namespace, self.state).laid({}):
-            call(**given)
+            return call(**given)
 
     def gradients(self, x: Array, y: Array) -> dict[str, Array]:
         """The mean over samples of what backprop(x, y) returns."""
         live = self.parameters()
         total = {name: np.zeros_like(value) for name, value in live.items()}
-        with World(self.namespace, self.state).laid({}):
-            for one, t in self.samples(x, y):
-                call = getattr(self.net, self.backward)
-                arguments = fill(call, {}, {"x": one, "y": t, "rows": 1, "zero": 0.0})
-                flat = _flat(call(**(arguments or {})))
-                for name, value in live.items():
-                    index = next(i for i, a in enumerate(flat) if a.shape == value.shape)
-                    total[name] += flat.pop(index)
+        for result in self._back(x, y):
+            flat = _flat(result)
+            for name, value in live.items():
+                index = next(i for i, a in enumerate(flat) if a.shape == value.shape)
+                total[name] += flat.pop(index)
         return {name: value / len(x) for name, value in total.items()}
 
     def readings(self) -> Iterator[Reading]:
-        """With its cost, or the loss whose derivative is written down, or the one that its gradient belongs to."""
+        """With its cost, the number that it gives back, the loss of which the derivative is written, or that which fits."""
         rng = np.random.default_rng(2)
         for value in self.parameters().values():
             value[...] = rng.standard_normal(value.shape) * (1.5 / np.sqrt(max(value.shape)))
@@ -183,6 +211,8 @@ class Columns:
         written = self.written()
         if self._cost() is not None:
             yield self._reading(self.cost, "cost")
+        if self._tells(x, y):
+            yield self._reading(self.returned, "returned")
         if written:
             yield self._reading(
                 lambda x, y: silent.reported(self.output(x), y, written), f"{written}, by its derivative"

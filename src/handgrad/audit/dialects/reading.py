@@ -22,6 +22,7 @@ class Reading:
         functions: the functions and classes that take part, for finding lines: {"backward": Net.backward, ...}.
         invented: whether the network was put together by the audit from layers of the file.
         silent: whether its loss is none that the file reports, but the one that its gradient may belong to.
+        doubtful: whether its labels may be meant in another form, if not all that is wrong has a name.
         sure: whether one function gives loss and gradient, so that no other loss can be meant.
     """
 
@@ -31,6 +32,7 @@ class Reading:
     functions: dict[str, Any] = field(default_factory=dict)
     invented: bool = False
     silent: bool = False
+    doubtful: bool = False
     sure: bool = False
 
 

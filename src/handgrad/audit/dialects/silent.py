@@ -50,7 +50,7 @@ def readings(
         make: a reading with a loss that is given.
         output: rows and labels to outputs (B, C); the labels only because a turn of a loop needs them.
         sure: whether the labels have the form of the outputs. Labels in another form may run as well and give nonsense,
-            and nothing but a right gradient of some parameter then shows that they do not.
+            and only a right gradient of some parameter, or a mistake that has a name, then shows that they do not.
     """
     made = {name: _with(make, output, name) for name in LOSSES}
     try:
@@ -58,6 +58,7 @@ def readings(
     except Exception:
         return
     possible: list[Reading] = []
+    doubtful: list[Reading] = []
     for name, reading in made.items():
         identity = known and replace(known, loss=name, divisor="2B" if name == "squared error" else "B")
         try:
@@ -67,8 +68,10 @@ def readings(
         if every:
             yield reading
             return
-        possible += [reading] if identity is not None and (sure or some) else []
-    yield from possible[-1:] if _squashed(possible) else possible[:1]
+        if identity is not None:
+            (possible if sure or some else doubtful).append(replace(reading, doubtful=not (sure or some)))
+    found = possible or doubtful
+    yield from found[-1:] if _squashed(found) else found[:1]
 
 
 def only_shows(subject: Subject, identity: Identity) -> bool:

@@ -166,6 +166,8 @@ class _Descent:
                 nothing = [
                     not g[name].any() and not one.value.any() for g, one in zip(self.gradients, guesses, strict=True)
                 ]
+                if "bias-summed-over-everything" in guesses[0].codes and not self._scales_alike(found):
+                    continue  # a vector of one number is a multiple of any other
                 if all(zero or (one.exact and one.factor) for zero, one in zip(nothing, found, strict=True)):
                     link.mistakes[name] = guesses[0].codes
                     if not any(nothing):  # 0 is a multiple of 0 by any factor
@@ -184,6 +186,12 @@ class _Descent:
                 link.mistakes[name], link.fits[name] = (UNNAMED,), found
                 cost += _UNNAMED_PARAMETER
         return None if alive and not proved else (link, cost)
+
+    def _scales_alike(self, found: Sequence[Fit]) -> bool:
+        """Whether the factors of all batches are the same, but for the numbers of rows."""
+        rows = [len(case.x) for case in self.cases]
+        scaled = ([one.factor * n**power for one, n in zip(found, rows, strict=True)] for power in (-1, 0, 1))
+        return any(max(some) - min(some) <= 1e-4 * abs(some[0]) for some in scaled)
 
     def _one_row(self, k: int, i: int, name: str, delta: Array) -> Fit | None:
         """A gradient of batch k that is that of a single sample, wherever a shuffle has put it."""

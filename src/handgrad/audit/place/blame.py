@@ -28,7 +28,7 @@ def wrong_values(step: Step) -> Iterator[Suspect]:
             used = used_delta(step.right, step.trail, quantity.layer, flat.T if turned else flat)
             if used is not None and factor_of(used, step.right.back[Quantity("dz", quantity.layer)], 1e-5) is None:
                 yield from _wrong_delta(step, quantity.layer, used)
-        made = step.trail.first(step.gradient[name])
+        made = step.trail.first(step.gradient[name]) or next(iter(step.moves(name)), None)
         if made is not None:
             yield suspect(step, made, quantity)
         return
@@ -88,7 +88,8 @@ def _wrong_delta(step: Step, layer: int, used: Array) -> Iterator[Suspect]:
         yield suspect(step, slope_alone(step, layer, used, error), dz)
         return
     for note in _wrong_error(step, layer, used, made):
-        alone = note.how == RETURNED or "." in note.name or layer < right.last  # worked out in a place of its own
+        # Worked out in a place of its own, which is another function than that which takes it on.
+        alone = note.how == RETURNED or "." in note.name or layer < right.last or note.call != made.call
         yield from (suspect(step, note, da), suspect(step, made, dz))[:: 1 if alone else -1]
     for line, note in (*_wrong_slope(step, layer, used, made), *_wrong_place(step, layer, used, made)):
         yield Suspect(line, note.name, f"f'(z{layer})", None, 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -107,8 +108,8 @@ def _handed_without(step: Step, name: str, kin: Noted, gradient: Quantity) -> It
 
 
 def _written(step: Step, name: str, line: int) -> Iterator[int]:
-    """Assignments to a parameter, by its name, in the same block as the update of another one."""
-    last = name.replace("']", "").replace("['", ".").rpartition(".")[2]
+    """Assignments to a parameter, or the list that it is in, by name, in the same block as the update of another one."""
+    last = re.sub(r"\[\d+\]$", "", name.replace("']", "").replace("['", ".")).rpartition(".")[2]
     for node in ast.walk(step.tree or ast.Module([], [])):
         for block in (getattr(node, "body", None), getattr(node, "orelse", None)):
             if isinstance(block, list) and any(one.lineno == line for one in block):

@@ -390,5 +390,12 @@ def _told(inspection: Inspection, findings: Sequence[Finding], mended: Mended) -
             edit for edit, names in zip(mended.edits, mended.righted, strict=True) if names & set(one.where)
         ] or list(mended.edits)
         fitting = [edit for edit in mine if edit.operator in LIKELY.get(one.code, ())] or mine
-        told.append(replace(one, file=inspection.program.filename, line=fitting[0].line, patch=mended.patch))
+        one = replace(one, file=inspection.program.filename, line=fitting[0].line, patch=mended.patch)
+        told.append(_summed(one) if one.code == "never-updated" and fitting[0].operator == "axis" else one)
     return told
+
+
+def _summed(finding: Finding) -> Finding:
+    """A bias that stays where it is because its gradient is summed over the classes as well, where it adds up to 0."""
+    measured = {"residual": 1.0, "first": finding.where[0]}
+    return replace(finding, code="bias-summed-over-everything", measured=measured, expected={"residual": 0.0})
