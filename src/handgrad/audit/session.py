@@ -29,6 +29,7 @@ READING_SECONDS = 6.0  # for one way to understand the file
 ALL_SECONDS = 5.0  # for all of them
 KNOWN_SECONDS = 2.0  # to find one whose network is known, once there is one that is right, or right in parts
 NOTHING_SECONDS = 8.0  # for all of them where none is found
+TOLD_SECONDS = 1.0  # to find one that reports a loss, once there is one that is known and does not
 LATE = 12.0  # seconds after which what is known is said, without a patch, rather than nothing
 PIECES_BY = 17.0  # by when the pieces of a file without a network must be judged
 MOST_UNKNOWN = 8  # readings of networks that are not known, which take longer to judge
@@ -130,12 +131,14 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
         told = [other for other, judged in unknown if not other.silent and judged is not None and judged.checks]
         if reading.silent and told and (right or not _instead(diagnosis, told)):
             continue  # the file reports a loss of its own, and that is the one in question
-        if reading.doubtful and (diagnosis is None or not _all_named(diagnosis)):
+        if reading.doubtful and (diagnosis is None or not _beyond_doubt(diagnosis)):
             continue
         if diagnosis is not None and diagnosis.identity is not None:
-            if not reading.invented:
+            if not reading.invented and (diagnosis.ok or not reading.silent):
                 return reading, diagnosis
-            spare = reading, diagnosis
+            spare = spare or (reading, diagnosis)
+            if reading.silent:  # a wrong gradient of a loss that nobody reports: another reading may know of one
+                until = min(until, spent() + TOLD_SECONDS)
             continue
         unknown.append((reading, diagnosis))
         if diagnosis is not None and diagnosis.checks and _partly_right(diagnosis):
@@ -165,10 +168,10 @@ def _instead(diagnosis: Diagnosis | None, told: list[Reading]) -> bool:
     )
 
 
-def _all_named(diagnosis: Diagnosis) -> bool:
-    """Whether every wrong gradient is that of a mistake that is known, to the last digits."""
+def _beyond_doubt(diagnosis: Diagnosis) -> bool:
+    """Whether every gradient is right, or that of a mistake that is known, to the last digits."""
     codes = {finding.code for finding in diagnosis.findings if finding.severity == "error"}
-    return diagnosis.identity is not None and bool(codes) and codes.isdisjoint({UNNAMED, "never-updated"})
+    return diagnosis.identity is not None and bool(diagnosis.checks) and codes.isdisjoint({UNNAMED, "never-updated"})
 
 
 def _in_time(readings: Iterator[Reading], left: Callable[[], float]) -> Iterator[Reading]:

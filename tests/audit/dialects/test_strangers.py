@@ -139,6 +139,11 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("error * seen[-1] * (1 - seen[-1])", "error"),
         "output-derivative-missing",
     ),
+    "weights_as_vector": (
+        ((6, 1), "none", "sigmoid", "squared error"),
+        ("np.sum((p - y) * slope)", "np.sum(p - y)"),
+        "bias-skips-derivative",
+    ),
     PACKED: (
         ((10, 5), "relu", "softmax", "cross-entropy"),
         ("dout /= len(X)", "dout /= len(X) ** 2"),

@@ -193,7 +193,7 @@ class Columns:
         return {name: value / len(x) for name, value in total.items()}
 
     def readings(self) -> Iterator[Reading]:
-        """With its cost, the number that it gives back, the loss of which the derivative is written, or that which fits."""
+        """With its cost, the number that it gives back, the loss whose derivative is written, or that which fits."""
         rng = np.random.default_rng(2)
         for value in self.parameters().values():
             value[...] = rng.standard_normal(value.shape) * (1.5 / np.sqrt(max(value.shape)))

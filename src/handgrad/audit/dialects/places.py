@@ -95,7 +95,8 @@ def _below(place: Place, value: Any, seen: set[int] | None) -> Iterator[Place]:
         if is_buffer(key) or id(value) in seen:
             return
         seen.add(id(value))
-    if isinstance(value, float | np.floating) and seen is not None and role(key) == "weight":
+    plain = isinstance(value, float | np.floating) or (type(value) is int and value == 0)  # self.bias = 0
+    if plain and seen is not None and role(key) == "weight":
         seen.discard(id(value))  # two names may hold the same number, and still are two parameters
         yield place
     elif isinstance(value, np.ndarray) and value.dtype.kind == "f":

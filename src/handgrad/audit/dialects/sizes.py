@@ -165,7 +165,13 @@ def ends(shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[int, int]]:
                 found.append((abs(len(outputs) - len(biases)), features, outputs[-1]))
         if found:
             break
-    return list(dict.fromkeys(one[1:] for one in sorted(found, key=lambda one: one[0])))
+    return list(dict.fromkeys(one[1:] for one in sorted(found, key=lambda one: one[0]))) or _vector(shapes)
+
+
+def _vector(shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[int, int]]:
+    """The same for the weights of a single output as a vector, with a number for a bias perhaps."""
+    long = [shape for shape in shapes.values() if shape not in ((), (1,))]
+    return [(long[0][0], 1)] if len(long) == 1 and len(long[0]) == 1 and len(shapes) < 3 else []
 
 
 def _paths(shapes: list[tuple[int, ...]], size: int | None) -> Iterator[tuple[int, list[int], list[int]]]:

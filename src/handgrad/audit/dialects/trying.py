@@ -9,6 +9,7 @@ import ast
 import time
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -29,6 +30,7 @@ from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
 _MANY = 40  # readings of one loop
+_SLOPES = 2  # that are worked out after the output
 SECONDS = 4.0  # of processor time, for all loops of a file
 
 
@@ -205,13 +207,15 @@ def _labelled(loop: Loop, x: Array, y: Array) -> list[str]:
 
 
 def _output(loop: Loop, x: Array, y: Array) -> str:
-    """The last name that a turn binds to one number for each row and class which the labels do not change."""
+    """The last name that a turn binds to one number for each row and class which the labels do not change; the names
+    before it are noted as well, for it may be a slope.
+    """
     if loop.form.each:
         whole, other = loop.still(x[:1], y[:1]), loop.still(x[:1], y[1:2])
     else:
         whole, other = loop.still(x, y), loop.still(x, np.roll(y, 1))
     rows = 1 if loop.form.each else len(x)
-    found = ""
+    found: list[str] = []
     for name, value in whole.items():
         if (
             name in loop.cut.inputs
@@ -221,8 +225,12 @@ def _output(loop: Loop, x: Array, y: Array) -> str:
         ):
             continue
         if value.size == rows * loop.classes and name in other and np.array_equal(value, other[name]):
-            found = name
-    return found
+            found += [name] if value.size == 1 or np.ptp(value) else []
+    stored = [n for one in loop.kept for n in ast.walk(one) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    order = {n.id: (n.lineno, n.col_offset) for n in sorted(stored, key=lambda n: (n.lineno, n.col_offset))}
+    found.sort(key=lambda name: order.get(name, (0, 0)))  # the file may have had a name before the loop
+    loop.others = found[-2::-1]
+    return found[-1] if found else ""
 
 
 def _proportional(loop: Loop, x: Array, y: Array) -> bool:
@@ -291,7 +299,14 @@ def _readings(loop: Loop, name: str, dialect: Callable[[list[Place]], str]) -> I
     """A loop as a reading with the loss of that name; without a name, with the loss that its gradients belong to."""
     if not name:
         sure = loop.form.labels == "one-hot" or loop.classes == 1
-        yield from silent.readings(lambda loss: _reading(loop, loss, "", dialect), loop.outputs, sure=sure)
+        known = loop.output
+        for output in (known, *loop.others[:_SLOPES]):
+            loop.output = output
+            found = list(silent.readings(lambda loss: _reading(loop, loss, "", dialect), loop.outputs, sure=sure))
+            if found:
+                last = output == known
+                yield from (one if last else replace(one, doubtful=True) for one in found)
+                return
     else:
         yield _reading(loop, lambda x, y: loop.losses_at(x, y)[name], name, dialect)
 

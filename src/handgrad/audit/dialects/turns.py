@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects import sizes
-from handgrad.audit.dialects.edits import RATE, Losses, callee, forgiven, resolver, with_rate
+from handgrad.audit.dialects.edits import RATE, Losses, callee, forgiven, reads, resolver, with_rate
 from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, without_missing
 from handgrad.audit.dialects.forms import Form
 from handgrad.audit.dialects.naming import matched
@@ -69,6 +69,7 @@ class Loop:
         self.places: list[Place] = []
         self.adapted = False  # whether an optimizer such as Adam stands between gradient and step
         self.output = ""  # the name of the network's output, where the loop tells no loss
+        self.others: list[str] = []  # names that may hold it as well
         self.wrapped: Mapping[str, type] = {}  # the class of which data or labels are to be, by "x" and "y"
 
     def prepare(self, features: int, classes: int, *, literal: bool) -> None:
@@ -96,7 +97,7 @@ class Loop:
         there = set(self.namespace) | set(self.state) | set(inputs) | set(cut.targets) | {RATE}
         counts = {n: ROWS for n in [*free, *unset(self.namespace, free)] if n not in there and role(n) == "rows"}
         self.state |= counts
-        body = without_missing(copy.deepcopy(self.body), there | set(counts))
+        body = without_missing(copy.deepcopy([*_counts(cut.before, set(inputs)), *self.body]), there | set(counts))
         if literal:
             known_values = self.namespace | self.state
             body = with_rate(body, {place.root for place in self.places}, resolver(known_values))
@@ -286,8 +287,21 @@ class Loop:
         return {name: value for name in self.losses if (value := number(after.get(name))) is not None}
 
     def parameters(self) -> dict[str, Array]:
-        """Name to live array."""
-        return values(self.places, self.state)
+        """Name to live array; the weights of a single output, where they are a vector, as a column."""
+        found = values(self.places, self.state)
+        flat = self.classes == 1 and all(value.ndim < 2 for value in found.values())
+        return {n: v.reshape(-1, 1) if flat and len(v) == self.features > 1 else v for n, v in found.items()}
+
+
+def _counts(before: list[ast.stmt], inputs: set[str]) -> list[ast.stmt]:
+    """Statements that only count the batch, n = X.shape[0], for it is another one in each turn."""
+    found: list[ast.stmt] = []
+    for one in before:
+        calls = {callee(n) for n in ast.walk(one) if isinstance(n, ast.Call)}
+        said = isinstance(one, ast.Assign) and re.search(r"\.shape|\.size|\blen\(", ast.unparse(one.value))
+        if said and calls <= {"len", "int", "float"} and reads(one) <= inputs | calls and reads(one) & inputs:
+            found.append(one)
+    return found
 
 
 def called_with(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any]:

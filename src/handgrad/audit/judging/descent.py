@@ -166,7 +166,9 @@ class _Descent:
                 nothing = [
                     not g[name].any() and not one.value.any() for g, one in zip(self.gradients, guesses, strict=True)
                 ]
-                if "bias-summed-over-everything" in guesses[0].codes and not self._scales_alike(found):
+                single = self.gradients[0][name].size == 1 or "bias-summed-over-everything" in guesses[0].codes
+                rows = [len(case.x) for case in self.cases]
+                if single and not alike([one.factor for one in found], rows, self.exact):
                     continue  # a vector of one number is a multiple of any other
                 if all(zero or (one.exact and one.factor) for zero, one in zip(nothing, found, strict=True)):
                     link.mistakes[name] = guesses[0].codes
@@ -176,9 +178,9 @@ class _Descent:
                     proved += 1
                     break
             else:
-                rows = [self._one_row(k, i, name, one.value) for k, one in enumerate(together)]
-                known = [row for row in rows if row is not None]
-                if len(known) == len(rows):
+                lone = [self._one_row(k, i, name, one.value) for k, one in enumerate(together)]
+                known = [row for row in lone if row is not None]
+                if len(known) == len(lone):
                     link.mistakes[name], link.fits[name] = ("one-row-only",), known
                     cost, proved = cost + _NAMED, proved + 1
                     continue
@@ -186,12 +188,6 @@ class _Descent:
                 link.mistakes[name], link.fits[name] = (UNNAMED,), found
                 cost += _UNNAMED_PARAMETER
         return None if alive and not proved else (link, cost)
-
-    def _scales_alike(self, found: Sequence[Fit]) -> bool:
-        """Whether the factors of all batches are the same, but for the numbers of rows."""
-        rows = [len(case.x) for case in self.cases]
-        scaled = ([one.factor * n**power for one, n in zip(found, rows, strict=True)] for power in (-1, 0, 1))
-        return any(max(some) - min(some) <= 1e-4 * abs(some[0]) for some in scaled)
 
     def _one_row(self, k: int, i: int, name: str, delta: Array) -> Fit | None:
         """A gradient of batch k that is that of a single sample, wherever a shuffle has put it."""
@@ -230,6 +226,12 @@ class _Descent:
         lost = tuple(name for s in stages[:i] for name in (s.matrix.weight, s.matrix.bias) if name)
         if self.found is None or cost < self.found.cost:
             self.found = Explanation((*links, link), cost, lost)
+
+
+def alike(factors: Sequence[float], rows: Sequence[int], exact: float) -> bool:
+    """Whether the factors of batches of so many rows are the same, or grow or shrink with the rows."""
+    scaled = ([factor * n**power for factor, n in zip(factors, rows, strict=True)] for power in (-1, 0, 1))
+    return any(max(some) - min(some) <= max(1e-4, 10 * exact) * abs(some[0]) for some in scaled)
 
 
 def _some(inputs: int) -> Rows:

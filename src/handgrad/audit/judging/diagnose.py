@@ -14,7 +14,7 @@ import numpy as np
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.judging.batch import Batch, batch
 from handgrad.audit.judging.decay import decayed
-from handgrad.audit.judging.descent import UNNAMED, Explanation, descend
+from handgrad.audit.judging.descent import UNNAMED, Explanation, alike, descend
 from handgrad.audit.judging.identify import Identity, identify, random_point
 from handgrad.audit.judging.measure import Fit, Steady, fit, fit_beside, fits, steady, tolerance
 from handgrad.audit.judging.mistakes import IGNORED
@@ -201,7 +201,7 @@ def _known(
     ]
     gone = _never_updated(evidence)
     findings = [*gone]
-    wrong = set(_wrong(evidence)) - set(_where(gone))
+    wrong = {*_wrong(evidence), *_of_no_scale(evidence)} - set(_where(gone))
     checks = sum(len(e.true) for e in evidence)
     if not wrong:
         alive = [{n: f for n, f in e.fits.items() if n not in _where(gone)} for e in evidence]
@@ -327,6 +327,13 @@ def _never_updated(evidence: list[_Evidence], least: float = ROUNDING) -> list[F
 def _wrong(evidence: list[_Evidence]) -> tuple[str, ...]:
     """Parameters whose gradient is no multiple of the true one."""
     return tuple(name for name in evidence[0].true if not all(e.fits[name].exact for e in evidence))
+
+
+def _of_no_scale(evidence: list[_Evidence]) -> tuple[str, ...]:
+    """Single numbers, which are a multiple of anything, that are another multiple in each batch, by no rule."""
+    single = [name for name, value in evidence[0].true.items() if value.size == 1]
+    rows = [e.rows for e in evidence]
+    return tuple(name for name in single if not alike([e.fits[name].factor for e in evidence], rows, evidence[0].exact))
 
 
 def _where(findings: list[Finding]) -> tuple[str, ...]:

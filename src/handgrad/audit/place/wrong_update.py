@@ -108,7 +108,7 @@ def _handed_without(step: Step, name: str, kin: Noted, gradient: Quantity) -> It
 
 
 def _written(step: Step, name: str, line: int) -> Iterator[int]:
-    """Assignments to a parameter, or the list that it is in, by name, in the same block as the update of another one."""
+    """Assignments to a parameter, or the list that it is in, by name, in the same block as another one's update."""
     last = re.sub(r"\[\d+\]$", "", name.replace("']", "").replace("['", ".")).rpartition(".")[2]
     for node in ast.walk(step.tree or ast.Module([], [])):
         for block in (getattr(node, "body", None), getattr(node, "orelse", None)):
