@@ -10,7 +10,7 @@ import ast
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import FunctionType
 
 from handgrad.audit.findings import Finding
@@ -24,6 +24,7 @@ from handgrad.audit.repair.likely import LIKELY, USUAL
 from handgrad.audit.repair.places import Hints, Place
 from handgrad.audit.repair.source_text import SourceText
 from handgrad.audit.repair.swap import Live
+from handgrad.audit.repair.telling import told
 from handgrad.audit.repair.tracing import Seen, Trace, Tracer
 from handgrad.audit.subject import Subject
 
@@ -81,7 +82,7 @@ def repair(
         with time_limit(_BUSY * seconds + _LAST):
             search = Search(inspection, findings, suspects, judge, time.thread_time() + seconds)
             found = search.run()
-            return list(findings) if found is None else _told(inspection, findings, found)
+            return list(findings) if found is None else told(inspection, findings, found)
     except (Exception, OutOfTime):  # somebody else's code and tree may be anything
         return list(findings)
 
@@ -377,25 +378,3 @@ def patch(inspection: Inspection, text: str) -> str:
     end = ends[0] if ends else len(old)
     mine, made = old[start:end], new[start : end + len(new) - len(old)]
     return diff("\n".join(mine) + "\n", "\n".join(made) + "\n", f"{name} [cell {cell}]")
-
-
-def _told(inspection: Inspection, findings: Sequence[Finding], mended: Mended) -> list[Finding]:
-    """The findings with lines and patch."""
-    told = []
-    for one in findings:
-        if one.severity != "error":
-            told.append(one)
-            continue
-        mine = [
-            edit for edit, names in zip(mended.edits, mended.righted, strict=True) if names & set(one.where)
-        ] or list(mended.edits)
-        fitting = [edit for edit in mine if edit.operator in LIKELY.get(one.code, ())] or mine
-        one = replace(one, file=inspection.program.filename, line=fitting[0].line, patch=mended.patch)
-        told.append(_summed(one) if one.code == "never-updated" and fitting[0].operator == "axis" else one)
-    return told
-
-
-def _summed(finding: Finding) -> Finding:
-    """A bias that stays where it is because its gradient is summed over the classes as well, where it adds up to 0."""
-    measured = {"residual": 1.0, "first": finding.where[0]}
-    return replace(finding, code="bias-summed-over-everything", measured=measured, expected={"residual": 0.0})
