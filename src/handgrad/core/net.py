@@ -20,7 +20,7 @@ from handgrad.core.losses import Loss
 from handgrad.core.params import Parameter, copy_into, gather
 from handgrad.errors import InputError, StateError
 
-_BLOCK = 512  # rows that `predict` sends through at once
+_BLOCK = 2048  # rows that `predict` sends through at once
 _SHORT_NAMES = {"Linear": "fc", "Sequential": "block"}
 
 

@@ -30,7 +30,8 @@ _GZIP_MAGIC = b"\x1f\x8b"
 # Deflate cannot shrink further than this (zlib's documentation, "maximum compression factor"), so a header that
 # promises more than its file can hold is found out before any memory is taken.
 _DEFLATE_LIMIT = 1032
-_PIECE = 1 << 20  # bytes read at once; gzip takes as much again while it works
+_PACKED, _PIECE = 1 << 20, 1 << 24  # bytes read at once from a zipped file, and of what it holds
+_GZIP = 31  # zlib's number for gzip's header and checksum
 MAP_FROM = 1 << 30  # bytes: a plain file of this size is mapped and not read, so that it may be larger than the memory
 _MOST_DIMENSIONS, _MOST_ELEMENTS = 64, 2**59  # of a NumPy array, sizes of 0 not counted
 
@@ -62,12 +63,45 @@ def read_idx_stream(stream: io.BufferedIOBase, name: str, size: int) -> Array:
     if not zipped:
         return _read(stream, name, size, exact=True)
     try:
-        with gzip.GzipFile(fileobj=stream) as unzipped:
-            return _read(unzipped, name, size * _DEFLATE_LIMIT, exact=False)
+        return _read(io.BufferedReader(_Unzipped(stream)), name, size * _DEFLATE_LIMIT, exact=False)
     except EOFError:
         raise DataError("data.gz_truncated", path=name) from None
-    except (gzip.BadGzipFile, zlib.error):
+    except zlib.error:
         raise DataError("data.gz_damaged", path=name) from None
+
+
+class _Unzipped(io.RawIOBase):
+    """What a gzipped stream holds, in large pieces: other threads run while zlib works on one.
+
+    Raises: EOFError where it is cut short, zlib.error where it is damaged.
+    """
+
+    def __init__(self, stream: io.BufferedIOBase) -> None:
+        self.stream, self.packed, self.member = stream, b"", zlib.decompressobj(_GZIP)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any) -> int:
+        """Fill `room` from its start; how many bytes there were, 0 only at the end."""
+        unpacked = b""
+        while len(room) and not unpacked:
+            if self.member.eof:  # one file may be packed in several members, and be filled up with zeros
+                self.packed = (self.member.unused_data or self._more()).lstrip(b"\0")
+                if not self.packed:
+                    break
+                self.member = zlib.decompressobj(_GZIP)
+            elif not self.packed and not (more := self._more()):
+                raise EOFError
+            elif not self.packed:
+                self.packed = more
+            unpacked = self.member.decompress(self.packed, len(room))
+            self.packed = self.member.unconsumed_tail
+        room[: len(unpacked)] = unpacked
+        return len(unpacked)
+
+    def _more(self) -> bytes:
+        return self.stream.read(_PACKED)
 
 
 def _read(stream: io.BufferedIOBase, name: str, room: int, *, exact: bool) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handgrad.engines.choice import ENGINES, Choice, choose, is_compiled, make
+from handgrad.engines.choice import ENGINES, Choice, choose, is_compiled, make, prepare
 from handgrad.engines.numpy_engine import NumpyEngine, StepResult
 
-__all__ = ["ENGINES", "Choice", "NumpyEngine", "StepResult", "choose", "is_compiled", "make"]
+__all__ = ["ENGINES", "Choice", "NumpyEngine", "StepResult", "choose", "is_compiled", "make", "prepare"]

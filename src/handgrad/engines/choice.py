@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import math
+import threading
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,6 +80,21 @@ def make(
 
     sparse = share_of_nonzeros(images) <= SPARSE_BELOW
     return FastEngine(net, criterion, optimizer, images, labels, batch_size, sparse=sparse, threads=threads, **settings)
+
+
+def prepare(engine: str) -> None:
+    """Begin to load the compiled engine where a run will want it: that takes about as long as reading its data."""
+    if engine != "numpy" and not _missing():
+        threading.Thread(target=_load, name="handgrad loads its compiled engine").start()
+
+
+def _load() -> None:
+    # Whatever goes wrong here goes wrong again, and is told, where the engine is made.
+    with contextlib.suppress(Exception):
+        from handgrad.engines.fast.nonzeros import nonzeros
+
+        nonzeros(np.zeros((1, 1), np.uint8), np.float32)
+        importlib.import_module("handgrad.engines.fast.engine")
 
 
 def is_compiled() -> bool:

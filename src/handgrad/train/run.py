@@ -22,8 +22,9 @@ from typing import Any, Self, TextIO
 import numpy as np
 
 import handgrad
+from handgrad import engines
 from handgrad.core.net import Sequential
-from handgrad.data import Dataset, Split, load_data
+from handgrad.data import DATASETS, Dataset, Split, load_data
 from handgrad.errors import DataError, InputError
 from handgrad.records import EpochRecord, Record, StepRecord, from_json, to_json
 from handgrad.train import checkpoint, folder, threads
@@ -82,6 +83,8 @@ class Run:
             folder.need_free(path)
         if thread_count is not None and not 1 <= thread_count <= threads.MOST:
             raise InputError("core.size", what="threads", got=thread_count, most=threads.MOST)
+        if engine == "fast" or recipe.data in DATASETS:
+            engines.prepare(engine)
         run = cls(path or Path(), {"recipe": recipe.to_dict()}, engine, thread_count)
         training = run.training()
         run._fix_data_path()
