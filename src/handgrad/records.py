@@ -1,4 +1,4 @@
-"""Records: everything that a training lets one see, as small frozen objects, one JSON line each.
+"""Records: everything that a training lets one see, as small named tuples, one JSON line each.
 
 The loop yields them; the progress bar, the plots and the command line's --json read them.
 """
@@ -6,12 +6,10 @@ The loop yields them; the progress bar, the plots and the command line's --json 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import ClassVar, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
-class StepRecord:
+class StepRecord(NamedTuple):
     """One update of the weights.
 
     Attributes:
@@ -23,8 +21,6 @@ class StepRecord:
         samples: rows in the batch.
     """
 
-    kind: ClassVar[str] = "step"
-
     step: int
     epoch: int
     loss: float
@@ -32,9 +28,13 @@ class StepRecord:
     lr: float
     samples: int
 
+    @property
+    def kind(self) -> str:
+        """What a line of JSON calls it."""
+        return "step"
 
-@dataclass(frozen=True, slots=True)
-class EpochRecord:
+
+class EpochRecord(NamedTuple):
     """One pass over the training data.
 
     Attributes:
@@ -49,8 +49,6 @@ class EpochRecord:
         seconds: wall time of the epoch's training, validation not included.
     """
 
-    kind: ClassVar[str] = "epoch"
-
     epoch: int
     step: int
     loss: float
@@ -61,6 +59,11 @@ class EpochRecord:
     lr: float
     seconds: float
 
+    @property
+    def kind(self) -> str:
+        """What a line of JSON calls it."""
+        return "epoch"
+
 
 Record: TypeAlias = StepRecord | EpochRecord
 _KINDS: dict[str, type[Record]] = {"step": StepRecord, "epoch": EpochRecord}
@@ -68,7 +71,7 @@ _KINDS: dict[str, type[Record]] = {"step": StepRecord, "epoch": EpochRecord}
 
 def to_json(record: Record) -> str:
     """The record as one line of JSON, its kind first."""
-    return json.dumps({"kind": record.kind} | asdict(record))
+    return json.dumps({"kind": record.kind} | record._asdict())
 
 
 def from_json(line: str) -> Record:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -224,7 +223,7 @@ class Training:
             "best_loss": self.best_loss if math.isfinite(self.best_loss) else None,
             "best_epoch": self.best_epoch,
             "stopped": self.stopped,
-            "owed": asdict(self.owed) if self.owed else None,
+            "owed": self.owed._asdict() if self.owed else None,
             "rng": [randomness.get_state(rng) for rng in self._generators()],
         }
         return arrays, values
