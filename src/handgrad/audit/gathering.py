@@ -24,6 +24,7 @@ from handgrad.audit.place.first_wrong import first_wrong
 from handgrad.audit.place.fixed_batch import fixed_batch_line
 from handgrad.audit.place.forgotten import forgotten
 from handgrad.audit.place.handing import Suspect
+from handgrad.audit.place.operator_line import operator_line
 from handgrad.audit.place.penalty_lines import penalty_line
 from handgrad.audit.place.unknown import explained
 from handgrad.audit.properties.updating import TWICE, rate_line, velocity_line
@@ -43,7 +44,7 @@ _OF_STEPS = {
     TWICE,
 }
 _UNBENT = {"activation-derivative-missing", "output-derivative-missing"}
-_TELL = (penalty_line, fixed_batch_line, rate_line, velocity_line)  # lines that are found by reading
+_TELL = (penalty_line, fixed_batch_line, rate_line, velocity_line, operator_line)  # lines that are found by reading
 _STEP_SECONDS = 1.0
 _ROLES = ("backward", "gradients", "step", "update", "loss", "forward", "optimizer_step")
 
@@ -68,6 +69,8 @@ def gather(inspection: Inspection, until: float = inf) -> tuple[Finding, ...]:
     if any(finding.code in properties.EXPLAINS for finding in found):  # why the network was not known
         found = [finding for finding in found if finding.code not in _NAMELESS | _OF_LOSSES]
     steps = [*optimizers.check(inspection), *optimizers.within(inspection), *of_glue(inspection)]
+    if any(one.code == "never-updated" for one in (*found, *steps)):  # the same, of all that is moved by it
+        steps = [one for one in steps if one.code != "optimizer-some-not-updated"]
     closer = {one.code for one in steps if one.code.startswith("optimizer-")}
     found = [finding for finding in found if finding.code not in closer]  # of which only the steps were seen
     found += _news(found, steps)

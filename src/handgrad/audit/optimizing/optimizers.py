@@ -25,6 +25,7 @@ from handgrad.audit.optimizing.claims import config_of, role_of, says
 from handgrad.audit.optimizing.driving import Plan, Run, runs
 from handgrad.audit.optimizing.inside import judge_optimizer_step
 from handgrad.audit.optimizing.judge import judge, unnamed
+from handgrad.audit.optimizing.left_behind import check_left_behind
 from handgrad.audit.optimizing.looped import check_looped
 from handgrad.audit.optimizing.places import place
 from handgrad.audit.optimizing.stage import ALIKE, ROLES, SHAPES
@@ -54,7 +55,8 @@ def within(inspection: Inspection) -> list[Finding]:
     """What the update of a network that is its own optimizer is not, though it says so."""
     try:
         with inspection.program.guarded(), time_limit(SECONDS):
-            return check_within(inspection) or check_looped(inspection) or memory_lost(inspection)
+            found = check_within(inspection) or check_looped(inspection) or memory_lost(inspection)
+            return found or check_left_behind(inspection)
     except (Exception, SystemExit, OutOfTime):  # what fails in a stranger's code says nothing of its numbers
         return []
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from handgrad.audit.findings import Finding
+from handgrad.audit.place.handing import passing_over
 from handgrad.audit.reading.source import Program
 
 _MOMENT = r"(?:self\.|layer\.|l\.)?\w*(?:v|m|s|h|c|r|cache|veloc|mom|acc|buf|sq|avg|sum|G|E)\w*(?:\[[^=]*?\])?"
@@ -22,6 +23,7 @@ _RATE = r"(?:lr|rate|alpha|eta|step|update|updt|vel|\bv\b|\bv\[|\.v\b|mom|delta)
 _POWER = r"1(?:\.0?)?-.*\*\*"
 _COUNTER = r"^(?:self\.)?(?:t|iter\w*|steps?|timestep|time_step|n|count\w*|k|num\w*|i)(?:\[.*\])?"
 _UNCORRECTED = r"^[\w.]*(?:hat|corr|mh|vh)\w*(?:\[.*?\])?=(?!.*\*\*)"
+_LEFT_OUT = "optimizer-some-not-updated"
 # Code -> what the line looks like, the surest first. Lines are searched without spaces.
 _SHAPES: dict[str, tuple[str, ...]] = {
     "optimizer-climbs": (rf"{_THETA}\+=.*{_RATE}", rf"{_THETA}=.*\+.*{_RATE}", rf"{_THETA}-=.*{_RATE}"),
@@ -151,10 +153,11 @@ def _line(program: Program, node: ast.AST, finding: Finding) -> int | None:
     if finding.measured.get("moment") == "second" and shapes is _MEMORY:
         shapes = _SECOND
     biased = {first: text for first, text in texts.items() if re.search(r"(?:\b|_|\.|d)b(?:\b|ias|_|\[|\d)", text)}
-    only_biases = all(name.startswith("b") for name in finding.where)
+    left_out = finding.code == _LEFT_OUT  # of which nothing is written
+    only_biases = all(name.startswith("b") for name in finding.where) and not left_out
     for some in (biased, texts) if only_biases else (texts,):
         for shape in (*shapes, *_STEP):
             for first, text in some.items():
                 if re.search(shape, text):
-                    return first
+                    return next(passing_over(program.tree, first), first) if left_out else first
     return None

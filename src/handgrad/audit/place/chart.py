@@ -39,7 +39,7 @@ class Chart:
     """One batch through a network and back, at a random point. Raises what the code raises."""
 
     def __init__(self, inspection: Inspection, wrong: frozenset[str], seconds: float) -> None:
-        subject, self.wrong = inspection.reading.subject, wrong
+        subject, self.wrong, self.tree = inspection.reading.subject, wrong, inspection.program.tree
         rng = np.random.default_rng(6)
         sizes = {n for value in subject.parameters().values() for n in value.shape}
         self.count = next(n for n in _ROWS if n not in sizes)

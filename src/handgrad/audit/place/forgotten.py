@@ -115,11 +115,18 @@ def _short(body: list[ast.AST], missing: str) -> Iterator[int]:
         if missing == "layers":
             inner = ast.walk(node) if isinstance(node, ast.Assign | ast.Return) else [node]
             yield from (one.iter.lineno for one in inner if isinstance(one, ast.For | ast.comprehension) and _some(one))
+        elif isinstance(node, ast.comprehension) and any(map(_asks_name, node.ifs)):
+            yield node.ifs[0].lineno
         elif isinstance(node, ast.Assign | ast.Return | ast.AugAssign) and node.value is not None:
             names = {getattr(n, "attr", getattr(n, "id", "")).lower() for n in ast.walk(node.value)}
             weights, biases = any(map(_WEIGHT.search, names)), any(map(_BIAS.search, names))
             if (weights and not biases) if missing == "biases" else (missing == "weights" and biases and not weights):
                 yield node.lineno
+
+
+def _asks_name(test: ast.expr) -> bool:
+    """Whether a condition compares something with a name that is written out: key == "weight"."""
+    return any(isinstance(node, ast.Constant) and isinstance(node.value, str) for node in ast.walk(test))
 
 
 def _some(loop: ast.For | ast.comprehension) -> bool:

@@ -133,6 +133,25 @@ def lists(values: ast.expr) -> bool:
     return isinstance(values, ast.Tuple | ast.List) or sliced
 
 
+def passing_over(tree: ast.Module | None, line: int) -> Iterator[int]:
+    """What around an update leaves some parameters out: a turn that is ended before it, or what its loops go over."""
+    around = loops_around(tree, line)
+    yield from turns_ended(around, line)
+    yield from (loop.lineno for i, loop in enumerate(around) if lists(loop.iter) or (not i and chooses(loop.iter)))
+
+
+def turns_ended(around: list[ast.For], line: int) -> Iterator[int]:
+    """The conditions on their own variables by which loops end a turn ahead of a line, or go there at all."""
+    for loop in around:
+        own = {node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
+        for one in (one for one in loop.body if isinstance(one, ast.If) and one.lineno < line):
+            ends = any(isinstance(node, ast.Continue) for node in ast.walk(one)) or line <= (one.end_lineno or 0)
+            said = any(isinstance(node, ast.Name) and node.id in own for node in ast.walk(one.test))
+            asked = any(isinstance(node, ast.Constant | ast.Slice) for node in ast.walk(one.test))
+            if ends and said and asked and "hasattr" not in ast.unparse(one.test):
+                yield one.lineno
+
+
 def _reverses(part: ast.Slice) -> bool:
     """[::-1], which leaves nothing out."""
     return part.lower is None and part.upper is None and part.step is not None and ast.unparse(part.step) == "-1"

@@ -10,6 +10,7 @@ import numpy as np
 
 from handgrad.audit.judging.measure import fit_beside
 from handgrad.audit.place.chart import Chart
+from handgrad.audit.place.handing import passing_over
 from handgrad.audit.place.numbers import EXACT, Product, Scale, multiple
 from handgrad.audit.place.observe import Noted
 from handgrad.core.arrays import Array
@@ -155,7 +156,7 @@ def elsewhere(chart: Chart) -> Iterator[Told]:
     for name in (name for name in chart.parameters if name in chart.wrong and not chart.gradient[name].any()):
         moved = next((m for kin in _kin(chart, name) if (m := _moved(chart, kin)) is not None), None)
         if moved is not None:
-            yield Told(UNNAMED, moved.line, (), {}, (name,))
+            yield Told(UNNAMED, next(passing_over(chart.tree, moved.line), moved.line), (), {}, (name,))
     for name, k in chart.scaled.items():
         if abs(k - 1) < EXACT:
             continue

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from handgrad.audit.place.handing import Suspect, chooses, lists, loops_around
+from handgrad.audit.place.handing import Suspect, chooses, lists, loops_around, turns_ended
 from handgrad.audit.place.observe import CHANGED, MADE, NAMED, RETURNED, Noted
 from handgrad.audit.place.right_numbers import Quantity, Step, factor_of
 from handgrad.core.arrays import Array
@@ -72,7 +72,8 @@ def _beside(step: Step, name: str, quantity: Quantity) -> Iterator[tuple[int, st
         around = loops_around(step.tree, note.line)
         several = len({gap for gap, _, one in found if one.line == note.line}) > 1
         named = [one.lineno for one in around if lists(one.iter) or (several and chooses(one.iter))]
-        yield from ((line, name) for line in named[:1])
+        named = [*(turns_ended(around, note.line) if several else ()), *named][:1]
+        yield from ((line, name) for line in named)
         if not named and distance == 0 and around:
             yield from _handed_without(step, name, note, Quantity("dW", quantity.layer))
         if note.stack and (distance or _called_for_each(step, note)):
