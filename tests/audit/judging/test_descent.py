@@ -98,6 +98,8 @@ LINKS: list[tuple[str, dict[str, Callable[..., Array]], set[str]]] = [
     ("sigmoid", {"hand1": lambda W, d: d @ W[1]}, {"weights-not-transposed"}),
     ("sigmoid", {"hand1": lambda W, d: d}, {"weights-left-out"}),
     ("sigmoid", {"bend1": lambda dy, a, z: dy}, {"activation-derivative-missing"}),
+    ("sigmoid", {"bend1": lambda dy, a, z: a * (1 - a)}, {"error-ignored"}),
+    ("relu", {"bend2": lambda dy, a, z: 1.0 * (z > 0)}, {"error-ignored"}),
     ("sigmoid", {"bend2": lambda dy, a, z: dy * a}, {"derivative-incomplete"}),
     ("tanh", {"bend2": lambda dy, a, z: dy * (1 - a)}, {"derivative-incomplete"}),
     ("tanh", {"bend1": lambda dy, a, z: dy * (1 - z * z)}, {"derivative-fed-input"}),

@@ -39,6 +39,7 @@ CASES = [
     ("", "", set()),
     ("m[i] / (1 - beta1**t), v[i] / (1 - beta2**t)", "m[i], v[i]", {"optimizer-bias-uncorrected"}),
     ("lr * m_hat", "lr * g", {"optimizer-is-another"}),
+    ("        params[i] -=", "        if i % 2:\n            continue\n        params[i] -=", {"never-updated"}),
 ]
 
 

@@ -39,7 +39,7 @@ def test_a_penalty_is_missing_where_the_gradient_is_made(where: tuple[str, ...],
     assert penalty_line(_inspection(CODE), finding) == line
 
 
-@pytest.mark.parametrize(("divisor", "line"), [("50", 10), ("size", 10), ("len(d)", None), ("51", None)])
+@pytest.mark.parametrize(("divisor", "line"), [("50", 10), ("size", 10), ("10", 10), ("len(d)", None), ("51", None)])
 def test_the_number_tells_the_line(divisor: str, line: int | None) -> None:
     finding = Finding("batch-dependent-factor", "warning", ("b1",), {"factor": 8 / 50, "rows": 8}, {"factor": 1.0})
     assert fixed_batch_line(_inspection(CODE.replace("DIVISOR", divisor)), finding) == line

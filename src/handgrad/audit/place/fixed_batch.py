@@ -25,27 +25,27 @@ def fixed_batch_line(inspection: Inspection, finding: Finding) -> int | None:
     names = _bound_to(tree, round(number))
     divisions = (n for n in ast.walk(tree) if isinstance(n, ast.BinOp | ast.AugAssign))
     lines = sorted(node.lineno for node in divisions if _divides(node, round(number), names))
-    lines = lines or _only_one(tree)  # what an optimizer makes of it has another factor, too
+    lines = lines or _only_one(tree, round(number))
     inside = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name != "__init__"]
     within = [line for line in lines if any(n.lineno < line <= (n.end_lineno or 0) for n in inside)]
     return next(iter(within or lines), None)
 
 
-def _only_one(tree: ast.Module) -> list[int]:
-    """The line in a function that divides by a whole number as large as a batch, where there is no other."""
+def _only_one(tree: ast.Module, number: int) -> list[int]:
+    """The one line in a function that divides by a part of the number: a step of momentum has another factor, too."""
     scopes = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name != "__init__"]
     found = [node for scope in scopes for node in ast.walk(scope) if isinstance(node, ast.BinOp | ast.AugAssign)]
-    lines = {node.lineno for node in found if _by_whole(node)}
+    lines = {node.lineno for node in found if _by_part(node, number)}
     return sorted(lines) if len(lines) == 1 else []
 
 
-def _by_whole(node: ast.AST) -> bool:
+def _by_part(node: ast.AST, number: int) -> bool:
     match node:
         case (
             ast.BinOp(op=ast.Div(), right=ast.Constant(value=int(by)))
             | ast.AugAssign(op=ast.Div(), value=ast.Constant(value=int(by)))
         ):
-            return by >= _SMALLEST
+            return _SMALLEST <= by < number and number % by == 0
     return False
 
 
