@@ -162,7 +162,8 @@ class _File:
     def around(self, scope: ast.Module | Function, loop: Loop) -> Iterator[ast.AST]:
         """All that may run where the loop stands, or within it, but for what is known to be still."""
         yield from (node for node in _own(scope) if getattr(node, "lineno", 0) >= loop.lineno)
-        for one in self.reached(ast.walk(loop)).values():
+        called = {id(one): one for one in self.functions if one.name == "__call__"}  # by the name of an instance
+        for one in (self.reached(ast.walk(loop)) | called).values():
             if id(one) not in self.still and one.name != "__init__":
                 yield from ast.walk(one)
 
