@@ -208,3 +208,23 @@ def test_a_mean_gradient_of_a_summed_loss_is_a_convention() -> None:
     chain.loss = lambda x, y: len(x) * whole(x, y)  # type: ignore[method-assign]
     (finding,) = diagnose(chain.subject()).findings
     assert (finding.code, finding.severity) == ("averaged", "note")
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_weights_that_are_updated_on_the_way_back_are_told_by_their_gradient(in_place: bool) -> None:
+    chain, kept = Chain("tanh"), {}
+
+    def own(a: list[Array], z: list[Array], d: Array) -> Array:
+        kept["step"] = 0.3 * a[2].T @ d
+        return a[2].T @ d
+
+    def handed(W: list[Array], d: Array) -> Array:
+        new = W[2] - kept["step"]
+        if in_place:
+            W[2][...] = new
+        return d @ new.T
+
+    chain.links = {"W2": own, "hand2": handed}
+    before = chain.W[2].copy()
+    assert found(chain).keys() == {"updated-too-early"}
+    assert (chain.W[2] == before).all()

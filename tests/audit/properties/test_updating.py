@@ -72,6 +72,8 @@ def test_a_right_update_is_left_alone(text: str) -> None:
         (NET, "lr * self.dW", "lr ** 2 * self.dW", "lr ** 2 * self.dW"),
         (MOMENTUM, "w += self.v[i]", "w += self.lr * self.v[i]", "- self.lr * dw"),
         (FUNCTIONS, "d = (x @ W - t)", "d = lr * (x @ W - t)", "W = W - eta"),
+        ("W -= rate * dW\n", "rate * dW", "rate * rate * dW", "rate * rate"),
+        ("v = m * v - c['learning_rate'] * dw\nw += v\n", "+= v", "+= c['learning_rate'] * v", "w += c"),
     ],
 )
 def test_a_rate_that_is_taken_twice(text: str, old: str, new: str, line: str) -> None:

@@ -13,9 +13,9 @@ from handgrad.audit.judging.stillness import held
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
-_LARGE = 60.0  # times the usual weights
+_LARGE = 1000.0  # times the usual weights
 _ROWS, _POINTS = 4, 2
-_NEAR, _MOST = 0.02, 0.9  # from a limit; the share of scores that lie at one
+_NEAR, _MOST, _ROW = 0.06, 0.85, 0.6  # from a limit; the share of scores that lie at one, and of rows that reach it
 _CLIPPED = 12.0  # a difference of logarithms that may come from a limit on p
 _TIES = 0.75  # the share of rows in which several scores are the very lowest
 _STEPS = {"softmax": 1.0, "sigmoid": 1.0, "tanh": 2.0}  # from limit to limit
@@ -31,9 +31,9 @@ def limited_by(subject: Subject) -> str | None:
         for divisor in (_ROWS, 1, _ROWS * classes):
             at = large * divisor / step
             high = np.abs(at - 1) <= _NEAR
-            if at.max() > 1 + _NEAR or (high | (at <= _NEAR)).mean() < _MOST or not high.any(axis=1).all():
-                continue
-            if bool((high.sum(axis=1) == 1).all()) == (kind == "softmax"):
+            shared = (np.abs(at.sum(axis=1) - 1) <= _NEAR).mean() >= _MOST
+            full = (high | (at <= _NEAR)).mean() >= _MOST and high.any(axis=1).mean() >= _ROW
+            if at.max() <= 1 + _NEAR and full and shared == (kind == "softmax"):
                 return kind
     lowest = usual <= 1e-12 * usual.max(axis=1, keepdims=True)
     unclipped = usual.max() * _ROWS < _CLIPPED
