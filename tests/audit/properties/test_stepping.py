@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from handgrad.audit.properties.idling import never_stepped
-from handgrad.audit.properties.stepping import lost_update, only_sign
+from handgrad.audit.properties.stepping import climbing, lost_update, only_sign
 
 LOST = {
     """
@@ -159,3 +159,27 @@ def test_steps_by_the_sign_alone(text: str, line: int | None) -> None:
 @pytest.mark.parametrize(("text", "line"), IDLE.items())
 def test_a_program_that_never_updates(text: str, line: int | None) -> None:
     assert [finding.line for finding in never_stepped(inspected(text))] == ([line] if line else [])
+
+
+LOOP = """
+for i in range(400):
+    loss, grads = net.gradient(x, t)
+    for key in net.params:
+        {step}
+"""
+
+
+@pytest.mark.parametrize(("step", "up"), [
+    ("net.params[key] += 0.5 * grads[key]", True),
+    ("net.params[key] += lr * grads[key]", True),
+    ("net.params[key] -= 0.5 * grads[key]", False),
+    ("net.params[key] += -lr * grads[key]", False),
+    ("total[key] += grads[key]", False),
+    ("mean[key] += 0.1 * grads[key]\n        net.params[key] -= lr * mean[key]", False),
+])  # fmt: skip
+def test_a_step_up_along_right_gradients(step: str, up: bool) -> None:
+    inspection = inspected(LOOP.format(step=step))
+    inspection.diagnosis.ok = True
+    inspection.reading.functions = {"gradients": SimpleNamespace(__name__="gradient")}
+    inspection.reading.subject.gradients = len
+    assert [finding.line for finding in climbing(inspection)] == ([4] if up else [])

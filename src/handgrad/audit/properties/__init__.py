@@ -22,7 +22,7 @@ from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, s
 from handgrad.audit.properties.pairing import labels_apart
 from handgrad.audit.properties.rebinding import rebound_dictionary, stale_gradients
 from handgrad.audit.properties.start import start
-from handgrad.audit.properties.stepping import lost_update, only_sign
+from handgrad.audit.properties.stepping import climbing, lost_update, only_sign
 from handgrad.audit.properties.updating import rate_twice
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 
@@ -36,6 +36,7 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     rebound_dictionary,
     stale_gradients,
     only_sign,
+    climbing,
     rate_twice,
     fed_differently,
     accuracy,

@@ -17,6 +17,7 @@ from handgrad.audit.properties.places import found
 from handgrad.audit.properties.updating import is_rate
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_GIVES_GRADIENTS = ("gradients", "backward", "step", "loss")  # roles of functions that may return them
 _MEANT = re.compile(r"sign|rprop|lion", re.IGNORECASE)  # optimizers that step by signs, and say so
 
 
@@ -131,6 +132,49 @@ def only_sign(inspection: Inspection) -> list[Finding]:
                 where = tuple(inspection.reading.subject.parameters())
                 return [found(inspection, "gradient-sign-only", "warning", line, {}, {}, where)]
     return []
+
+
+def climbing(inspection: Inspection) -> list[Finding]:
+    """`w += lr * grads[key]` in a loop, where the gradients were found to be right: the step goes up."""
+    reading, tree = inspection.reading, inspection.program.tree
+    if reading.subject.gradients is None or not inspection.diagnosis.ok:
+        return []
+    back = {getattr(one, "__name__", "") for role, one in reading.functions.items() if role in _GIVES_GRADIENTS}
+    made = [n for n in ast.walk(tree) if isinstance(n, ast.Assign)]
+    grads = {name for n in made for name in _last_names(n.targets[0]) if _calls(n.value, back)}
+    steps = (_moved_by(n)[1] for n in ast.walk(tree) if not isinstance(getattr(n, "op", None), ast.Add))
+    taken = {ast.unparse(part) for step in steps if step is not None for part in ast.walk(step)}  # a sum, or a mean
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.AugAssign) or not isinstance(node.op, ast.Add):
+            continue
+        factors, target = list(_factors(node.value)), ast.unparse(node.target)
+        ours = [one for one in factors if isinstance(one, ast.Name | ast.Subscript) and _root(one) in grads]
+        rates = [one for one in factors if is_rate(one) or _is_positive(one)]
+        minus = any(isinstance(part, ast.USub) for part in ast.walk(node.value))
+        if len(ours) == 1 and len(rates) == len(factors) - 1 > 0 and not minus and target not in taken:
+            where = tuple(reading.subject.parameters())
+            return [found(inspection, "sign-flipped", "error", node.lineno, {"factor": -1.0}, {"factor": 1.0}, where)]
+    return []
+
+
+def _calls(node: ast.expr, names: set[str]) -> bool:
+    return isinstance(node, ast.Call) and last_name(node.func) in names
+
+
+def _is_positive(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, float) and node.value > 0
+
+
+def _root(node: ast.expr) -> str:
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _last_names(target: ast.expr) -> list[str]:
+    """The name that is assigned, the last of several: loss, grads = ..."""
+    last = target.elts[-1] if isinstance(target, ast.Tuple) and target.elts else target
+    return [last.id] if isinstance(last, ast.Name) else []
 
 
 def _moved_by(node: ast.AST) -> tuple[ast.expr | None, ast.expr | None]:
