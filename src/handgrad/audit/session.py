@@ -28,7 +28,7 @@ from handgrad.errors import DataError, HandgradError
 READING_SECONDS = 6.0  # for one way to understand the file
 ALL_SECONDS = 5.0  # for all of them
 KNOWN_SECONDS = 2.0  # to find one whose network is known, once there is one that is right, or right in parts
-NOTHING_SECONDS = 8.0  # for all of them where none is found
+NOTHING_SECONDS = 5.0  # for all of them where none is found
 TOLD_SECONDS = 1.0  # to find one that reports a loss, once there is one that is known and does not
 LATE = 12.0  # seconds after which what is known is said, without a patch, rather than nothing
 PIECES_BY = 17.0  # by when the pieces of a file without a network must be judged
@@ -82,12 +82,12 @@ def _in_pieces(program: Program, namespace: dict[str, Any], reason: DataError, b
 
     Raises: the reason, where there are none; and where all are right, but a network is there and fails.
     """
-    found = judge_pieces(program, namespace, PIECES_BY - (time.perf_counter() - began))
+    found = judge_text(program, namespace)
     wrong = found is not None and any(finding.severity == "error" for finding in found.findings)
     if not wrong:
-        read = judge_text(program, namespace)
-        found = read or (None if reason.key == "audit.forward_fails" else found)
-        wrong = read is not None and any(finding.severity == "error" for finding in read.findings)
+        pieces = judge_pieces(program, namespace, PIECES_BY - (time.perf_counter() - began))
+        wrong = pieces is not None and any(finding.severity == "error" for finding in pieces.findings)
+        found = pieces if wrong else found or (None if reason.key == "audit.forward_fails" else pieces)
     if found is None:
         raise reason
     return {

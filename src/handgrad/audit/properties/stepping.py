@@ -23,6 +23,8 @@ _MEANT = re.compile(r"sign|rprop|lion", re.IGNORECASE)  # optimizers that step b
 
 def lost_update(inspection: Inspection) -> list[Finding]:
     """`w = w - lr * g` where w is a name that nobody looks at afterwards: the network keeps the old array."""
+    if any(finding.code == "never-updated" for finding in inspection.diagnosis.findings):
+        return []  # that is said
     tree = inspection.program.tree
     scopes: list[ast.Module | Function] = [tree, *(node for node in ast.walk(tree) if isinstance(node, Function))]
     for scope in scopes:
