@@ -57,13 +57,14 @@ def test_reasons_against_it() -> None:
         "engines.first_layer": chosen(net=Sequential(BatchNorm(16), Linear(16, 3))),
         "engines.images": chosen(images=IMAGES[:, :2]),
         "engines.optimizer": chosen(net=net, optimizer=SGD(net.parameters()[:2])),
-        "engines.dense": chosen(images=dense),
+        "engines.dense": chosen(images=dense, net=Sequential(Linear(16, 8, rng=0), Dropout(), Linear(8, 3, rng=1))),
         "engines.mapped": chosen(images=PickedRows(IMAGES, np.arange(50))),
     }
     for key, got in reasons.items():
         assert got[:2] == ("numpy", key)
         assert got.reason("en")
         assert got.reason("ko")
+    assert chosen(images=dense)[:2] == ("fast", "engines.long")
     assert chosen(net=Sequential(Own(16, 3))).key == "engines.first_layer"
     with pytest.raises(InputError, match=r"fast cannot run this training: .* begins with a Linear layer"):
         chosen("fast", net=Sequential(BatchNorm(16), Linear(16, 3)))

@@ -53,7 +53,10 @@ OPTIMIZERS: dict[str, Any] = {
         ((20, 33, 130, 5), "gelu", 13),
     ],
 )
-def test_two_epochs_agree_with_the_numpy_engine(sizes: Any, activation: Any, batch: int, optimizer: str) -> None:
+@pytest.mark.parametrize("sparse", [True, False])
+def test_two_epochs_agree_with_the_numpy_engine(
+    sizes: Any, activation: Any, batch: int, optimizer: str, sparse: bool
+) -> None:
     images, labels = digits(70, sizes[0]), RNG.integers(0, sizes[-1], 70)
     nets = [MLP(*sizes, activation=activation, rng=1, dtype=np.float64) for _ in range(2)]
     for net in nets:
@@ -61,7 +64,8 @@ def test_two_epochs_agree_with_the_numpy_engine(sizes: Any, activation: Any, bat
     optimizers = [OPTIMIZERS[optimizer](net) for net in nets]
     criterion = SoftmaxCrossEntropy(label_smoothing=0.1 if batch == 13 else 0)
     slow = NumpyEngine(nets[0], criterion, optimizers[0])
-    fast = FastEngine(nets[1], criterion, optimizers[1], images, labels, batch, threads=2)
+    fast = FastEngine(nets[1], criterion, optimizers[1], images, labels, batch, threads=2, sparse=sparse)
+    assert fast.whole
     for epoch in range(2):
         order = np.random.default_rng(epoch).permutation(70)
         rates = [None if epoch else 0.02 / (1 + i) for i in range(-(-70 // batch))]

@@ -23,7 +23,7 @@ from handgrad.words import say
 
 ENGINES = ("auto", "numpy", "fast")
 ACTIVATIONS = (ReLU, LeakyReLU, Sigmoid, Tanh, ELU, GELU, SiLU, Softplus)
-SPARSE_BELOW = 0.5  # share of nonzeros in the data up to which leaving zeros out is faster
+SPARSE_BELOW = 0.5  # share of nonzeros in the data up to which leaving zeros out is faster (bench/density.py)
 LOOKED_AT = 500  # rows by which that share is judged
 PER_SECOND = 3e10  # multiplications that the NumPy engine does in a second, roughly
 PAYS_FROM = 1.0  # seconds of NumPy: importing Numba and loading the compiled code takes half as long
@@ -60,7 +60,8 @@ def choose(
         return Choice("fast", "engines.asked", {})
     if against:
         return Choice("numpy", *against)
-    if share_of_nonzeros(images) > SPARSE_BELOW:
+    few_zeros = share_of_nonzeros(images) > SPARSE_BELOW
+    if few_zeros and not takes_all(net, criterion, optimizer, images, labels, **settings):
         return Choice("numpy", "engines.dense", {})
     seconds = 3 * net.theta.size * len(images) * epochs / PER_SECOND
     if seconds < PAYS_FROM:
@@ -147,6 +148,11 @@ def is_whole(
         and accumulate == 1 and clip_norm is None and weights is None
         and labels.ndim == 1 and labels.dtype.kind in "iu" and labels.min() >= 0 and labels.max() < outputs
     )  # fmt: skip
+
+
+def takes_all(net: Sequential, criterion: Any, optimizer: Any, images: Array, labels: Array, **settings: Any) -> bool:
+    """Whether the fast engine can take a step as a whole with data of which it leaves out nothing."""
+    return isinstance(images, np.ndarray) and is_whole(net, criterion, optimizer, labels, **settings)
 
 
 def _is_perceptron(net: Sequential) -> bool:

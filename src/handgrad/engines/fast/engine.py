@@ -21,7 +21,7 @@ from handgrad.data.batches import to_input
 from handgrad.engines.choice import is_whole, layers_behind, linears
 from handgrad.engines.fast import crew, jobs, updates
 from handgrad.engines.fast.lanes import BYTES
-from handgrad.engines.fast.nonzeros import nonzeros
+from handgrad.engines.fast.nonzeros import every_number, nonzeros
 from handgrad.engines.fast.pace import Pace
 from handgrad.engines.fast.plan import PARTS, ROW_BLOCKS, blocks_of, make_plan, mixed_plan
 from handgrad.engines.numpy_engine import NumpyEngine, StepResult, count_right
@@ -54,10 +54,14 @@ class FastEngine(NumpyEngine):
         self.pace = Pace(threads if crew.SHARES else 1)
         self.first = linears(net)[0]
         self.rest = layers_behind(net) if sparse else [layer for _, layer in net.named_layers()]
-        self.whole = sparse and is_whole(net, criterion, optimizer, labels, **settings)
+        known = is_whole(net, criterion, optimizer, labels, **settings)
+        self.whole = known and (sparse or isinstance(images, np.ndarray))
         self.knows = type(optimizer) in (SGD, Adam, AdamW)
         self.stores = not (self.knows and self.accumulate == 1 and self.clip_norm is None)
-        self.index = nonzeros(images if sparse else np.zeros((0, 1)), net.dtype)
+        if sparse or not self.whole:
+            self.index = nonzeros(images if sparse else np.zeros((0, 1)), net.dtype)
+        else:
+            self.index = every_number(images, net.dtype)
         self.labels = np.ascontiguousarray(labels if self.whole else [], np.int64)
         self.touched: Array = np.bincount(self.index.pairs, minlength=-(-self.first.inputs // 2))
 
@@ -199,7 +203,9 @@ class FastEngine(NumpyEngine):
         # No gradient is kept that is used at once, and an old one is not to be taken for it.
         self.net.grad[...] = np.nan
         if self.whole:
-            self.plan = make_plan(self.net, self.batch_size, self._bounds(), biases, start, self.pace.most)
+            self.plan = make_plan(
+                self.net, self.batch_size, self._bounds(), biases, start, self.pace.most, not self.sparse
+            )
         else:
             self.plan = mixed_plan(
                 self.net, self.batch_size, self._bounds(), biases, start, self.stores, not self.sparse

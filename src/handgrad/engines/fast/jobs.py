@@ -18,8 +18,8 @@ from handgrad.engines.fast.loss import softmax_cross_entropy
 from handgrad.engines.fast.updates import update_all
 
 # What an operation does.
-GROUP, TURN, SPARSE_FORWARD, FINISH, NARROW_FORWARD, LOSS, NARROW_BACK, UNBEND = range(8)
-SPARSE_GRADIENT, NARROW_GRADIENT, BIAS_GRADIENT, UPDATE, WIDE_FORWARD, WIDE_BACK, WIDE_GRADIENT = range(8, 15)
+GROUP, GATHER, TURN, SPARSE_FORWARD, FINISH, NARROW_FORWARD, LOSS, NARROW_BACK, UNBEND = range(9)
+SPARSE_GRADIENT, NARROW_GRADIENT, BIAS_GRADIENT, UPDATE, WIDE_FORWARD, WIDE_BACK, WIDE_GRADIENT = range(9, 16)
 GRADIENTS = (SPARSE_GRADIENT, NARROW_GRADIENT, BIAS_GRADIENT, WIDE_GRADIENT)
 # Columns of the table of operations: what, the layer's sizes, places of its arrays in theta (W, B) and in work (its
 # input X, ...), the numbers from row to row of its input (X_N) and of all its own arrays (N).
@@ -42,9 +42,9 @@ def do(job: int, thread: int, plan: Any, arrays: Any) -> None:
 
 
 @compiled
-def run(ops: Any, op: int, job: Any, thread: int, arrays: Any) -> None:
+def run(ops: Any, op: int, job: Any, thread: int, arrays: Any) -> None:  # noqa: PLR0912 - a branch for each kind
     """One operation on one part: a block of rows, or what lies from FIRST up to LAST."""
-    theta, _, _, order, labels, _, _, work, slopes, rates, _, numbers = arrays
+    theta, _, data, order, labels, _, _, work, slopes, rates, _, numbers = arrays
     start, count, slot = int(numbers[ROWS_FROM]), int(numbers[ROWS]), job[SLOT]
     row, end = count * slot // job[SLOTS], count * (slot + 1) // job[SLOTS]
     kind, n_in, n_out, x_n, n, w, b = ops[op, 0], ops[op, 1], ops[op, 2], ops[op, 3], ops[op, 4], ops[op, 5], ops[op, 6]
@@ -52,6 +52,8 @@ def run(ops: Any, op: int, job: Any, thread: int, arrays: Any) -> None:
     layer = ops[op, LAYER]
     if kind == GROUP:
         group(job, arrays)
+    elif kind == GATHER:
+        sparse.gather(data, order[start + row : start + end], row, work, x, x_n, n_in)
     elif kind == TURN:
         narrow.transpose(theta, w, n_in, n_out, work, wt, x_n)
     elif kind == NARROW_FORWARD:

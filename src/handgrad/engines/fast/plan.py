@@ -69,20 +69,24 @@ class Tables:
     """Tables in the making: operations are added one by one, jobs phase by phase."""
 
     def __init__(
-        self, net: Sequential, batch: int, bounds: list[int], biases_decay: bool, start: int, layers: int, threads: int
-    ) -> None:
-        self.layers = layers_of(net)[:layers]
+        self, net: Sequential, batch: int, bounds: list[int], biases_decay: bool, start: int, layers: int,
+        threads: int = 0, dense: bool = False,
+    ) -> None:  # fmt: skip
+        self.layers, self.dense = layers_of(net)[:layers], dense
         self.batch, self.bounds, self.biases_decay, self.start = batch, bounds, biases_decay, start
         self.itemsize = np.dtype(net.dtype).itemsize
         self.lanes, self.panel = BYTES // self.itemsize, PANEL_BYTES // self.itemsize
         self.strips = [-(-layer.linear.outputs // self.lanes) for layer in self.layers]
         self.parts = PARTS // 2 if self.strips[0] <= NARROW_STRIPS else 1
-        self.slots = max(PARTS * self.strips[0], *self.strips)
-        self.work = self.parts * self._size(0)
+        inputs = self.layers[0].linear.inputs
+        self.slots = max(PARTS * self.strips[0], -(-inputs // self.lanes), *self.strips)
+        self.input_row = self._apart(-(-inputs // self.lanes))
+        self.work = (batch + TILE - 1) * self.input_row if dense else self.parts * self._size(0)
         self.places = [self._place(i) for i in range(len(self.layers))]
-        deepest = max([batch, *(max(layer.linear.W.shape) for layer in self.layers[1:])])
-        self.room, self.room_size = self.work, deepest * self.panel
-        self.work += threads * self.room_size if any(self.is_wide(i) for i in range(len(self.layers))) else 0
+        wide = [layer for i, layer in enumerate(self.layers) if self.is_wide(i)]
+        self.room = self.work
+        self.room_size = max([batch, *(max(layer.linear.W.shape) for layer in wide)]) * self.panel if wide else 0
+        self.work += threads * self.room_size
         self.ops: list[dict[int, int]] = []
         self.phases: list[tuple[int, int, int]] = []
         self.jobs: list[tuple[int, ...]] = []
@@ -103,6 +107,8 @@ class Tables:
             below = self.places[i - 1]
             found |= {j.X: below[j.Y], j.DX: below[j.DZ], j.X_N: below[j.N]}
             found |= {j.Z_BELOW: below[j.Z], j.BEND_BELOW: self.layers[i - 1].bend}
+        elif self.dense:
+            found |= {j.X: 0, j.X_N: self.input_row}
         self.ops.append(found)
         return len(self.ops) - 1
 
@@ -121,7 +127,7 @@ class Tables:
 
     def is_wide(self, i: int) -> bool:
         """Whether the i-th layer has too many outputs to go row by row with others."""
-        return i > 0 and self.layers[i].linear.outputs > NARROW
+        return (i > 0 or self.dense) and self.layers[i].linear.outputs > NARROW
 
     def panels(self, kind: int, i: int) -> list[tuple[int, ...]]:
         """The jobs of a wide layer's operation: a panel of columns each, of its outputs or of its inputs."""
@@ -171,12 +177,13 @@ class Tables:
     def rows(self, first: int) -> None:
         """A phase that runs the operations from `first` on, if there are any, block by block of rows.
 
-        With those that end in the loss the next step's nonzeros are put in order.
+        With those that end in the loss the next step's nonzeros are put in order, if it has any left out.
         """
         if first < len(self.ops):
             blocks = self.blocks(first)
             ends = any(op[j.KIND] == j.LOSS for op in self.ops[first:])
-            self.phase(blocks + (self.in_order(ahead=True) if ends else []), ROW_BLOCKS if ends else 0)
+            ahead = self.in_order(ahead=True) if ends and not self.dense else []
+            self.phase(blocks + ahead, ROW_BLOCKS if ends else 0)
 
     def made(self, net: Sequential) -> Plan:
         """The plan."""
@@ -203,7 +210,10 @@ class Tables:
 
     def _row(self, i: int) -> int:
         """Numbers from one row to the next of the i-th layer's arrays."""
-        row: int = self.strips[i] * self.lanes
+        return self._apart(self.strips[i])
+
+    def _apart(self, strips: int) -> int:
+        row: int = strips * self.lanes
         return row if row * self.itemsize % ALIAS else row + self.panel
 
     def _size(self, i: int) -> int:
@@ -219,7 +229,7 @@ def mixed_plan(
     unless gradients are stored; the update of every parameter. Without zeros to skip (dense) the first layer is none
     of it.
     """
-    tables = Tables(net, batch, bounds, biases_decay, start, 1, 0)
+    tables = Tables(net, batch, bounds, biases_decay, start, 1)
     updates = [tables.update(parameter) for _, parameter in net.named_parameters()]
     every = [job for jobs in updates for job in jobs]
     if dense:
@@ -236,22 +246,28 @@ def mixed_plan(
     return tables.made(net)
 
 
-def make_plan(net: Sequential, batch: int, bounds: list[int], biases_decay: bool, start: int, threads: int) -> Plan:
+def make_plan(
+    net: Sequential, batch: int, bounds: list[int], biases_decay: bool, start: int, threads: int, dense: bool
+) -> Plan:
     """The plan of a step that is compiled as a whole; theta begins at `start` of its buffer.
 
     Its phases: the nonzeros put in order, unless the step before has done it; the first layer's products; all else of
     forward and backward, a block of rows after the other, with the next step's nonzeros; the gradients of the
-    parameters, and their update. A wide layer goes panel by panel, in a phase of its own each way.
+    parameters, and their update. A wide layer goes panel by panel, in a phase of its own each way. Data with few zeros
+    (dense) are gathered row by row, and the first layer is like the others.
     """
-    tables = Tables(net, batch, bounds, biases_decay, start, len(layers_of(net)), threads)
+    tables = Tables(net, batch, bounds, biases_decay, start, len(layers_of(net)), threads, dense)
     behind = range(1, len(tables.layers))
-    turns = [tables.op(j.TURN, i) for i in behind if not tables.is_wide(i)]
-    tables.phase(tables.in_order())
-    forward = tables.forward()
-    forward[len(forward) // 2 : len(forward) // 2] = [(op, op + 1, 0, 1, 0, 0) for op in turns]
+    turns: list[tuple[int, ...]] = [
+        (op, op + 1, 0, 1, 0, 0) for op in [tables.op(j.TURN, i) for i in behind if not tables.is_wide(i)]
+    ]
+    tables.phase([] if dense else tables.in_order())
+    forward = turns if dense else tables.forward()
+    if not dense:
+        forward[len(forward) // 2 : len(forward) // 2] = turns
     tables.phase(forward)
-    first = tables.op(j.FINISH)
-    for i in behind:
+    first = tables.op(j.GATHER if dense else j.FINISH)
+    for i in range(not dense, len(tables.layers)):
         if tables.is_wide(i):
             tables.rows(first)
             tables.phase(tables.panels(j.WIDE_FORWARD, i))
@@ -267,7 +283,7 @@ def make_plan(net: Sequential, batch: int, bounds: list[int], biases_decay: bool
         else:
             tables.op(j.NARROW_BACK, i)
     tables.rows(first)
-    jobs = tables.gradient()
+    jobs = tables.gradient_behind(0) + tables.bias(0) if dense else tables.gradient()
     for i in behind:
         jobs[PARTS // 2 : PARTS // 2] = tables.gradient_behind(i) + tables.bias(i)
     tables.phase(jobs)
