@@ -144,6 +144,11 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("np.sum((p - y) * slope)", "np.sum(p - y)"),
         "bias-skips-derivative",
     ),
+    "steps_of_one": (
+        ((12, 6), "sigmoid", "sigmoid", "squared error"),
+        ("top @ self.W2.T * self.squash(self.hidden, deriv=True)", "top @ self.W2.T"),
+        "activation-derivative-missing",
+    ),
     PACKED: (
         ((10, 5), "relu", "softmax", "cross-entropy"),
         ("dout /= len(X)", "dout /= len(X) ** 2"),

@@ -189,7 +189,7 @@ def settled(candidate: Candidate, x: Array, y: Array, facts: dict[str, str]) -> 
             candidate.net.split = not _depends_on_rate(subject, x[:1], y[:1])
             facts["labels"] += ", one sample at a time" * candidate.net.split
         gradients = candidate.captured(x, y)
-        if gradients is None and candidate.net.way.plain_descent:
+        if gradients is None and candidate.net.way.plain_descent and not moves(subject):
             raise TypeError("neither an update nor gradients")
         if gradients is None or (not candidate.net.way.plain_descent and _is_descent(subject, gradients, x, y)):
             return subject
