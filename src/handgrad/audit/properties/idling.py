@@ -111,9 +111,9 @@ class _File:
             made = [one for one in kind.body if isinstance(one, Function) and one.name in ("__init__", "__call__")]
             self.by_name.setdefault(kind.name, []).extend(made)
         self.constants = _constants(self.tree)
-        ran = _still(inspection)
+        ran, moved = _still(inspection)
         known = (one for one in self.functions if one.lineno in ran or BACK.search(one.name))
-        self.still = {id(one) for one in known if not _steps(one)}
+        self.still = {id(one) for one in known if one.lineno not in moved and not _steps(one)}
         self.back = {one.name for one in self.functions if BACK.search(one.name)}
         self.back |= {one.name for one in self.functions if one.lineno in ran and self._goes_back(one)}
 
@@ -178,8 +178,10 @@ class _File:
         return next((one.name for one in moving), "")
 
 
-def _still(inspection: Inspection) -> set[int]:
-    """The first lines of the file's functions that run for the loss and the gradients, and move no parameter."""
+def _still(inspection: Inspection) -> tuple[set[int], set[int]]:
+    """The first lines of the file's functions that run for the loss and the gradients: those of functions that move no
+    parameter, and those of functions that do.
+    """
     subject, filename = inspection.reading.subject, inspection.program.filename
     began: list[float] = []
     ran: set[int] = set()
@@ -207,12 +209,12 @@ def _still(inspection: Inspection) -> set[int]:
         subject.gradient(one.x, one.y)
         subject.loss(one.x, one.y)
     except Exception:  # nothing is known of it
-        return set()
+        return set(), set()
     finally:
         sys.settrace(before)
         with suppress(Exception):
             subject.restore(saved)
-    return ran - moved
+    return ran - moved, moved
 
 
 def _may_move(node: ast.AST, file: _File) -> bool:
