@@ -25,7 +25,7 @@ class Score:
         name: of the exhibit.
         family: of its mistake; "clean" for a clean net.
         dialect: how it is written.
-        aside: whether it belongs to the set that is never tuned on.
+        group: "shown", "aside" (the set that is never tuned on) or "practice".
         detected: something as severe as the mistake was said; for a clean net an error, which is a false alarm.
         named: one of the names that fit the mistake was said.
         placed: the finding points at a line that is right.
@@ -39,7 +39,7 @@ class Score:
     name: str
     family: str
     dialect: str
-    aside: bool
+    group: str
     detected: bool
     named: bool
     placed: bool
@@ -70,7 +70,7 @@ def score(exhibit: Exhibit) -> Score:
     pointing = fit or loud
     own = exhibit.family == "clean"
     return Score(
-        exhibit.name, exhibit.family, exhibit.dialect, exhibit.aside,
+        exhibit.name, exhibit.family, exhibit.dialect, exhibit.group,
         detected=any(f["severity"] == "error" for f in findings) if own else bool(loud or fit),
         named=bool(fit),
         placed=any(f["line"] in exhibit.lines for f in pointing),

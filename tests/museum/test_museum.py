@@ -43,8 +43,8 @@ def test_the_sets_are_as_large_as_was_promised() -> None:
 
 @pytest.mark.parametrize("kind", [PLANTED, CLEAN], ids=["planted", "clean"])
 def test_a_third_is_set_aside(kind: list) -> None:
-    """Of what was planted at first; mistakes that were planted later, to tune rules on, are not set aside."""
-    assert 0.15 < sum(exhibit.aside for exhibit in kind) / len(kind) < 0.5
+    museum = [exhibit for exhibit in kind if exhibit.group != "practice"]
+    assert 0.25 < sum(exhibit.group == "aside" for exhibit in museum) / len(museum) < 0.42
 
 
 def test_every_planting_changes_the_net_and_leaves_it_python() -> None:
@@ -90,8 +90,8 @@ def test_a_sample_is_named_and_clean_nets_are_left_alone() -> None:
 
 @pytest.mark.slow
 def test_the_audit_misses_nothing_but_what_the_page_lists() -> None:
-    """On every ninth planted mistake of the shown set; `bench/museum.py` scores them all, which takes many minutes."""
-    chosen = [e for e in PLANTED if not e.aside and e.name not in published_misses()][::9]
+    """On every ninth planted mistake that is not set aside; `bench/museum.py` scores them all, in many minutes."""
+    chosen = [e for e in PLANTED if e.group != "aside" and e.name not in published_misses()][::9]
     assert len(chosen) > 50
     missed = [s for s in score_all(chosen) if not (s.named and s.placed)]
     assert [(s.name, s.said) for s in missed if not s.failed] == []
