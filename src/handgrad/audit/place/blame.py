@@ -65,7 +65,10 @@ def used_delta(right: RightNumbers, trail: Trail, layer: int, gradient: Array) -
     mixed = np.random.default_rng(0).standard_normal((len(gradient), min(len(gradient), 8)))
     wanted, inputs, weights = mixed.T @ gradient, (stage.x @ mixed).T, mixed.T @ stage.W
     for _, view in trail.shaped(stage.z.shape):
-        if (found := fit_beside(wanted, inputs @ view, weights, trail.exact)).exact and found.factor:
+        found = fit_beside(wanted, inputs @ view, weights, trail.exact)
+        # More of the weights than of a gradient: the weights themselves, after their step.
+        most = abs(found.factor) * float(np.linalg.norm(inputs @ view))
+        if found.exact and most > abs(found.decay) * float(np.linalg.norm(weights)):
             return view
     return None
 
