@@ -49,7 +49,24 @@ def _bound(inspection: Inspection) -> str | None:
     reading, diagnosis = inspection.reading, inspection.diagnosis
     told = "none reported" not in reading.facts.get("loss", "")
     usable = diagnosis.identity is None and told and flat(reading.subject) and reading.subject.classes > _FEWEST
-    return limited_by(reading.subject) if usable else None
+    return limited_by(reading.subject) if usable and _is_cross_entropy(inspection) else None
+
+
+def _is_cross_entropy(inspection: Inspection) -> bool:
+    """Whether the loss is -log of the shares that were seen on the way there: others are bounded by themselves."""
+    subject = inspection.reading.subject
+    rng, y = np.random.default_rng(7), np.arange(_ROWS) % subject.classes
+    x, losses = rng.random((_ROWS, subject.features)), list[float]()
+    notes = observe(lambda: losses.append(float(subject.loss(x, y))), {inspection.program.filename, "<audit>"})
+    if not losses:
+        return False
+    for note in notes:
+        for rows in _shares(note.value):
+            if rows.shape == (_ROWS, subject.classes):
+                cost = -np.log(rows[np.arange(_ROWS), y])
+                if np.isclose(losses[0], [cost.mean(), cost.sum()], rtol=_ALIKE, atol=0).any():
+                    return True
+    return False
 
 
 def _said_squashed(inspection: Inspection, first: str, where: tuple[str, ...]) -> Finding:
