@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from handgrad.data.idx import read_idx, write_idx
 from handgrad.data.load import SHIPPED
+from handgrad.errors import DataError
 
 DTYPES = ["uint8", "int8", "int16", "int32", "float32", "float64"]
 
@@ -62,6 +63,15 @@ def test_any_array_survives_the_round_trip(tmp_path_factory: pytest.TempPathFact
     assert again.dtype == array.dtype.newbyteorder("=")
     assert again.tobytes() == array.astype(again.dtype).tobytes()  # bytes, so that NaN is compared, too
     again[...] = 0  # it can be written to
+
+
+def test_gzip_in_several_members_and_filled_up_with_zeros() -> None:
+    raw = struct.pack(">BBBBI", 0, 0, 8, 1, 3) + bytes([5, 6, 7])
+    packed = gzip.compress(raw[:6]) + gzip.compress(b"") + gzip.compress(raw[6:])
+    assert read_idx(packed).tolist() == [5, 6, 7]
+    assert read_idx(packed + bytes(100)).tolist() == [5, 6, 7]
+    with pytest.raises(DataError):
+        read_idx(packed + b"something else")
 
 
 def test_gzip_is_known_by_its_bytes_not_by_the_name(tmp_path: Path) -> None:
