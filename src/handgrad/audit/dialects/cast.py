@@ -172,14 +172,26 @@ def new_models(namespace: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def layer_lists(namespace: Mapping[str, Any]) -> Iterator[list[Any]]:
-    """Lists of layers at top level."""
-    for value in namespace.values():
-        if (
-            isinstance(value, (list, tuple))
-            and len(value) > 1
-            and all(is_own(one) and method(one, FORWARD) for one in value)
-        ):
-            yield list(value)
+    """Lists of layers at top level, but for those that pick some out of another list or of a model, as the layers with
+    weights are picked for an update: run alone, they are another network.
+    """
+    lists = [list(value) for value in namespace.values() if _is_network(value)]
+    wholes = [_layers_in(*one) for one in lists]
+    holders = [_layers_in(*parts(thing)) - {id(thing)} for thing in own_instances(namespace).values()]
+    for layers, whole in zip(lists, wholes, strict=True):
+        if not any(whole < other for other in (*wholes, *holders)):
+            yield layers
+
+
+def _is_network(value: Any) -> bool:
+    if not isinstance(value, (list, tuple)) or len(value) < 2:
+        return False
+    return all(is_own(one) and method(one, FORWARD) for one in value)
+
+
+def _layers_in(*things: Any) -> set[int]:
+    """The identities of the layers within things; criteria, which have a forward and a backward too, are none."""
+    return {id(one) for thing in things for one in parts(thing) if _is_layer(type(one)) and not _takes_labels(one)}
 
 
 def new_layers(namespace: Mapping[str, Any]) -> Iterator[tuple[list[Any], type]]:

@@ -1,0 +1,44 @@
+"""Cast: which lists of layers are a network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from handgrad.audit.dialects.cast import layer_lists
+
+
+class Layer:
+    def __init__(self, **within: Any) -> None:
+        vars(self).update(within)
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+    def backward(self, dout: Any) -> Any:
+        return dout
+
+
+class Criterion(Layer):
+    def forward(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+        return x, y
+
+
+def test_layers_that_are_picked_out_of_a_network_are_none() -> None:
+    blocks = [Layer(), Layer(linear=Layer(), relu=Layer()), Layer()]
+    picked = [blocks[0], blocks[1].linear, blocks[2]]  # type: ignore[attr-defined]
+    assert list(layer_lists({"picked": picked, "blocks": blocks})) == [blocks]
+    assert list(layer_lists({"net": Layer(layers=blocks), "picked": picked})) == []
+
+
+def test_the_layers_of_a_model_are_the_network_that_it_is() -> None:
+    layers = [Layer(), Layer(), Layer()]
+    assert list(layer_lists({"layers": layers, "net": Layer(layers=layers), "same": tuple(layers)})) == [layers, layers]
+
+
+def test_a_criterion_beside_the_layers_makes_no_larger_network() -> None:
+    layers = [Layer(), Layer()]
+    assert list(layer_lists({"layers": layers, "net": Layer(layers=layers, criterion=Criterion())})) == [layers]
+
+
+def test_one_layer_and_a_list_of_anything_else_are_no_network() -> None:
+    assert list(layer_lists({"one": [Layer()], "mixed": [Layer(), 3], "sizes": [784, 10]})) == []
