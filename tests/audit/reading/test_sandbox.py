@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -203,6 +204,22 @@ def test_an_interrupt_ends_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         call("asleep")
     assert gone(started[0].pid)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows ends a process without a word")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_request_to_terminate_leaves_nothing_behind(name: str, tmp_path: Path) -> None:
+    code = "from handgrad.audit.reading.sandbox import run_in_child; run_in_child('sandbox_targets:asleep', {})"
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": path}
+    )
+    while not list(tmp_path.iterdir()):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.Signals[name])
+    assert process.wait(5) == 128 + signal.Signals[name]
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- files, read and run in it

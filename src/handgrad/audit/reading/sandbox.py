@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -53,7 +54,7 @@ def run_in_child(target: str, request: dict[str, Any], *, seconds: float = 20, m
 
 def _run(order: bytes, seconds: float) -> tuple[bytes | None, int | None]:
     """(the line of the result or None, the exit status or None where the time was over). Leaves nothing behind."""
-    with tempfile.TemporaryDirectory(prefix="handgrad-audit-", ignore_cleanup_errors=True) as folder:
+    with _tidy_end(), tempfile.TemporaryDirectory(prefix="handgrad-audit-", ignore_cleanup_errors=True) as folder:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "handgrad.audit.reading.child"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -68,6 +69,24 @@ def _run(order: bytes, seconds: float) -> tuple[bytes | None, int | None]:
             _kill(process)
             thread.join(_GRACE)
         return (found[0] if found else None), status
+
+
+@contextmanager
+def _tidy_end() -> Iterator[None]:
+    """Let a request to terminate, which would end this process on the spot, run the clean-up on its way out."""
+    names = ("SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
+    ours = [one for name in names if (one := getattr(signal, name, None)) and signal.getsignal(one) is signal.SIG_DFL]
+    try:
+        for one in ours:
+            signal.signal(one, _leave)
+        yield
+    finally:
+        for one in ours:
+            signal.signal(one, signal.SIG_DFL)
+
+
+def _leave(number: int, frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def _talk(process: subprocess.Popen[bytes], order: bytes, found: list[bytes]) -> None:
