@@ -379,7 +379,7 @@ def test_predict_is_evaluation_mode_in_blocks() -> None:
     rng = np.random.default_rng(0)
     frozen = BatchNorm(8).eval()
     net = Sequential(Linear(6, 8, rng=0), frozen, ReLU(), Dropout(0.5, rng=1), Linear(8, 3, rng=2))
-    x = rng.standard_normal((1030, 6)).astype(np.float32)
+    x = rng.standard_normal((5030, 6)).astype(np.float32)
     assert net.training
     y = net.predict(x)
     assert [layer.training for layer in net] == [True, False, True, True, True]
