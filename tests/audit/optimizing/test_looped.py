@@ -49,3 +49,48 @@ def test_adam_in_a_loop(old: str, new: str, codes: set[str], tmp_path: Path) -> 
     path.write_text(SCRIPT.replace(old, new) if old else SCRIPT, encoding="utf-8")
     findings = audit_file({"path": str(path)})["findings"]
     assert {one["code"] for one in findings if one["severity"] != "note"} == codes
+
+
+LISTS = """
+import numpy as np
+
+rng = np.random.default_rng(8)
+weights = [0.3 * rng.standard_normal(shape) for shape in ((12, 7), (7, 4))]
+biases = [np.zeros(7), np.zeros(4)]
+beta1, beta2, t = 0.9, 0.999, 0
+m_w, v_w = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
+m_b, v_b = [np.zeros_like(b) for b in biases], [np.zeros_like(b) for b in biases]
+X, T = np.load("x.npy"), np.load("t.npy")
+
+for epoch in range(100):
+    H = np.tanh(X @ weights[0] + biases[0])
+    P = H @ weights[1] + biases[1]
+    loss = 0.5 * np.sum((P - T) ** 2) / len(X)
+    delta = (P - T) / len(X)
+    grads_w, grads_b = [None, H.T @ delta], [None, delta.sum(axis=0)]
+    delta = (delta @ weights[1].T) * (1 - H**2)
+    grads_w[0], grads_b[0] = X.T @ delta, delta.sum(axis=0)
+    t += 1
+    for i in range(2):
+        m_w[i] = beta1 * m_w[i] + (1 - beta1) * grads_w[i]
+        v_w[i] = beta2 * v_w[i] + (1 - beta2) * grads_w[i] ** 2
+        weights[i] -= 0.01 * m_w[i] / (1 - beta1**t) / (np.sqrt(v_w[i] / (1 - beta2**t)) + 1e-8)
+        m_b[i] = beta1 * m_b[i] + (1 - beta1) * grads_b[i]
+        v_b[i] = beta2 * v_b[i] + (1 - beta2) * grads_b[i] ** 2
+        biases[i] -= 0.01 * m_b[i] / (1 - beta1**t) / (np.sqrt(v_b[i] / (1 - beta2**t)) + 1e-8)
+"""
+
+LIST_CASES = [
+    ("", "", set()),
+    ("(np.sqrt(", "((", {"optimizer-no-root"}),
+    ("    t += 1\n    for i in range(2):", "    for i in range(2):\n        t += 1", {"optimizer-counter-per-layer"}),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "codes"), LIST_CASES)
+def test_adam_over_lists(old: str, new: str, codes: set[str], tmp_path: Path) -> None:
+    """Gradients in lists beside those of the weights, a literal epsilon, and an order of updates that no name tells."""
+    path = tmp_path / "script.py"
+    path.write_text(LISTS.replace(old, new) if old else LISTS, encoding="utf-8")
+    findings = audit_file({"path": str(path)})["findings"]
+    assert {one["code"] for one in findings if one["severity"] != "note"} == codes

@@ -15,6 +15,7 @@ from handgrad.audit.dialects.roles import own
 from handgrad.core.arrays import Array
 
 _DEEP = 3  # containers within one another
+_GRADIENTS = re.compile(r"grad|nabla|^g_?[wb]|^d_?[wb]|_d[wb]")
 
 
 def matched(result: Any, known: Mapping[str, Any], owner: Any, wanted: Mapping[str, Array]) -> dict[str, Array] | None:
@@ -40,6 +41,9 @@ def matched(result: Any, known: Mapping[str, Any], owner: Any, wanted: Mapping[s
             found[name] = np.array(offer[names[key]], np.float64)
         else:
             return found
+    for offer in offers:
+        if lists := _listed(offer, wanted):
+            return lists
     holders = [one for one in several if isinstance(one, list | dict)]
     holders += [one for n, one in known.items() if isinstance(one, list | dict) and "grad" in n.lower()]
     for holder in holders:
@@ -49,6 +53,25 @@ def matched(result: Any, known: Mapping[str, Any], owner: Any, wanted: Mapping[s
     if len(flat) == len(wanted) and all(a.shape == b.shape for a, b in zip(flat, wanted.values(), strict=True)):
         return dict(zip(wanted, flat, strict=True))
     return None
+
+
+def _listed(offer: Mapping[str, Any], wanted: Mapping[str, Array]) -> dict[str, Array] | None:
+    """Gradients out of lists beside the lists of parameters: of weights[i] in grads_w[i], whatever both are called.
+
+    A list is for the parameters whose shapes it has, all of them; where two have these shapes, for none.
+    """
+    stems: dict[str, list[str]] = {}
+    for name in wanted:
+        stems.setdefault(name.partition("[")[0], []).append(name)
+    lists = {n: one for n, one in offer.items() if isinstance(one, list) and _GRADIENTS.search(str(n).lower())}
+    found: dict[str, Array] = {}
+    for names in stems.values():
+        shapes = [np.shape(wanted[name]) for name in names]
+        fits = [one for one in lists.values() if [getattr(array, "shape", None) for array in one] == shapes]
+        if len(fits) != 1 or any(f"[{i}]" not in name for i, name in enumerate(names)):
+            return None
+        found |= {name: np.array(array, np.float64) for name, array in zip(names, fits[0], strict=True)}
+    return {name: found[name] for name in wanted}
 
 
 def _deep(holder: Any, wanted: Mapping[str, Array]) -> dict[str, Array] | None:

@@ -201,7 +201,7 @@ def _scale(path: Path, match: _Match, claim: str, settings: Settings) -> list[Fi
     if any("correct" in name.lower() or "debias" in name.lower() for name in settings.extra):
         known["right"] = known["none"]  # it says itself that it may go without
     for name, scale in known.items():
-        left = rate / scale
+        left = _in_order(rate) / _in_order(scale)
         if np.ptp(left) > path.alike * abs(left.mean()):
             continue
         factor = float(left.mean()) / lr if lr else float(np.sign(left.mean()))
@@ -214,6 +214,11 @@ def _scale(path: Path, match: _Match, claim: str, settings: Settings) -> list[Fi
         return _by_factor(names, factor, n)
     left = rate / known["right"]
     return [] if _falls(left, path) else None
+
+
+def _in_order(rate: Array) -> Array:
+    """Rates (steps, parameters) with the parameters by the size of their first: nobody says whose turn comes when."""
+    return rate[:, np.argsort(np.abs(rate[0]), kind="stable")]
 
 
 def _falls(rate: Array, path: Path) -> bool:

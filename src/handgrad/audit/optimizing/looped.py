@@ -6,11 +6,14 @@ The loop's own names say whose gradients are whose, and which optimizer it shoul
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
+from handgrad.audit.dialects.edits import forgiven
+from handgrad.audit.dialects.flow import runnable
 from handgrad.audit.dialects.turns import Loop
 from handgrad.audit.dialects.world import copies
 from handgrad.audit.findings import Finding
@@ -23,6 +26,7 @@ from handgrad.core.arrays import Array
 
 _ROWS, _RATE = 6, 2.0**-20  # small, for steps without a root are large
 _NO_EPSILON = 1e-30
+_SMALL = 1e-4  # no number that is added and smaller is anything but an epsilon
 _UNSURE = {"optimizer-unnamed", "optimizer-setting-ignored", "optimizer-some-not-updated", "optimizer-scaled"}
 
 
@@ -46,16 +50,17 @@ def check_looped(inspection: Inspection) -> list[Finding]:
         one = batch(subject, _ROWS, k)
         loop.step(one.x, one.y, _RATE)
 
-    held, rng = loop.state, np.random.default_rng(7)
+    held, code, rng = loop.state, loop.code, np.random.default_rng(7)
     loop.state = copies(loop.fresh)
     names = {**loop.namespace, **loop.state}
     loop.state |= {n: _NO_EPSILON for n, v in names.items() if isinstance(v, float) and role_of(n) == "eps"}
+    loop.code = runnable(forgiven([_Bare().visit(copy.deepcopy(one)) for one in loop.kept]), once=True)
     try:
         for value in loop.parameters().values():
             value[...] = rng.standard_normal(value.shape) / np.sqrt(max(value.shape))
         found = judge_optimizer_step(loop.parameters, gradients, step, claim, lr=_RATE)
     finally:
-        loop.state = held
+        loop.state, loop.code = held, code
     first, program = loop.cut.lines[0], inspection.program
     lines = [n for n in ast.walk(program.tree) if isinstance(n, ast.stmt) and n.lineno == first]
     none = ast.arguments([], [], None, [], [], None, [])
@@ -67,3 +72,18 @@ def check_looped(inspection: Inspection) -> list[Finding]:
             told = one.measured | {"optimizer": f"the loop in line {first}"}
             placed.append(replace(one, measured=told, file=program.filename, line=line))
     return placed
+
+
+class _Bare(ast.NodeTransformer):
+    """Statements without the epsilons that are written in them as numbers: sqrt(v) + 1e-8."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Add):
+            node.left, node.right = _bare(node.left), _bare(node.right)
+        return node
+
+
+def _bare(node: ast.expr) -> ast.expr:
+    small = isinstance(node, ast.Constant) and isinstance(node.value, float) and 0 < node.value < _SMALL
+    return ast.copy_location(ast.Constant(_NO_EPSILON), node) if small else node
