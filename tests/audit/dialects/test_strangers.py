@@ -291,3 +291,73 @@ def test_a_summed_loss_under_an_averaged_gradient_is_a_convention_where_masks_ar
     path = tmp_path / "dropped.py"
     path.write_text(DROPPED_SUM, encoding="utf-8")
     assert [f["code"] for f in session.audit_file({"path": str(path)})["findings"]] == ["averaged"]
+
+
+PENALTY_CALLED_ALPHA = """
+import numpy as np
+
+def start(sizes):
+    return {f"W{i}": np.random.randn(n, m) / np.sqrt(m) for i, (m, n) in enumerate(zip(sizes, sizes[1:]), 1)}
+
+def forward(X, parameters):
+    H = np.tanh(parameters["W1"] @ X)
+    return 1 / (1 + np.exp(-parameters["W2"] @ H)), H
+
+def cost(P, Y, parameters, alpha):
+    m = Y.shape[1]
+    said = -np.sum(Y * np.log(P) + (1 - Y) * np.log(1 - P)) / m
+    return said + alpha / (2 * m) * sum(np.sum(W**2) for W in parameters.values())
+
+def backward(P, Y, X, H, parameters, alpha):
+    m = Y.shape[1]
+    dW2 = (P - Y) @ H.T / m + alpha / m * parameters["W2"]
+    dW1 = ((parameters["W2"].T @ (P - Y)) * (1 - H**2)) @ X.T / m + alpha / m * parameters["W1"]
+    return {"dW1": dW1, "dW2": dW2}
+
+def update(parameters, grads, learning_rate):
+    for name in parameters:
+        parameters[name] = parameters[name] - learning_rate * grads["d" + name]
+    return parameters
+
+parameters = start([7, 5, 3])
+"""
+TURNED_ON_THE_WAY_IN = """
+import numpy as np
+
+def accuracy(outputs, targets):
+    return np.mean(np.argmax(outputs, axis=0) == np.argmax(targets, axis=0))
+
+class Net:
+    def __init__(self):
+        self.W1, self.W2 = np.random.randn(9, 6) / 3, np.random.randn(4, 9) / 3
+
+    def forward(self, x):
+        self.x, self.h = x, np.tanh(self.W1 @ x)
+        return 1 / (1 + np.exp(-self.W2 @ self.h))
+
+    def update(self, outputs, targets, lr):
+        d2 = (outputs - targets) * outputs * (1 - outputs)
+        d1 = (self.W2.T @ d2) * (1 - self.h**2)
+        self.W2 -= lr * d2 @ self.h.T
+        self.W1 -= lr * d1 @ self.x.T
+
+    def train(self, X, Y, epochs=5, size=16, lr=0.1):
+        for epoch in range(epochs):
+            for i in range(0, len(X), size):
+                x, t = X[i:i + size].T, Y[i:i + size].T
+                outputs = self.forward(x)
+                loss = 0.5 * np.sum((outputs - t) ** 2)
+                self.update(outputs, t, lr)
+                print(loss, accuracy(outputs, t))
+
+net = Net()
+"""
+
+
+@pytest.mark.parametrize("text", [PENALTY_CALLED_ALPHA, TURNED_ON_THE_WAY_IN])
+def test_what_is_right_in_another_way_is_left_alone(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(text, encoding="utf-8")
+    found = session.audit_file({"path": str(path)})
+    assert found["subject"]["sizes"][0] in (6, 7)
+    assert [one["code"] for one in found["findings"] if one["severity"] != "note"] == []

@@ -45,6 +45,21 @@ def fit(W, x, t, eta):
         W = W - eta * gradients(W, x, t, eta)
     return W
 """
+KEPT_BY_EACH = """
+class Momentum:
+    def update(self, layer):
+        if self.mu:
+            change = self.mu * layer.memory - self.lr * layer.dW
+            layer.memory = change
+        else:
+            change = -self.lr * layer.dW
+        layer.W += change
+
+class Adam:
+    def update(self, layer):
+        layer.memory = self.b1 * layer.memory + (1 - self.b1) * layer.dW
+        layer.W += -self.lr * (layer.memory / (1 - self.b1**self.t)) / np.sqrt(layer.squares)
+"""
 DECAYED = (
     "for epoch in range(9):\n    eta = eta * decay\n    W = W - eta * (dW + reg * W)\n    lr_t = lr * np.sqrt(1 - b2)\n"
 )
@@ -59,7 +74,7 @@ def inspected(text: str) -> Any:
     )
 
 
-@pytest.mark.parametrize("text", [NET, MOMENTUM, FUNCTIONS, DECAYED])
+@pytest.mark.parametrize("text", [NET, MOMENTUM, FUNCTIONS, KEPT_BY_EACH, DECAYED])
 def test_a_right_update_is_left_alone(text: str) -> None:
     assert rate_twice(inspected(text)) == never_called(inspected(text)) == []
 
@@ -71,6 +86,7 @@ def test_a_right_update_is_left_alone(text: str) -> None:
         (NET, "lr * self.dW", "lr * lr * self.dW", "lr * lr * self.dW"),
         (NET, "lr * self.dW", "lr ** 2 * self.dW", "lr ** 2 * self.dW"),
         (MOMENTUM, "w += self.v[i]", "w += self.lr * self.v[i]", "- self.lr * dw"),
+        (KEPT_BY_EACH, "layer.W += change", "layer.W += self.lr * change", "- self.lr * layer.dW"),
         (FUNCTIONS, "d = (x @ W - t)", "d = lr * (x @ W - t)", "W = W - eta"),
         ("W -= rate * dW\n", "rate * dW", "rate * rate * dW", "rate * rate"),
         ("v = m * v - c['learning_rate'] * dw\nw += v\n", "+= v", "+= c['learning_rate'] * v", "w += c"),

@@ -85,6 +85,11 @@ class Machine:
         wanted = inspect.signature(self.function(self.parts["update"])).parameters
         return {"x", "y"} <= {kind for name in wanted for kind in calling.roles(name)[:1]}
 
+    def _has_rate(self) -> bool:
+        """Whether the update asks for the learning rate, which is then no business of the other functions."""
+        asked = _wanted(self.function(self.parts["update"])) if "update" in self.parts else []
+        return any("lr" in calling.roles(name)[:1] for name in asked)
+
     def turn(self, x: Array, y: Array, lr: float, upto: str) -> dict[str, Any]:
         """Forward, loss, backward and update as far as `upto`; what they returned, by name and by role."""
         known: dict[str, Any] = {}
@@ -112,7 +117,8 @@ class Machine:
 
     def _call(self, role: str, name: str, known: dict[str, Any], by_role: dict[str, Any]) -> None:
         call = self.function(name)
-        arguments = fill(call, known, by_role)
+        alone = role != "update" and self._has_rate()  # what others call alpha is a penalty or a slope
+        arguments = fill(call, known, by_role | {"lr": 0.0} if alone else by_role)
         if arguments is None:
             raise TypeError(name)
         result = call(**arguments)

@@ -24,6 +24,8 @@ from handgrad.audit.pieces.trial import like
 from handgrad.core.arrays import Array
 
 ROWS, CLASSES = 5, 4
+SHORT, LONG = 1e-5, 2e-3  # steps over which a slope is measured, in double and in single precision
+EXACT, BLURRED = 1e-3, 1e-2  # relative: how well it is known then
 _SLOPE = re.compile(r"prime|grad|deriv|backward|delta|diff|dloss", re.IGNORECASE)
 FLAG = re.compile(r"deriv|prime|grad|^der$|^d$|diff|back", re.IGNORECASE)
 _LABELS = np.array([3, 0, 2, 1, 3])
@@ -251,12 +253,12 @@ def _judged(unit: LossUnit, form: Form) -> LossVerdict | None:
         return None
     if not np.isfinite(gradient).all():
         return None
-    true = _numeric(unit, form)
+    true, exact = _numeric(unit, form)
     size = float(np.vdot(true, true))
     if not size or not np.isfinite(size):
         return None
     k = float(np.vdot(gradient, true)) / size
-    if k > 0 and like(gradient, k * true, 1e-3):
+    if k > 0 and like(gradient, k * true, exact):
         return LossVerdict(True, factor=k, rows=len(form.prediction))
     difference = form.prediction - form.hot
     fused = [difference] if not form.scores else []
@@ -273,14 +275,22 @@ def _positive(gradient: Array, other: Array) -> bool:
     return k > 0 and like(gradient, k * other, 1e-3)
 
 
-def _numeric(unit: LossUnit, form: Form) -> Array:
-    found = np.zeros(form.prediction.shape)
-    for i in np.ndindex(found.shape):
-        step = np.zeros(found.shape)
-        step[i] = 1e-5
-        up, down = (unit.run(form.prediction + one, form.target)[0] for one in (step, -step))
-        found[i] = (up - down) / 2e-5
-    return found
+def _numeric(unit: LossUnit, form: Form) -> tuple[Array, float]:
+    """(slopes of the value, how well they are known). Where short steps of two lengths give other slopes, the value is
+    rounded, as in single precision, and longer ones are taken.
+    """
+
+    def over(length: float) -> Array:
+        found = np.zeros(form.prediction.shape)
+        for i in np.ndindex(found.shape):
+            step = np.zeros(found.shape)
+            step[i] = length
+            up, down = (unit.run(form.prediction + one, form.target)[0] for one in (step, -step))
+            found[i] = (up - down) / (2 * length)
+        return found
+
+    short = over(SHORT)
+    return (short, EXACT) if like(over(2 * SHORT), short, EXACT / 100) else (over(LONG), BLURRED)
 
 
 def _named(unit: LossUnit, form: Form, gradient: Array, true: Array, value: float) -> Complaint:

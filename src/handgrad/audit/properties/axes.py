@@ -39,7 +39,7 @@ def argmax_axis(inspection: Inspection) -> list[Finding]:
         name, plain = _called(given), id(call) in against_labels
         if not (name or plain) or _TURNED.search(_without_arguments(given)) or _one_by_one(scope, given):
             continue
-        lies = _outputs(inspection) if lies is None else lies
+        lies = outputs(inspection) if lies is None else lies
         sides = set() if not name or _turned(scope, given) else lies.get(name, set())
         sides = sides or (set[int]().union(*lies.values()) if plain else set())
         if len(sides) == 1 and axis % 2 in sides:
@@ -160,7 +160,7 @@ def _one_by_one(scope: ast.AST, given: ast.expr) -> bool:
     return any(isinstance(part, ast.Name) and part.id in taken - own for part in ast.walk(given))
 
 
-def _outputs(inspection: Inspection) -> dict[str, set[int]]:
+def outputs(inspection: Inspection) -> dict[str, set[int]]:
     """By name, on which axes the samples of arrays lie that have a row or column for each sample and class."""
     subject = inspection.reading.subject
     sizes = {n for value in subject.parameters().values() for n in value.shape} | {subject.features, subject.classes}

@@ -15,6 +15,7 @@ import numpy as np
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.objects import own_classes, own_functions
+from handgrad.audit.properties.axes import outputs
 from handgrad.audit.properties.places import found, line_in
 from handgrad.core.arrays import Array
 
@@ -92,13 +93,19 @@ def accuracy(inspection: Inspection) -> list[Finding]:
     findings = []
     for helper in _helpers(inspection, _ACCURACY):
         claimed = _claims(helper, columns=lies == "columns")
-        if claimed is not None and not _transposes_calls(inspection, helper.name):
+        if claimed is not None and not _transposes_calls(inspection, helper.name) and _lie(inspection, lies):
             line = line_in(inspection, helper.function)
             measured = {"function": helper.name, "claimed": claimed[0], "right": claimed[1], "samples": lies}
             findings.append(
                 found(inspection, "accuracy-wrong-axis", "warning", line, measured, {"claimed": claimed[1]})
             )
     return findings
+
+
+def _lie(inspection: Inspection, lies: str) -> bool:
+    """Whether no outputs in a run lie the other way: data may come as rows and be turned round on their way in."""
+    other = 0 if lies == "columns" else 1
+    return not any(other in axes for axes in outputs(inspection).values())
 
 
 def _transposes_calls(inspection: Inspection, name: str) -> bool:

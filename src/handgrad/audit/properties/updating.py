@@ -163,9 +163,17 @@ class _Degrees:
     def __init__(self, tree: ast.Module) -> None:
         self.tree = tree
         self.held: dict[tuple[str, str], int] = defaultdict(int)
+        self.owners: dict[str, str] = {}  # scope -> the class that it is a method of
         self.returned: dict[str, int] = defaultdict(int)
         self.statements: list[tuple[str, ast.stmt]] = []
         self._gather("", tree.body)
+        self.own = {  # (class, attribute) that it assigns itself: what others keep by that name is another thing
+            (self.owners[scope], name)
+            for scope, one in self.statements
+            if scope in self.owners and isinstance(one, ast.Assign)
+            for place, name in map(_key, one.targets)
+            if place
+        }
         for _ in range(_PASSES):
             for scope, one in self.statements:
                 self._assign(scope, one)
@@ -190,13 +198,26 @@ class _Degrees:
         lines += [(1, node.lineno) for node in calls if any(map(_factor, node.args))]
         return [line for _, line in sorted(lines)]
 
-    def _gather(self, scope: str, body: list[ast.stmt]) -> None:
+    def _gather(self, scope: str, body: list[ast.stmt], owner: str = "") -> None:
         for one in body:
             if isinstance(one, ast.Assign | ast.AugAssign | ast.Return):
                 self.statements.append((scope, one))
             inside = f"{one.name}@{one.lineno}" if isinstance(one, ast.FunctionDef) else scope
+            if owner and inside:
+                self.owners[inside] = owner
             for part in ("body", "orelse", "finalbody"):
-                self._gather(inside, getattr(one, part, []))
+                self._gather(inside, getattr(one, part, []), one.name if isinstance(one, ast.ClassDef) else owner)
+
+    def _place(self, scope: str, node: ast.expr) -> tuple[str, str]:
+        """The key under which a name is held: an attribute's class where that assigns it, else the whole file."""
+        place, name = _key(node)
+        owner = self.owners.get(scope, "")
+        return (f".{owner}" if (owner, name) in self.own else ".") if place else scope, name
+
+    def _kept(self, scope: str, target: ast.expr) -> set[tuple[str, str]]:
+        """The keys of what is assigned; an attribute's for other classes as well."""
+        key = self._place(scope, target)
+        return {key, (".", key[1])} if key[0].startswith(".") else {key}
 
     def _assign(self, scope: str, one: ast.stmt) -> None:
         if isinstance(one, ast.Return) and one.value is not None:
@@ -209,10 +230,9 @@ class _Degrees:
                     self._hold(scope, each, self._degree(scope, value, _key(each)[1]))
 
     def _hold(self, scope: str, target: ast.expr, degree: int) -> None:
-        place, name = _key(target)
-        if name not in RATES and degree:
-            key = (place or scope, name)
-            self.held[key] = max(self.held[key], min(degree, 2))
+        for key in self._kept(scope, target):
+            if key[1] not in RATES and degree:
+                self.held[key] = max(self.held[key], min(degree, 2))
 
     def _sources(self, scope: str, added: ast.expr) -> list[int]:
         """The statement that gave the rate to a factor of an update, ahead of it."""
@@ -221,7 +241,7 @@ class _Degrees:
             seen |= wanted
             for where, one in self.statements:
                 targets = one.targets if isinstance(one, ast.Assign) else []
-                if isinstance(one, ast.Assign) and {(place or where, n) for place, n in map(_key, targets)} & seen:
+                if isinstance(one, ast.Assign) and any(self._kept(where, each) & seen for each in targets):
                     if _factor(one.value):
                         return [one.lineno]
                     wanted = wanted | self._holding(where, one.value)
@@ -229,8 +249,8 @@ class _Degrees:
 
     def _holding(self, scope: str, node: ast.expr) -> set[tuple[str, str]]:
         """The names in an expression that have the rate as a factor."""
-        keys = [_key(part) for part in ast.walk(node) if isinstance(part, ast.Name | ast.Attribute)]
-        return {(place or scope, name) for place, name in keys if self.held[place or scope, name]}
+        keys = {self._place(scope, part) for part in ast.walk(node) if isinstance(part, ast.Name | ast.Attribute)}
+        return {key for key in keys if self.held[key]}
 
     def _degree(self, scope: str, node: ast.expr, own: str = "") -> int:
         """Of an expression; a sum has what all of its terms have, its own old value aside."""
@@ -240,10 +260,10 @@ class _Degrees:
 
         match node:
             case ast.Name() | ast.Attribute():
-                place, name = _key(node)
                 if isinstance(node, ast.Attribute) and node.attr == "T":
                     return of(node.value)
-                return 1 if name in RATES else self.held[place or scope, name]
+                key = self._place(scope, node)
+                return 1 if key[1] in RATES else self.held[key]
             case ast.BinOp(op=ast.Mult() | ast.MatMult()):
                 return of(node.left) + of(node.right)
             case ast.BinOp(op=ast.Div()):
