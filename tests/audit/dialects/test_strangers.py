@@ -19,6 +19,16 @@ PACKED = "packed/run/train"
 # sample -> ((features, classes), hidden, output, loss), what to put in place of what, the mistake that this makes
 Sample = tuple[tuple[int, int], str, str, str]
 SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
+    "adam_within": (
+        ((7, 4), "relu", "softmax", "cross-entropy"),
+        ("error @ self.weights[i].T) * (self.seen[i] > 0)", "error @ self.weights[i].T)"),
+        "activation-derivative-missing",
+    ),
+    "row_after_row": (
+        ((2, 1), "sigmoid", "sigmoid", "squared error"),
+        ("top = (y - t) * y * (1 - y)", "top = y - t"),
+        "output-derivative-missing",
+    ),
     "silent_class": (
         ((2, 1), "sigmoid", "sigmoid", "squared error"),
         ("@ self.w_out.T) * self.hidden * (1 - self.hidden)", "@ self.w_out.T)"),

@@ -14,6 +14,7 @@ import numpy as np
 
 from handgrad.audit.dialects.gradients import Captured, capture, returned_gradients
 from handgrad.audit.dialects.layouts import Layout
+from handgrad.audit.dialects.scaled import scaled
 from handgrad.audit.dialects.stage import Action, Stage
 from handgrad.audit.dialects.witness import Report
 from handgrad.audit.judging.identify import random_point
@@ -184,6 +185,13 @@ def settled(candidate: Candidate, x: Array, y: Array, facts: dict[str, str]) -> 
         if rate:
             facts["update"] = f"{facts.get('update', 'a step')}, with a learning rate of its own"
             subject = candidate.subject(rate)
+        if candidate.captured(x, y) is None:
+            wide = all(value.dtype == np.float64 for value in subject.parameters().values())
+            inside = scaled(candidate.net, candidate.slots, x, y, _TINY if wide else _GENTLE)
+            if inside is not None:
+                return _by_gradients(
+                    subject, lambda x, y: dict(zip(candidate.names, inside.gradients(x, y), strict=True)), facts
+                )
         if not candidate.net.split and _depends_on_rate(subject, x, y):
             candidate.net.split = True
             candidate.net.split = not _depends_on_rate(subject, x[:1], y[:1])
@@ -195,10 +203,17 @@ def settled(candidate: Candidate, x: Array, y: Array, facts: dict[str, str]) -> 
             return subject
     finally:
         subject.restore(saved)
+    gradients_of = candidate.captured
+    return _by_gradients(subject, lambda x, y: gradients_of(x, y) or {}, facts)
+
+
+def _by_gradients(
+    subject: Subject, gradients: Callable[[Array, Array], Mapping[str, Array]], facts: dict[str, str]
+) -> Subject:
+    """The subject judged by its gradients, and by its step no more."""
     if facts.get("update") != "theta -= lr * gradient":
         facts["update"] = f"theta -= lr * gradient, in place of {facts.get('update', 'the optimizer')}"
-    gradients_of = candidate.captured
-    return replace(subject, step=None, gradients=lambda x, y: gradients_of(x, y) or {}, whole=subject.step)
+    return replace(subject, step=None, gradients=gradients, whole=subject.step)
 
 
 def moves(subject: Subject) -> bool:

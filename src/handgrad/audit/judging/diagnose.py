@@ -109,8 +109,7 @@ def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
     saved, exact = subject.snapshot(), tolerance(subject)
     try:
         subject.restore(_point(subject, batches[0], rng))
-        early = _by_rate(subject, batches[0])
-        rate = {"updated-too-early": GENTLE, TWICE: 1.0}.get(early[0].code, USUAL) if early else USUAL
+        early, rate = _by_rate(subject, batches[0])
         found = [steady(subject, one.x, one.y, rate) for one in batches]
         exact = max(exact, 1e-4 if rate == GENTLE else 0.0)
         if max(one.spread for one in found) > DRAWN and draws(
@@ -149,20 +148,37 @@ def _point(subject: Subject, one: Batch, rng: np.random.Generator) -> dict[str, 
     return point if fine else near
 
 
-def _by_rate(subject: Subject, one: Batch) -> list[Finding]:
-    """A step whose gradient depends on the learning rate: it takes the rate twice, or changes weights still in use."""
+def _by_rate(subject: Subject, one: Batch) -> tuple[list[Finding], float]:
+    """A step whose gradient depends on the learning rate: it takes the rate twice, or changes weights still in use.
+
+    With it the rate at which it is judged. One that steps row by row is right, and judged by steps too small to matter.
+    """
     if subject.step is None or subject.gradients is not None:
-        return []
+        return [], USUAL
     gentle, bold = (steady(subject, one.x, one.y, lr).gradient for lr in (USUAL, BOLD))
     twice = _rate_twice(subject, gentle, bold)
     if twice:
-        return [Finding(TWICE, "warning", twice, {"power": 2.0}, {"power": 1.0})]
+        return [Finding(TWICE, "warning", twice, {"power": 2.0}, {"power": 1.0})], 1.0
     beside = fits(bold, gentle, 1e-4)
     largest = max(float(np.linalg.norm(value)) for value in bold.values())
     noise = {name for name, value in bold.items() if np.linalg.norm(value) <= ROUNDING * largest}
     early = tuple(name for name, found in beside.items() if not found.exact and name not in noise)
-    residual = max((beside[name].residual for name in early), default=0.0)
-    return [Finding("updated-too-early", "error", early, {"residual": residual}, {"residual": 0.0})] if early else []
+    if not early:
+        return [], USUAL
+    residual = max(beside[name].residual for name in early)
+    found = Finding("updated-too-early", "error", early, {"residual": residual}, {"residual": 0.0})
+    return [] if _row_by_row(subject) else [found], GENTLE
+
+
+def _row_by_row(subject: Subject) -> bool:
+    """Whether the gradient of a single row does not depend on the rate: then one row is stepped after the other."""
+    one = batch(subject, 1, 1)
+    try:
+        gentle, bold = (steady(subject, one.x, one.y, lr).gradient for lr in (USUAL, BOLD))
+    except Exception:  # it takes no single row
+        return False
+    moves = any(value.any() for value in gentle.values())
+    return moves and all(found.exact for found in fits(bold, gentle, 1e-4).values())
 
 
 def _rate_twice(subject: Subject, gentle: dict[str, Array], bold: dict[str, Array]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from handgrad.core.layers.activations import sigmoid
 Rows: TypeAlias = Array | slice
 ALL: Rows = slice(None)
 IGNORED = "error-ignored"
+_FASTEST = 1e3  # learning rate: of more, nothing of the old weights is left
 _NOTHING = 1e-9  # a slope that is no larger is 0
 
 
@@ -116,7 +117,7 @@ def handed_down_late(w: Walk, i: int, delta: Array, own: Array, above_it: Array,
     stage, above = w.stages[i], w.stages[i + 1]
     early, late = (stage.back(delta @ weights.T) for weights in (above.W, -above_it))
     found = fit_beside(own, stage.x.T @ early, stage.x.T @ late, exact) if late.any() else None
-    if found is None or not found.exact or not found.factor or found.decay / found.factor <= 0:
+    if found is None or not found.exact or not found.factor or not 0 < found.decay / found.factor < _FASTEST:
         return None
     dy = delta @ (above.W - found.decay / found.factor * above_it).T
     return Guess(("updated-too-early",), "", stage.back(dy), dy)
