@@ -105,6 +105,6 @@ def _less(now: Array, before: Array) -> bool:
 
 
 def scaled(net: Net, parameters: list[Slot], x: Array, y: Array, rate: float) -> Scaled | None:
-    """The net with an optimizer of that kind inside of its step; None where there is none. Raises what the code does."""
+    """The net with such an optimizer inside of its step; None where there is none. Raises what the code does."""
     found = Scaled(net, parameters, rate)
     return found if not net.split and found.look(x, y) else None
