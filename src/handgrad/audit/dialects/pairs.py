@@ -115,7 +115,7 @@ class Stack:
         functions = {"forward": self.affine.forward, "loss": loss, "backward": self.affine.backward}
         if self.hidden is not None:
             functions["activation"] = self.hidden.backward
-        return Reading(subject, "pairs", facts, functions)
+        return Reading(subject, "pairs", facts, functions, invented=True)
 
 
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:

@@ -134,7 +134,7 @@ class _Pair:
 def _placed(inspection: Inspection, finding: Finding) -> Finding:
     """At the line of the backward where the mask is applied, or drawn anew; else where backward begins."""
     program = inspection.program
-    drawn, used = _masks(program.tree)
+    drawn, used = masks(program.tree)
     code = getattr(inspection.reading.functions.get("backward"), "__code__", None)
     first = drawn[0] if drawn else 0
     lines = [line for line in (drawn[1:] if finding.code == "dropout-new-mask" else used) if line > first]
@@ -149,7 +149,7 @@ def _placed(inspection: Inspection, finding: Finding) -> Finding:
     return finding if line is None else replace(finding, file=program.filename, line=line)
 
 
-def _masks(tree: ast.Module) -> tuple[list[int], list[int]]:
+def masks(tree: ast.Module) -> tuple[list[int], list[int]]:
     """(lines that draw random numbers to be compared with a share, lines that use a mask)."""
     statements = [n for n in ast.walk(tree) if isinstance(n, ast.Assign | ast.AugAssign | ast.Return)]
     statements.sort(key=lambda n: n.lineno)

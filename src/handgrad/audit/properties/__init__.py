@@ -14,6 +14,7 @@ from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.axes import argmax_axis
 from handgrad.audit.properties.batches import fixed_size, never_mixed, same_batch
 from handgrad.audit.properties.descent import cannot_overfit
+from handgrad.audit.properties.dropped_units import dropout_when_tested
 from handgrad.audit.properties.extremes import overflow, predicts_alike
 from handgrad.audit.properties.feeding import fed_differently
 from handgrad.audit.properties.helpers import accuracy, one_hot
@@ -47,6 +48,7 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     start,
     overflow,
     predicts_alike,
+    dropout_when_tested,
     squashed_scores,
     cannot_overfit,
 )
