@@ -53,7 +53,7 @@ class Evaluation:
     @property
     def lines(self) -> set[int]:
         """Its own lines."""
-        nodes = (*self.body, self.last)
+        nodes: tuple[ast.stmt | ast.expr, ...] = (*self.body, self.last)
         return {line for node in nodes for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
 
 
