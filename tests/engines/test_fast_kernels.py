@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from handgrad.core.losses import SoftmaxCrossEntropy
 from handgrad.core.params import aligned_zeros
+from handgrad.data.sparse import SparseRows
 
 numba = pytest.importorskip("numba")
 from handgrad.engines.fast import first as sparse  # noqa: E402 - they import Numba
@@ -83,10 +85,15 @@ def test_a_first_layer_that_skips_zeros(rows: int, n_in: int, n_out: int, share:
     groups = (np.zeros((1, pairs + 1), np.int32), np.zeros((1, rows * pairs), np.int32),
               np.zeros((1, rows * pairs, 2), dtype))  # fmt: skip
     z, y, dw = aligned_zeros(3 * n * rows + 256, dtype), np.zeros(rows * n, dtype), aligned_zeros(len(theta), dtype)
-    data, above = tuple(nonzeros(images, dtype)), padded(dz.astype(dtype), n)
+    index, above = nonzeros(images, dtype), padded(dz.astype(dtype), n)
+    data = index.arrays()
     first_layer(data, chosen, theta, n_in, n_out, n, groups, z, y, above, dw, rates(dtype))
     close(y.reshape(rows, n)[:, :n_out], np.maximum(x @ w + b, 0), dtype)
     close(dw[: w.size].reshape(n_in, n_out), x.T @ dz, dtype)
+    in_pairs = np.pad(images != 0, ((0, 0), (0, n_in % 2))).reshape(rows + 3, pairs, 2)
+    np.testing.assert_array_equal(index.touched, in_pairs.any(axis=2).sum(axis=0))
+    compressed = nonzeros(SparseRows(csr_array(images / 255)), dtype)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(compressed.touched, index.touched)
 
 
 @compiled

@@ -60,8 +60,8 @@ def as_samples(name: str, parts: Sequence[Array]) -> list[Array]:
         raise DataError("data.not_numbers", name=name, dtype=", ".join(str(part.dtype) for part in parts))
     parts = [_one_channel(name, part) for part in parts]
     if all(_is_grey(part) for part in parts):
-        side, bright = isqrt(prod(parts[0].shape[1:])), max(part.max() for part in parts) > _BRIGHT
-        if all(part.ndim == 2 for part in parts) and side >= _SMALLEST_PICTURE and bright:  # (n, pixels)
+        side, flat = isqrt(prod(parts[0].shape[1:])), all(part.ndim == 2 for part in parts)  # (n, pixels)
+        if flat and side >= _SMALLEST_PICTURE and max(part.max() for part in parts) > _BRIGHT:
             parts = [part.reshape(-1, side, side) if part.shape[1] == side * side else part for part in parts]
         if all(part.ndim == 3 for part in parts):  # (n, height, width)
             return [part.astype(np.uint8, copy=False) for part in parts]

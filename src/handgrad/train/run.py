@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import platform
+import threading
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -86,17 +87,21 @@ class Run:
         if engine == "fast" or recipe.data in DATASETS:
             engines.prepare(engine)
         run = cls(path or Path(), {"recipe": recipe.to_dict()}, engine, thread_count)
+        data, sums = run.data(), dict[str, str]()
+        adding_up = threading.Thread(target=lambda: sums.update(data.sums()), name="handgrad adds its data up")
+        adding_up.start()
         training = run.training()
         run._fix_data_path()
         measured: dict[int, float] = {}
         if thread_count is None:
             thread_count, measured = run._fastest_threads()
+        adding_up.join()
         run.manifest |= {
             "handgrad": handgrad.__version__,
             "status": "running",
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "seed": recipe.seed,
-            "data": {"name": run.data().name, "sums": run.data().sums()},
+            "data": {"name": data.name, "sums": sums},
             "parameters": int(training.net.theta.size),
             "engine": {"name": training.engine_choice.name, "reason": training.engine_choice.reason("en")},
             "threads": thread_count,

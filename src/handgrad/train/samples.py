@@ -101,6 +101,8 @@ def rows_apart(total: int, share: float, seed: int) -> tuple[Array, Array]:
     count = round(share * total) if share < 1 else int(share)
     if share > 0 and not 0 < count < total:
         raise InputError("train.validation", got=share, samples=total)
+    if not count:
+        return np.arange(total), np.arange(0)
     order = np.random.default_rng([seed, 1]).permutation(total)
     return np.sort(order[count:]), np.sort(order[:count])
 

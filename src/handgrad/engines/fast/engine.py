@@ -59,11 +59,10 @@ class FastEngine(NumpyEngine):
         self.knows = type(optimizer) in (SGD, Adam, AdamW)
         self.stores = not (self.knows and self.accumulate == 1 and self.clip_norm is None)
         if sparse or not self.whole:
-            self.index = nonzeros(images if sparse else np.zeros((0, 1)), net.dtype)
+            self.index = nonzeros(images if sparse else np.zeros((0, self.first.inputs)), net.dtype)
         else:
             self.index = every_number(images, net.dtype)
         self.labels = np.ascontiguousarray(labels if self.whole else [], np.int64)
-        self.touched: Array = np.bincount(self.index.pairs, minlength=-(-self.first.inputs // 2))
 
     def epoch(
         self, images: Array, labels: Array, order: Array, batch_size: int, rates: Iterable[float | None]
@@ -222,7 +221,7 @@ class FastEngine(NumpyEngine):
         self.tables = (self.plan.ops, self.plan.phases, self.plan.table)
         state = self._state()
         self.arrays = (
-            theta, state, tuple(self.index), self.order, self.labels, self._groups(), self._alive(state), self.work,
+            theta, state, self.index.arrays(), self.order, self.labels, self._groups(), self._alive(state), self.work,
             self.plan.slopes, self.rates, self.peaks, self.numbers,
         )  # fmt: skip
 
@@ -242,21 +241,21 @@ class FastEngine(NumpyEngine):
         sides = 2 * blocks  # this step's and the next's
         most = int(np.diff(self.index.starts).max(initial=0)) * -(-self.batch_size // blocks)
         return (
-            np.zeros((sides, len(self.touched) + 1), np.int32), np.zeros((sides, most), np.int32),
+            np.zeros((sides, len(self.index.touched) + 1), np.int32), np.zeros((sides, most), np.int32),
             np.zeros((sides, most, 2), self.dtype),
         )  # fmt: skip
 
     def _bounds(self) -> list[int]:
         """Where the first layer's inputs, pair by pair, are cut into parts of about the same work."""
         every = 3 if type(self.optimizer) is SGD else 25  # an update costs as much as so many rows that touch a pair
-        a_batch = self.touched * self.batch_size / max(1, len(self.index.starts) - 1)
-        work = np.concatenate([[0], np.cumsum(a_batch + every * (self.touched > 0))])
-        return [0, *(int(n) for n in np.searchsorted(work, work[-1] * np.arange(1, PARTS) / PARTS)), len(self.touched)]
+        touched = self.index.touched
+        a_batch = touched * self.batch_size / max(1, len(self.index.starts) - 1)
+        work = np.concatenate([[0], np.cumsum(a_batch + every * (touched > 0))])
+        return [0, *(int(n) for n in np.searchsorted(work, work[-1] * np.arange(1, PARTS) / PARTS)), len(touched)]
 
     def _alive(self, state: tuple[Array, ...]) -> Array:
         """Which pairs some sample has, or have a past in the optimizer: the weights of others never move."""
-        alive = np.zeros(len(self.touched), bool)
-        alive[self.touched > 0] = True
+        alive: Array = self.index.touched > 0
         shape = self.first.W.shape
         for array in state[:2]:
             if array.size > 1:

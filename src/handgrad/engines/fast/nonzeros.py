@@ -26,6 +26,11 @@ class Nonzeros(NamedTuple):
     pairs: Array  # pair j is the columns 2j and 2j + 1; uint16 where they are few enough, else int32
     values: Array  # (pairs, 2), as they lie in the data set
     scale: Array  # (1,), of the net's dtype: what they are multiplied with
+    touched: Array  # (pairs of columns,), how many rows have each
+
+    def arrays(self) -> tuple[Array, Array, Array, Array]:
+        """What the kernels read."""
+        return self.starts, self.pairs, self.values, self.scale
 
 
 @kept
@@ -40,20 +45,23 @@ def count(images: Any, starts: Any) -> None:
 
 
 @kept
-def fill(images: Any, pairs: Any, values: Any) -> None:
+def fill(images: Any, pairs: Any, values: Any, touched: Any) -> None:
     """The pairs of all rows. Each is written, and written over if it is 0 and 0: cheaper than to ask first."""
     k, last = 0, images.shape[1] - 1
     for r in range(images.shape[0]):
         for j in range(images.shape[1] // 2):
             pairs[k], values[k, 0], values[k, 1] = j, images[r, 2 * j], images[r, 2 * j + 1]
-            k += (images[r, 2 * j] != 0) | (images[r, 2 * j + 1] != 0)
+            found = (images[r, 2 * j] != 0) | (images[r, 2 * j + 1] != 0)
+            touched[j] += found
+            k += found
         if last % 2 == 0:
             pairs[k], values[k, 0], values[k, 1] = last // 2, images[r, last], 0
+            touched[last // 2] += images[r, last] != 0
             k += images[r, last] != 0
 
 
 @kept
-def pair_up(columns: Any, rows: Any, found: Any, starts: Any, pairs: Any, values: Any) -> int:
+def pair_up(columns: Any, rows: Any, found: Any, starts: Any, pairs: Any, values: Any, touched: Any) -> int:
     """The same from compressed rows: columns[rows[r] : rows[r + 1]], in rising order, and what was `found` there."""
     k = -1
     for r in range(len(rows) - 1):
@@ -63,6 +71,7 @@ def pair_up(columns: Any, rows: Any, found: Any, starts: Any, pairs: Any, values
             if pair != before:
                 k, before = k + 1, pair
                 pairs[k] = pair
+                touched[pair] += 1
             values[k, columns[i] % 2] = found[i]
         starts[r + 1] = k + 1
     return k + 1
@@ -71,22 +80,24 @@ def pair_up(columns: Any, rows: Any, found: Any, starts: Any, pairs: Any, values
 def nonzeros(images: Array, dtype: Any) -> Nonzeros:
     """The nonzeros of images (n, ...), uint8 or floats, to be scaled as `to_input` would; or of sparse rows."""
     starts = np.zeros(len(images) + 1, np.int64)
-    one, kind = np.ones(1, dtype), _pairs_type(math.prod(images.shape[1:]))
+    one, columns = np.ones(1, dtype), math.prod(images.shape[1:])
+    kind, touched = _pairs_type(columns), np.zeros(-(-columns // 2), np.int64)
     if isinstance(images, SparseRows):
         rows = images.matrix.copy()
         rows.sum_duplicates()
         found = to_input(rows.data[:, None], dtype).ravel()
         pairs, values = np.empty(rows.nnz, kind), np.zeros((rows.nnz, 2), dtype)
-        size = pair_up(rows.indices, rows.indptr, found, starts, pairs, values)
-        return Nonzeros(starts, pairs[:size], values[:size], one)
+        size = pair_up(rows.indices, rows.indptr, found, starts, pairs, values, touched)
+        return Nonzeros(starts, pairs[:size], values[:size], one, touched)
     flat = images.reshape(len(images), -1) if len(images) else images
     if flat.dtype != np.uint8:
         flat = to_input(flat, dtype)
     count(flat, starts)
     np.cumsum(starts, out=starts)
     pairs, values = np.empty(starts[-1] + 1, kind), np.empty((starts[-1] + 1, 2), flat.dtype)
-    fill(flat, pairs, values)
-    return Nonzeros(starts, pairs[:-1], values[:-1], one if images.dtype != np.uint8 else np.full(1, 1 / 255, dtype))
+    fill(flat, pairs, values, touched)
+    scale = one if images.dtype != np.uint8 else np.full(1, 1 / 255, dtype)
+    return Nonzeros(starts, pairs[:-1], values[:-1], scale, touched)
 
 
 def every_number(images: Array, dtype: Any) -> Nonzeros:
@@ -95,7 +106,8 @@ def every_number(images: Array, dtype: Any) -> Nonzeros:
     is_pixels = flat.dtype == np.uint8
     values: Array = np.ascontiguousarray(flat if is_pixels else to_input(flat, dtype))
     scale = np.full(1, 1 / 255 if is_pixels else 1, dtype)
-    return Nonzeros(np.zeros(1, np.int64), np.zeros(0, _pairs_type(flat.shape[1])), values, scale)
+    none = np.zeros(0, _pairs_type(flat.shape[1]))
+    return Nonzeros(np.zeros(1, np.int64), none, values, scale, np.zeros(-(-flat.shape[1] // 2), np.int64))
 
 
 def _pairs_type(features: int) -> Any:
