@@ -64,7 +64,7 @@ def gather(inspection: Inspection, until: float = inf) -> tuple[Finding, ...]:
         found = repair(home, found, suspects=suspects) if time.perf_counter() < until else found
         found = [_suspected(home, _where_called(home, finding, observed), suspects) for finding in found]
         found = [_with_all_lines(home, finding, observed) for finding in found]
-    found += _news(found, dropped.check(inspection))
+    found = _of_dropout(found, dropped.check(inspection))
     found += _news(found, properties.check(inspection))
     if any(finding.code in properties.EXPLAINS for finding in found):  # why the network was not known
         found = [finding for finding in found if finding.code not in _NAMELESS | _OF_LOSSES]
@@ -75,6 +75,13 @@ def gather(inspection: Inspection, until: float = inf) -> tuple[Finding, ...]:
     found = [finding for finding in found if finding.code not in closer]  # of which only the steps were seen
     found += _news(found, steps)
     return worst_first(_somewhere(inspection, finding) for finding in found)
+
+
+def _of_dropout(found: list[Finding], said: Sequence[Finding]) -> list[Finding]:
+    """With what is wrong with a dropout, which has one name, in place of what it was taken for."""
+    if any(one.code not in dropped.NAMELESS for one in said):
+        found = [one for one in found if one.code not in dropped.NAMELESS]
+    return found + [one for one in said if one.code not in {other.code for other in found}]
 
 
 def _with_its_step(inspection: Inspection) -> Inspection:

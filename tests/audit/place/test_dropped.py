@@ -51,6 +51,7 @@ class Net:
 MASKED = "d = d * self.mask\n"
 
 
+@pytest.mark.parametrize("share", ["self.keep_prob", "0.8"])  # which an audit can put aside, and which not
 @pytest.mark.parametrize(
     ("mistake", "code"),
     [
@@ -61,8 +62,10 @@ MASKED = "d = d * self.mask\n"
         ("d = d * self.mask * (1 - self.d**2) / (1 - self.h**2)\n", "unnamed"),  # the slope behind the mask
     ],
 )
-def test_dropout_within_a_network(mistake: str, code: str, tmp_path: Path) -> None:
+def test_dropout_within_a_network(mistake: str, code: str, share: str, tmp_path: Path) -> None:
     text = NET.replace(MASKED, mistake)
+    line = text[: text.index(mistake)].count("\n") + 1
+    text = text.replace("self.keep_prob)", f"{share})").replace("/ self.keep_prob", f"/ {share}")
     (tmp_path / "net.py").write_text(text)
     program = read_program(str(tmp_path / "net.py"))
     namespace = program.execute().namespace
@@ -71,4 +74,4 @@ def test_dropout_within_a_network(mistake: str, code: str, tmp_path: Path) -> No
     found = dropped.check(inspection)
     assert [one.code for one in found] == ([code] if code else [])
     if code in ("dropout-scale-differs", "dropout-new-mask"):
-        assert found[0].line == text[: text.index(mistake)].count("\n") + 1
+        assert found[0].line == line

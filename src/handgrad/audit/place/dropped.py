@@ -1,4 +1,4 @@
-"""Dropped: dropout that is written into a network, and that was put aside to look at its other gradients.
+"""Dropped: dropout that is written into a network, and that was put aside to look at its other gradients, or was not.
 
 It is switched on again, its draws are held, and one sample at a time shows which units were dropped in the loss and
 which in the gradients. The layer above must agree first: only then was it the same draw.
@@ -18,13 +18,17 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import Batch, batch
 from handgrad.audit.judging.descent import UNNAMED
-from handgrad.audit.judging.identify import Identity, Matrix
+from handgrad.audit.judging.identify import Matrix, chains
 from handgrad.audit.judging.stillness import held
+from handgrad.audit.place.observe import observe
+from handgrad.audit.place.thinned import ROWS, drops
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
 SECONDS = 1.5
+# What a dropout's mistakes are taken for where it is not seen.
+NAMELESS = frozenset({UNNAMED, "uneven-scale", "penalty-scaled"})
 _KEEP = 0.75
 _FEWEST, _MOST, _UNITS = 3, 8, 12  # samples, and units of each
 _ENOUGH = 12  # units that were not dropped, to say that no other mask was drawn
@@ -35,15 +39,26 @@ _RANDOM = re.compile(r"rand$|random$|random_sample$|ranf$|binomial$|uniform$")
 
 
 def check(inspection: Inspection) -> list[Finding]:
-    """What is wrong with dropout on the way back; nothing where the network is unknown or otherwise wrong."""
+    """What is wrong with dropout on the way back; nothing where the network is otherwise wrong.
+
+    Of a network that is not known, for its dropout could not be put aside, only what would have no name is looked at.
+    """
     diagnosis, facts = inspection.diagnosis, inspection.reading.facts
-    if diagnosis.identity is None or not diagnosis.ok or not re.search("keep|drop", facts.get("put_aside", "")):
-        return []
     subject = inspection.reading.subject
+    known = diagnosis.identity is not None
+    if known and not (diagnosis.ok and re.search("keep|drop", facts.get("put_aside", ""))):
+        return []
+    errors = {one.code for one in diagnosis.findings if one.severity == "error"}
+    if not known and not (errors and errors <= NAMELESS and masks(inspection.program.tree)[0]):
+        return []
     saved = subject.snapshot()
     try:
         with inspection.program.guarded(), time_limit(SECONDS):
-            found = _judged(subject, diagnosis.identity)
+            if diagnosis.identity is not None:
+                matrices, scales = diagnosis.identity.matrices, (1.0, 1 / _KEEP)
+            else:
+                matrices, scales = next(chains(saved, subject.features, subject.classes)), _scales(inspection)
+            found = _judged(subject, matrices, scales) if scales else []
     except (Exception, SystemExit, OutOfTime):  # it cannot do with one sample, or not without all that it drops
         return []
     finally:
@@ -51,11 +66,22 @@ def check(inspection: Inspection) -> list[Finding]:
     return [_placed(inspection, one) for one in found]
 
 
-def _judged(subject: Subject, identity: Identity) -> list[Finding]:
+def _scales(inspection: Inspection) -> tuple[float, ...]:
+    """By what the dropouts of a network multiply what they leave; where that is 1, one over the share that is left."""
+    subject = inspection.reading.subject
+    one = batch(subject, ROWS, 4)
+    runs = []
+    for seed in (1, 2):
+        with dropping(_KEEP, seed):
+            runs.append(observe(lambda: subject.loss(one.x, one.y), {inspection.program.filename, "<audit>"}))
+    return tuple(drop.scale if abs(drop.scale - 1) > _NOTHING else 1 / drop.share for drop in drops(*runs, one.x))
+
+
+def _judged(subject: Subject, matrices: tuple[Matrix, ...], scales: tuple[float, ...]) -> list[Finding]:
     rng = np.random.default_rng(3)
     for value in subject.parameters().values():
         value[...] = rng.standard_normal(value.shape) / np.sqrt(max(value.shape))
-    matrices, until = identity.matrices, time.process_time() + _LOOKING
+    until = time.process_time() + _LOOKING
     pairs: list[_Pair] = []
     units: list[tuple[float, float]] = []
     for seed in range(_MOST):
@@ -67,7 +93,7 @@ def _judged(subject: Subject, identity: Identity) -> list[Finding]:
     if any(abs(given - true) > _CLOSE * largest for given, true in units):
         return []
     for matrix in reversed(matrices[:-1]):
-        code, scale = _named([one for pair in pairs for one in pair.units(matrix, outputs=True)])
+        code, scale = _named([one for pair in pairs for one in pair.units(matrix, outputs=True)], scales)
         if code == UNNAMED:
             where = tuple(filter(None, (matrix.weight, matrix.bias)))
             return [Finding(code, "error", where, {"residual": 1.0, "first": matrix.weight}, {"residual": 0.0})]
@@ -78,15 +104,15 @@ def _judged(subject: Subject, identity: Identity) -> list[Finding]:
     return []
 
 
-def _named(units: list[tuple[float, float]]) -> tuple[str | None, float]:
+def _named(units: list[tuple[float, float]], scales: tuple[float, ...]) -> tuple[str | None, float]:
     """(code, the scale that is missing) from what the gradient and the loss say of each unit; "" where they agree."""
     given, true = (np.array(side) for side in zip(*units, strict=True))
     largest = float(np.abs(true).max())
     alive, lit = np.abs(true) > _NOTHING * largest, np.abs(given) > _NOTHING * largest
-    if alive.all() or alive.sum() < 4:
-        return None, 0.0  # nothing is dropped here
     if np.allclose(given, true, rtol=0, atol=_CLOSE * largest):
         return "", 0.0
+    if alive.all() or alive.sum() < 4:
+        return None, 0.0  # nothing is dropped here
     if (alive & ~lit).any():
         return ("dropout-new-mask" if (lit & ~alive).any() else None), 0.0
     ratio = given[alive] / true[alive]
@@ -95,7 +121,8 @@ def _named(units: list[tuple[float, float]]) -> tuple[str | None, float]:
         return ("dropout-mask-not-applied" if even and alive.sum() >= _ENOUGH else None), float(1 / ratio[0])
     if not even:  # the same mask, and another derivative: one that is taken behind it
         return (UNNAMED if alive.sum() >= _ENOUGH else None), 0.0
-    known = any(abs(ratio[0] - due) < _CLOSE for due in (_KEEP, 1 / _KEEP, _KEEP**2, _KEEP**-2, 1 - _KEEP))
+    powers = [one**n for one in scales for n in (1, -1, 2, -2)] + [1 - 1 / one for one in scales]
+    known = any(abs(ratio[0] - due) < _CLOSE for due in powers)
     return ("dropout-scale-differs" if known else None), float(1 / ratio[0])
 
 
@@ -117,6 +144,8 @@ class _Pair:
             v = np.zeros(value.shape)
             line = v[:, unit] if axis else v[unit]
             line[...] = rng.standard_normal(line.shape)
+            own = value[:, unit] if axis else value[unit]
+            line -= own * (np.vdot(own, line) / (np.vdot(own, own) or 1.0))  # across it a penalty does not change
             found.append((float(np.vdot(self.gradient[matrix.weight], v)), self._slope(matrix.weight, v)))
         return found
 
@@ -144,7 +173,7 @@ def _placed(inspection: Inspection, finding: Finding) -> Finding:
             None,
         )
         inside = [line for line in lines if node and node.lineno < line <= (node.end_lineno or 0)]
-        lines = inside or [code.co_firstlineno]
+        lines = inside or (lines if inspection.diagnosis.identity is None else []) or [code.co_firstlineno]
     line = lines[0] if lines and finding.code == "dropout-new-mask" else lines[-1] if lines else None
     return finding if line is None else replace(finding, file=program.filename, line=line)
 

@@ -15,7 +15,7 @@ import numpy as np
 from handgrad.audit.pieces.norms import wrong_errors
 from handgrad.audit.place.chart import Chart
 from handgrad.audit.place.numbers import Back, Number, Product, Scale, multiple, rows_of
-from handgrad.audit.place.observe import CHANGED, MADE, NAMED, RETURNED
+from handgrad.audit.place.observe import CHANGED, MADE, NAMED, RETURNED, Noted
 from handgrad.audit.place.own_slips import UNNAMED, Told, elsewhere, of_product, of_scale
 from handgrad.audit.place.slips import wrong_slopes, wrong_ways
 from handgrad.core.arrays import Array
@@ -125,7 +125,19 @@ def _handed(chart: Chart, error: Array, used: Back) -> int:
     through = [n for n in same[1:] if n.how == RETURNED and n.call != first.call and n.line > 0]
     copied = [n for n in same[1:] if n.how in (MADE, CHANGED) and n.array != first.array]
     named = [n for n in same[1:] if n.how == NAMED and n.name.isidentifier() and n.call == first.call]
-    return (through[:1] or copied[-1:] or named[-1:] or [first])[0].line
+    return (through + copied[::-1] + named[::-1])[0].line if through or copied or named else _by_itself(chart, first)
+
+
+def _by_itself(chart: Chart, note: Noted) -> int:
+    """The line of a note; where its function is called for several layers, the call that is made only once."""
+    calls: dict[int, set[int]] = {}
+    for other in chart.notes:
+        calls.setdefault(other.line, set()).add(other.call)
+        for line in other.stack[:1]:
+            calls.setdefault(line, set()).add(-other.call)
+    shared = [n for n in chart.notes if n.line == note.line and n.how == note.how and n.call != note.call]
+    once = [line for line in note.stack[:1] if len({one for one in calls[line] if one < 0}) == 1]
+    return once[0] if shared and once else note.line
 
 
 def _between(chart: Chart, used: Back) -> tuple[int, ...]:
