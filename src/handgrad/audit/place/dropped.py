@@ -54,10 +54,9 @@ def check(inspection: Inspection) -> list[Finding]:
     saved = subject.snapshot()
     try:
         with inspection.program.guarded(), time_limit(SECONDS):
-            if diagnosis.identity is not None:
-                matrices, scales = diagnosis.identity.matrices, (1.0, 1 / _KEEP)
-            else:
-                matrices, scales = next(chains(saved, subject.features, subject.classes)), _scales(inspection)
+            scales = (1 / _KEEP,) if known else _scales(inspection)
+            given = diagnosis.identity.matrices if diagnosis.identity is not None else None
+            matrices = given or next(chains(saved, subject.features, subject.classes))
             found = _judged(subject, matrices, scales) if scales else []
     except (Exception, SystemExit, OutOfTime):  # it cannot do with one sample, or not without all that it drops
         return []
@@ -74,7 +73,9 @@ def _scales(inspection: Inspection) -> tuple[float, ...]:
     for seed in (1, 2):
         with dropping(_KEEP, seed):
             runs.append(observe(lambda: subject.loss(one.x, one.y), {inspection.program.filename, "<audit>"}))
-    return tuple(drop.scale if abs(drop.scale - 1) > _NOTHING else 1 / drop.share for drop in drops(*runs, one.x))
+    return tuple(
+        drop.scale if abs(drop.scale - 1) > _NOTHING else 1 / drop.share for drop in drops(runs[0], runs[1], one.x)
+    )
 
 
 def _judged(subject: Subject, matrices: tuple[Matrix, ...], scales: tuple[float, ...]) -> list[Finding]:
