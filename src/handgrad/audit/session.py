@@ -33,6 +33,7 @@ TOLD_SECONDS = 1.0  # to find one that reports a loss, once there is one that is
 LATE = 12.0  # seconds after which what is known is said, without a patch, rather than nothing
 PIECES_BY = 17.0  # by when the pieces of a file without a network must be judged
 MOST_UNKNOWN = 8  # readings of networks that are not known, which take longer to judge
+_OF_UPDATES = {"never-updated", "sign-flipped", "never-reset"}  # what an update can do to gradients that are right
 _SHARE = 0.6  # of the time on the clock, that counts as processor time at least
 
 
@@ -149,7 +150,7 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
     if not found:
         key = "audit.forward_fails" if reason else "audit.no_network"
         raise DataError(key, file=str(program.path), **({"reason": reason[:200]} if reason else {}))
-    reading, diagnosis = min(found, key=lambda both: _amiss(both[1]))
+    reading, diagnosis = _further(found, min(found, key=lambda both: _amiss(both[1])))
     return reading, diagnosis if reading.dialect == "glue" or reading.sure else _cautious(diagnosis)
 
 
@@ -201,6 +202,21 @@ def _spoilt(diagnosis: Diagnosis) -> set[str]:
 def _amiss(diagnosis: Diagnosis) -> tuple[bool, int]:
     """How little a reading explains: whether nothing was judged, and how many parameters have a wrong gradient."""
     return not diagnosis.checks, len(_spoilt(diagnosis)) or not diagnosis.ok
+
+
+def _further(found: list[tuple[Reading, Diagnosis]], best: tuple[Reading, Diagnosis]) -> tuple[Reading, Diagnosis]:
+    """The best reading, or where its gradients are right and it ends with them, one of the same parameters that goes on
+    to the file's own update, if what is wrong there is what only an update can do.
+    """
+    if not best[1].ok or best[0].subject.step is not None:
+        return best
+    names = set(best[0].subject.parameters())
+    for reading, diagnosis in found:
+        codes = {finding.code for finding in diagnosis.findings if finding.severity == "error"}
+        own = reading.subject.step is not None and not (reading.invented or reading.silent or reading.doubtful)
+        if own and codes and codes <= _OF_UPDATES and set(reading.subject.parameters()) == names:
+            return reading, diagnosis
+    return best
 
 
 def _of_parameters(diagnosis: Diagnosis, constants: frozenset[str]) -> Diagnosis:

@@ -94,3 +94,53 @@ def test_adam_over_lists(old: str, new: str, codes: set[str], tmp_path: Path) ->
     path.write_text(LISTS.replace(old, new) if old else LISTS, encoding="utf-8")
     findings = audit_file({"path": str(path)})["findings"]
     assert {one["code"] for one in findings if one["severity"] != "note"} == codes
+
+
+CALLED = """
+import numpy as np
+
+rng = np.random.default_rng(3)
+params = {"W1": 0.3 * rng.standard_normal((12, 7)), "b1": np.zeros(7)}
+params |= {"W2": 0.3 * rng.standard_normal((7, 4)), "b2": np.zeros(4)}
+squares = {}
+X, T = np.load("x.npy"), np.load("t.npy")
+
+
+def backward(x, t):
+    h = np.tanh(x @ params["W1"] + params["b1"])
+    p = h @ params["W2"] + params["b2"]
+    d = (p - t) / len(x)
+    dh = (d @ params["W2"].T) * (1 - h**2)
+    grads = {"W1": x.T @ dh, "b1": dh.sum(axis=0), "W2": h.T @ d, "b2": d.sum(axis=0)}
+    return 0.5 * np.sum((p - t) ** 2) / len(x), grads
+
+
+def change(grads, lr):
+    for k, value in params.items():
+        squares[k] = 0.9 * squares.get(k, 0) + 0.1 * grads[k] ** 2
+        value -= lr * grads[k] / (np.sqrt(squares[k]) + 1e-8)
+
+
+n = int(0.75 * len(X))
+for i in range(0, n, 16):
+    loss, grads = backward(X[i:i + 16][: n - i], T[i:i + 16][: n - i])
+    change(grads, 0.01)
+"""
+
+CALLED_CASES = [
+    ("", "", set()),
+    ("(np.sqrt(squares[k])", "(squares[k]", {"optimizer-no-root"}),
+    ("0.9 * squares.get(k, 0) + 0.1 *", "0.1 * squares.get(k, 0) + 0.9 *", {"optimizer-decay-swapped"}),
+    (" / (np.sqrt(squares[k]) + 1e-8)", "", set()),
+    ("        value -= lr * grads[k] / (np.sqrt(squares[k]) + 1e-8)",
+     "        value -= (-lr if k == 'W2' else lr) * grads[k]", {"sign-flipped"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "codes"), CALLED_CASES)
+def test_an_optimizer_in_a_function_that_the_loop_calls(old: str, new: str, codes: set[str], tmp_path: Path) -> None:
+    """Its rule is known by its form alone; and of a batch the loop takes a share of the rows."""
+    path = tmp_path / "script.py"
+    path.write_text(CALLED.replace(old, new) if old else CALLED, encoding="utf-8")
+    findings = audit_file({"path": str(path)})["findings"]
+    assert {one["code"] for one in findings if one["severity"] != "note"} == codes

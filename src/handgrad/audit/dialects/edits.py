@@ -177,6 +177,30 @@ class _Rates(ast.NodeTransformer):
     def __init__(self, parameters: set[str], resolve: Callable[[ast.expr], Any]) -> None:
         self.parameters = parameters
         self.resolve = resolve
+        self.looped: set[str] = set()  # variables of loops that go over parameters
+
+    def visit_For(self, node: ast.For) -> ast.stmt:
+        held, self.looped = self.looped, self.looped | self._each(node.target, node.iter)
+        self.generic_visit(node)
+        self.looped = held
+        return node
+
+    def _each(self, target: ast.expr, over: ast.expr) -> set[str]:
+        """The names in a loop's target that stand for one parameter after the other."""
+        parts = target.elts if isinstance(target, ast.Tuple) else []
+        match over:
+            case ast.Call(func=ast.Name(id="zip"), args=args) if len(args) == len(parts):
+                return set[str]().union(*(self._each(*both) for both in zip(parts, args, strict=True)))
+            case ast.Call(func=ast.Name(id="enumerate"), args=[inner, *_]) if len(parts) == 2:
+                return self._each(parts[1], inner)
+            case ast.Call(func=ast.Attribute(value=inner, attr="items")) if len(parts) == 2:
+                return self._each(parts[1], inner)
+            case ast.Call(func=ast.Name(id="list"), args=[inner]) | ast.Subscript(value=inner, slice=ast.Slice()):
+                return self._each(target, inner)
+            case ast.Call(func=ast.Attribute(value=inner, attr="values")):
+                return self._each(target, inner)
+        held = isinstance(target, ast.Name) and isinstance(over, ast.Name | ast.Attribute) and self._is_parameter(over)
+        return {ast.unparse(target)} if held else set()
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
         if isinstance(node.op, ast.Add | ast.Sub) and self._is_parameter(node.target):
@@ -213,6 +237,8 @@ class _Rates(ast.NodeTransformer):
 
     def _is_parameter(self, target: ast.expr) -> bool:
         name = base(target)
+        if isinstance(target, ast.Name) and name in self.looped:
+            return True
         last = target.attr if isinstance(target, ast.Attribute) else name
         if is_loss(name) or is_buffer(last):
             return False

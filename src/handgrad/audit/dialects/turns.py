@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,14 +35,20 @@ _SIGNS = {
 }
 
 
-def _by_form(text: str) -> str:
-    """The optimizer of which statements have the form: one average, or sum, of squares, of which the root is taken."""
+def by_form(text: str) -> str:
+    """The optimizer of which statements have the form: an average, or sum, of squares, which divides something."""
+    text = re.sub(r"\.get\((\w+), 0(?:\.0)?\)", r"[\1]", text)
     averages = re.findall(r"^ *(\S+) = .*\* \1 [+-] .*$", text, re.M)
     squares = re.search(r"^ *(\S+) = (?=.*\* \1 \+).*(?:\*\* 2|square)", text, re.M)
     sums = re.search(r"^ *(\S+) \+= .*(?:\*\* 2|square)", text, re.M)
-    if squares and len(averages) == 1 and f"sqrt({squares[1]}" in text:
+    if squares and len(averages) == 1 and _divides(squares[1], text):
         return "rmsprop"
-    return "adagrad" if sums and not averages and f"sqrt({sums[1]}" in text else ""
+    return "adagrad" if sums and not averages and _divides(sums[1], text) else ""
+
+
+def _divides(name: str, text: str) -> bool:
+    """Whether something is divided by a name, or by its root."""
+    return f"sqrt({name}" in text or re.search(rf"/ \(?{re.escape(name)}[ )]", text) is not None
 
 
 class Loop:
@@ -97,7 +103,10 @@ class Loop:
         there = set(self.namespace) | set(self.state) | set(inputs) | set(cut.targets) | {RATE}
         counts = {n: ROWS for n in [*free, *unset(self.namespace, free)] if n not in there and role(n) == "rows"}
         self.state |= counts
-        body = without_missing(copy.deepcopy([*_counts(cut.before, set(inputs)), *self.body]), there | set(counts))
+        counting = [
+            _Whole().visit(copy.deepcopy(one)) if self.count else one for one in _counts(cut.before, set(inputs))
+        ]
+        body = without_missing(copy.deepcopy([*counting, *self.body]), there | set(counts))
         if literal:
             known_values = self.namespace | self.state
             body = with_rate(body, {place.root for place in self.places}, resolver(known_values))
@@ -254,7 +263,19 @@ class Loop:
     def claim(self) -> str:
         """The optimizer that the names in the loop are of: adam, rmsprop, adagrad; "" for none."""
         text = "\n".join(ast.unparse(one) for one in self.cut.body).lower()
-        return next((claim for claim, sign in _SIGNS.items() if re.search(sign, text)), "") or _by_form(text)
+        found = next((claim for claim, sign in _SIGNS.items() if re.search(sign, text)), "") or by_form(text)
+        return found or next(filter(None, (by_form(ast.unparse(one).lower()) for one in self.called())), "")
+
+    def called(self) -> Iterator[ast.FunctionDef]:
+        """The file's functions that the loop calls, and those that they call."""
+        program = self.namespace.get(MARK)
+        functions = {n.name: n for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef)} if program else {}
+        waiting: list[ast.AST] = [*self.cut.body]
+        while waiting:
+            names = {callee(n) for one in waiting for n in ast.walk(one) if isinstance(n, ast.Call)} & functions.keys()
+            called = [functions.pop(name) for name in sorted(names)]
+            yield from called
+            waiting = [*called]
 
     def losses_at(self, x: Array, y: Array) -> dict[str, float]:
         """What each name that may be the loss holds after a turn that moves nothing; the mean over rows one by one."""
@@ -302,6 +323,20 @@ def _counts(before: list[ast.stmt], inputs: set[str]) -> list[ast.stmt]:
         if said and calls <= {"len", "int", "float"} and reads(one) <= inputs | calls and reads(one) & inputs:
             found.append(one)
     return found
+
+
+class _Whole(ast.NodeTransformer):
+    """Counts without a share: int(0.8 * len(X)) as int(len(X)), for all rows of a batch are there to train on."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        sides = [node.left, node.right]
+        others = [one for one in sides if not (isinstance(one, ast.Constant) and _is_share(one.value))]
+        return others[0] if isinstance(node.op, ast.Mult) and len(others) == 1 else node
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, float) and 0 < value < 1
 
 
 def called_with(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any]:

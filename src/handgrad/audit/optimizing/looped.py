@@ -9,12 +9,13 @@ import ast
 import copy
 from collections.abc import Mapping
 from dataclasses import replace
+from types import CodeType, FunctionType
 
 import numpy as np
 
 from handgrad.audit.dialects.edits import forgiven
 from handgrad.audit.dialects.flow import runnable
-from handgrad.audit.dialects.turns import Loop
+from handgrad.audit.dialects.turns import Loop, by_form
 from handgrad.audit.dialects.world import copies
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
@@ -55,6 +56,7 @@ def check_looped(inspection: Inspection) -> list[Finding]:
     names = {**loop.namespace, **loop.state}
     loop.state |= {n: _NO_EPSILON for n, v in names.items() if isinstance(v, float) and role_of(n) == "eps"}
     loop.code = runnable(forgiven([_Bare().visit(copy.deepcopy(one)) for one in loop.kept]), once=True)
+    loop.state |= _bare_functions(loop)
     try:
         for value in loop.parameters().values():
             value[...] = rng.standard_normal(value.shape) / np.sqrt(max(value.shape))
@@ -65,13 +67,29 @@ def check_looped(inspection: Inspection) -> list[Finding]:
     lines = [n for n in ast.walk(program.tree) if isinstance(n, ast.stmt) and n.lineno == first]
     none = ast.arguments([], [], None, [], [], None, [])
     node = ast.FunctionDef("loop", none, lines[:1], [], lineno=first)  # places are looked for in functions
+    functions = sorted(loop.called(), key=lambda one: not by_form(ast.unparse(one).lower()))
     placed = []
     for one in found:
         if one.code not in _UNSURE and one.severity != "note":
-            line = _line(program, node, one) or first
+            line = next(filter(None, (_line(program, there, one) for there in (node, *functions))), first)
             told = one.measured | {"optimizer": f"the loop in line {first}"}
             placed.append(replace(one, measured=told, file=program.filename, line=line))
     return placed
+
+
+def _bare_functions(loop: Loop) -> dict[str, FunctionType]:
+    """The file's own functions that the loop calls, without such epsilons."""
+    names, made = loop.namespace, dict[str, FunctionType]()
+    for node in loop.called():
+        old = names.get(node.name)
+        if isinstance(old, FunctionType) and old.__code__.co_firstlineno == node.lineno and old.__closure__ is None:
+            bare = ast.fix_missing_locations(ast.Module([_Bare().visit(copy.deepcopy(node))], []))
+            code = next(
+                one for one in compile(bare, old.__code__.co_filename, "exec").co_consts if isinstance(one, CodeType)
+            )
+            made[node.name] = FunctionType(code, names, node.name, old.__defaults__)
+            made[node.name].__kwdefaults__ = old.__kwdefaults__
+    return made
 
 
 class _Bare(ast.NodeTransformer):

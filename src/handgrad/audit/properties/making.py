@@ -115,10 +115,11 @@ def _makers(inspection: Inspection) -> set[str]:
     forward = {*FORWARD, "begin_update"}
     kinds = own_classes(inspection.namespace)
     made = {name for name, kind in kinds.items() if any(hasattr(kind, one) for one in forward)}
-    for name, function in own_functions(inspection.namespace).items():
-        inner = [one.co_name for one in function.__code__.co_consts if hasattr(one, "co_name")]
-        if any(one in FORWARD or one == name for one in inner):
-            made.add(name)
+    for node in ast.walk(inspection.program.tree):
+        if isinstance(node, ast.FunctionDef):
+            inner = {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
+            back = {ast.unparse(one.value) for one in node.body if isinstance(one, ast.Return) and one.value}
+            made |= {node.name} if inner & (back | {*FORWARD, node.name}) else set()
     return made
 
 
