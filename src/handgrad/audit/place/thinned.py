@@ -1,0 +1,110 @@
+"""Thinned: where a network drops units, by its numbers. Of an array other entries are gone in each run.
+
+What else is left of it is the array times a number: 1, or one over the share that stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from handgrad.audit.place.observe import Noted
+from handgrad.core.arrays import Array
+
+ROWS = 23  # samples of a run, so that no other side of an array is mistaken for them
+_NEAR = 30  # notes ahead in which the input of a dropout is looked for
+_SAME = 1e-9
+
+
+Place: TypeAlias = tuple[int, str, str, int]  # line, name, how, and the how-manieth time
+
+
+@dataclass(frozen=True)
+class Drop:
+    """A multiplication by a mask: what is left, of what, by which factor, and where that was noted until then."""
+
+    left: Noted
+    whole: Array
+    scale: float
+    places: frozenset[Place]
+
+    @property
+    def share(self) -> float:
+        """How much of it is left."""
+        return float((self.left.value != 0).mean() / (self.whole != 0).mean())
+
+
+def drops(run: list[Noted], other: list[Noted], x: Array) -> list[Drop]:
+    """Arrays that are another one times a number, but for entries that are gone, others in each run; not of the input.
+
+    The samples may come in another order in each run.
+    """
+    twins = {place_of(note, at): note for at, note in counted(other)}
+    numbered = counted(run)
+    dropped: dict[int, Drop] = {}  # by the array that is left, which may be noted under many names
+    for i, (at, note) in enumerate(numbered):
+        twin = twins.get(place_of(note, at))
+        if note.array in dropped or twin is None or not is_layer(note.value) or not is_layer(twin.value):
+            continue
+        found: list[tuple[int, Drop]] = []
+        for k, before in numbered[max(0, i - _NEAR) : i]:
+            again = twins.get(place_of(before, k))
+            scale = _thinned(note.value, before.value)
+            if scale is None or again is None or _thinned(twin.value, again.value) is None:
+                continue
+            first, second = in_order(before.value), in_order(again.value)
+            alike = np.array_equal(before.value[first], again.value[second])
+            moved = not np.array_equal(note.value[first] == 0, twin.value[second] == 0)
+            if alike and moved and not _same_rows(before.value, x):
+                same = (one for one in numbered[:i] if np.array_equal(one[1].value, before.value))
+                places = frozenset(place_of(n, k) for k, n in same)
+                found.append((int(np.count_nonzero(before.value)), Drop(note, before.value, scale, places)))
+        if found:
+            dropped[note.array] = min(found, key=lambda one: one[0])[1]
+    return list(dropped.values())
+
+
+def is_layer(value: Array) -> bool:
+    """Whether an array holds numbers for each sample."""
+    return value.ndim == 2 and value.dtype.kind == "f" and ROWS in value.shape and min(value.shape) > 1
+
+
+def _thinned(left: Array, whole: Array) -> float | None:
+    """The number by which all that is left of an array was multiplied, where something is gone; None for any other."""
+    if left.shape != whole.shape or whole.dtype.kind != "f":
+        return None
+    kept, there = left != 0, whole != 0
+    if (kept & ~there).any() or not (there & ~kept).any() or kept.sum() < ROWS:
+        return None
+    ratio = left[kept] / whole[kept]
+    return float(ratio[0]) if np.ptp(ratio) <= _SAME * abs(ratio[0]) else None
+
+
+def in_order(value: Array) -> tuple[Any, ...]:
+    """An index that brings the samples of an array into an order of their own."""
+    axis = value.shape.index(ROWS)
+    order = np.argsort(value.sum(axis=1 - axis))
+    return (order,) if axis == 0 else (slice(None), order)
+
+
+def _same_rows(value: Array, x: Array) -> bool:
+    turned = value if value.shape == x.shape else value.T
+    return turned.shape == x.shape and np.array_equal(turned[in_order(turned)], x[in_order(x)])
+
+
+def counted(run: list[Noted]) -> list[tuple[int, Noted]]:
+    """Each note with how often its line has made a note of this kind before."""
+    seen: dict[tuple[int, str, str], int] = {}
+    counted = []
+    for note in run:
+        key = (note.line, note.name, note.how)
+        seen[key] = seen.get(key, -1) + 1
+        counted.append((seen[key], note))
+    return counted
+
+
+def place_of(note: Noted, at: int) -> Place:
+    """Where a note was made, the same in each run of the code."""
+    return note.line, note.name, note.how, at
