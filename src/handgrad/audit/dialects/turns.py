@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects import sizes
+from handgrad.audit.dialects.claimed import by_form, by_name
 from handgrad.audit.dialects.edits import RATE, Losses, callee, forgiven, reads, resolver, with_rate
 from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, without_missing
 from handgrad.audit.dialects.forms import Form
@@ -27,28 +28,6 @@ from handgrad.audit.reading.pruning import MARK
 from handgrad.core.arrays import Array
 
 ROWS = 8
-# What names in a loop say that its optimizer is, the more special first.
-_SIGNS = {
-    "adam": r"adam(?!w)|beta_?2|\bb2 ?\*\*|[mv]_?hat|_corrected",
-    "rmsprop": r"rms_?prop|\brho\b|decay_?rate|mean_?sq",
-    "adagrad": r"adagrad",
-}
-
-
-def by_form(text: str) -> str:
-    """The optimizer of which statements have the form: an average, or sum, of squares, which divides something."""
-    text = re.sub(r"\.get\((\w+), 0(?:\.0)?\)", r"[\1]", text)
-    averages = re.findall(r"^ *(\S+) = .*\* \1 [+-] .*$", text, re.M)
-    squares = re.search(r"^ *(\S+) = (?=.*\* \1 \+).*(?:\*\* 2|square)", text, re.M)
-    sums = re.search(r"^ *(\S+) \+= .*(?:\*\* 2|square)", text, re.M)
-    if squares and len(averages) == 1 and _divides(squares[1], text):
-        return "rmsprop"
-    return "adagrad" if sums and not averages and _divides(sums[1], text) else ""
-
-
-def _divides(name: str, text: str) -> bool:
-    """Whether something is divided by a name, or by its root."""
-    return f"sqrt({name}" in text or re.search(rf"/ \(?{re.escape(name)}[ )]", text) is not None
 
 
 class Loop:
@@ -263,8 +242,11 @@ class Loop:
     def claim(self) -> str:
         """The optimizer that the names in the loop are of: adam, rmsprop, adagrad; "" for none."""
         text = "\n".join(ast.unparse(one) for one in self.cut.body).lower()
-        found = next((claim for claim, sign in _SIGNS.items() if re.search(sign, text)), "") or by_form(text)
-        return found or next(filter(None, (by_form(ast.unparse(one).lower()) for one in self.called())), "")
+        return (
+            by_name(text)
+            or by_form(text)
+            or next(filter(None, (by_form(ast.unparse(one).lower()) for one in self.called())), "")
+        )
 
     def called(self) -> Iterator[ast.FunctionDef]:
         """The file's functions that the loop calls, and those that they call."""

@@ -13,9 +13,10 @@ from types import CodeType, FunctionType
 
 import numpy as np
 
+from handgrad.audit.dialects.claimed import by_form
 from handgrad.audit.dialects.edits import forgiven
 from handgrad.audit.dialects.flow import runnable
-from handgrad.audit.dialects.turns import Loop, by_form
+from handgrad.audit.dialects.turns import Loop
 from handgrad.audit.dialects.world import copies
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
