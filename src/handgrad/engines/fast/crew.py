@@ -56,9 +56,9 @@ def run(first: int, last: int, rows_from: int, rows: int, sync: Any, plan: Any, 
     With a negative `first` it is the day of the helper of that number: take jobs until told to stop. (One function, so
     that all that both need is compiled once.)
     """
-    looks = 0
+    looks, thread = 0, max(0, -first)  # never the number 0 itself: all that it is handed to would be compiled twice
     while first < 0 and look(sync, STOP) == 0:
-        if look(sync, HELPERS) and take(sync, -first, plan, arrays):
+        if look(sync, HELPERS) and take(sync, thread, plan, arrays):
             looks = 0
         else:
             looks += 1
@@ -72,7 +72,7 @@ def run(first: int, last: int, rows_from: int, rows: int, sync: Any, plan: Any, 
         sync[NUMBER] += 1
         put(sync, DONE, 0)
         put(sync, TICKET, ((sync[NUMBER] & 0x7FFFFF) << NUMBER_AT) | (phase << PHASE_AT) | jobs)
-        while take(sync, 0, plan, arrays):
+        while take(sync, thread, plan, arrays):
             pass
         looks = 0
         while look(sync, DONE) < jobs:

@@ -71,7 +71,7 @@ def run(ops: Any, op: int, job: Any, thread: int, arrays: Any) -> None:  # noqa:
     elif kind == UNBEND:
         unbend(bends, slopes[layer], work, z, y, dz, n, n_out, row, end)
     elif kind >= WIDE_FORWARD:
-        run_panel(ops, op, job[FIRST], thread, arrays)
+        run_panel(ops, op, job[FIRST], thread, row, end, arrays)
     elif kind > SPARSE_GRADIENT:
         update(ops, op, job, arrays)
     else:
@@ -159,21 +159,21 @@ def run_strip(ops: Any, op: int, job: Any, c: int, arrays: Any, mask: Any) -> No
 
 
 @compiled
-def run_panel(ops: Any, op: int, c: int, thread: int, arrays: Any) -> None:
-    """An operation of a wide layer on the panel of columns from c on."""
+def run_panel(ops: Any, op: int, c: int, thread: int, first: int, rows: int, arrays: Any) -> None:
+    """An operation of a wide layer on the panel of columns from c on, for the rows from first on: all."""
     theta, state, _, _, _, _, _, work, slopes, rates, peaks, numbers = arrays
     kind, n_in, n_out, x_n, n, w = ops[op, KIND], ops[op, N_IN], ops[op, N_OUT], ops[op, X_N], ops[op, N], ops[op, W]
-    x, z, y, dz, dx, rows = ops[op, X], ops[op, Z], ops[op, Y], ops[op, DZ], ops[op, DX], int(numbers[ROWS])
+    x, z, y, dz, dx = ops[op, X], ops[op, Z], ops[op, Y], ops[op, DZ], ops[op, DX]
     room, layer, lanes = ops[op, ROOM] + thread * ops[op, ROOM_SIZE], ops[op, LAYER], PANEL_BYTES // theta.itemsize
     mask = first_panel(min(lanes, n_out - c), theta)
     if kind == WIDE_FORWARD:
         kind = ops[op, BEND]
         wide.wide_product(work, x, x_n, theta, w, ops[op, B], n_in, n_out, z, n, rows, c, mask, kind, room)
-        bend(kind, slopes[layer], work, z + c, y + c, n, min(lanes, n_out - c), 0, rows)
+        bend(kind, slopes[layer], work, z + c, y + c, n, min(lanes, n_out - c), first, rows)
     elif kind == WIDE_BACK:
         kind, z = ops[op, BEND_BELOW], ops[op, Z_BELOW]
         wide.wide_back(theta, w, n_in, n_out, work, dz, n, x, dx, x_n, rows, c, kind, room)
-        unbend(kind, slopes[layer - 1], work, z + c, x + c, dx + c, x_n, min(lanes, n_in - c), 0, rows)
+        unbend(kind, slopes[layer - 1], work, z + c, x + c, dx + c, x_n, min(lanes, n_in - c), first, rows)
     else:
         method, decay = int(numbers[METHOD]), rates[ops[op, DECAY]]
         dw = wide.wide_gradient(
