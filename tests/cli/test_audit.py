@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from handgrad.audit.findings import Finding
+from handgrad.audit.report.report import Report
+from handgrad.cli.audit import _proved
+
 RIGHT = """
 import numpy as np
 
@@ -207,3 +211,10 @@ def test_nothing_to_audit_is_wrong_usage() -> None:
     done = subprocess.run([sys.executable, "-m", "handgrad", "audit"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
+
+
+def test_a_patch_in_another_file_is_not_proven(capsys: pytest.CaptureFixture[str]) -> None:
+    patch = "--- a/layers.py\n+++ b/layers.py\n@@ -1 +1 @@\n-a = 1\n+a = 2\n"
+    report = Report(True, {"file": "/net.py"}, 1, (Finding("summed", "note", (), file="/layers.py", patch=patch),), 0.1)
+    assert _proved(report, "/net.py") is report
+    assert "layers.py" in capsys.readouterr().err

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 from handgrad.audit.dialects import READERS, Reading
 from handgrad.audit.dialects.data import stand_ins
@@ -22,6 +25,8 @@ from handgrad.audit.piecewise import PIECES, judge_pieces, judge_text
 from handgrad.audit.place.forgotten import constants
 from handgrad.audit.reading.execution import Execution
 from handgrad.audit.reading.fence import OutOfTime, time_limit, work_limit
+from handgrad.audit.reading.neighbours import together
+from handgrad.audit.reading.pruning import MARK
 from handgrad.audit.reading.source import Program, read_program
 from handgrad.errors import DataError, HandgradError
 
@@ -32,8 +37,11 @@ NOTHING_SECONDS = 5.0  # for all of them where none is found
 TOLD_SECONDS = 1.0  # to find one that reports a loss, once there is one that is known and does not
 LATE = 12.0  # seconds after which what is known is said, without a patch, rather than nothing
 PIECES_BY = 17.0  # by when the pieces of a file without a network must be judged
+MODULE_SECONDS = 3.0  # to find one in modules of the user's own
+MOST_MODULES = 12  # that are searched for it
 MOST_UNKNOWN = 8  # readings of networks that are not known, which take longer to judge
 _OF_UPDATES = {"never-updated", "sign-flipped", "never-reset"}  # what an update can do to gradients that are right
+_TRAINS = re.compile(r"train|fit|step|sgd|descent|update|back|grad|learn")
 _SHARE = 0.6  # of the time on the clock, that counts as processor time at least
 
 
@@ -47,13 +55,13 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
     program = read_program(request["path"])
     execution = program.execute()
     try:
-        return _answer(began, *_inspected(program, execution, began))
+        return _answer(began, program, *_inspected(program, execution, began))
     except DataError as error:
         reason = error
     given = stand_ins(program.tree) if any(one.reason.code == "data" for one in execution.skipped) else {}
     if given and time.perf_counter() - began <= ALL_SECONDS:
         with suppress(DataError):
-            return _answer(began, *_inspected(program, program.execute(given), began))
+            return _answer(began, program, *_inspected(program, program.execute(given), began))
     with program.guarded():
         return _in_pieces(program, execution.namespace, reason, began)
 
@@ -64,14 +72,52 @@ def _inspected(program: Program, execution: Execution, began: float) -> tuple[In
         try:
             inspection = Inspection(program, execution.namespace, *judged(program, execution.namespace))
         except DataError as error:
-            raise excuse(program, execution) if error.key == "audit.no_network" else error from None
+            if error.key != "audit.no_network":
+                raise
+            inner = _imported(execution.namespace)
+            if inner is None:
+                raise excuse(program, execution) from None
+            inspection = inner
         return inspection, gather(inspection, began + LATE)
 
 
-def _answer(began: float, inspection: Inspection, findings: tuple[Finding, ...]) -> dict[str, Any]:
+def _imported(namespace: dict[str, Any]) -> Inspection | None:
+    """The network in a module of the user's own that the file works with, where the file itself holds none.
+
+    What it is made of may stand in several of them, so each has the names of the others as well.
+    """
+    own = together(namespace)[:MOST_MODULES]
+    spent = _stopwatch()
+    for names in own[1:]:
+        wide = {name: value for other in reversed(own) for name, value in other.items()} | names
+        if spent() < MODULE_SECONDS and _goes_back(names[MARK]):
+            with suppress(DataError):
+                reading, diagnosis = judged(names[MARK], wide, MODULE_SECONDS - spent())
+                return Inspection(_home(reading, own) or names[MARK], wide, reading, diagnosis)
+    return None
+
+
+def _goes_back(program: Program) -> bool:
+    """Whether a module has a function that by its name trains, goes back or updates: others need not be searched."""
+    named = (node.name.lower() for node in ast.walk(program.tree) if isinstance(node, ast.FunctionDef))
+    return any(_TRAINS.search(name) for name in named)
+
+
+def _home(reading: Reading, own: list[dict[str, Any]]) -> Program | None:
+    """The module in which a network is trained, or else the next best of what it is made of."""
+    for role in ("update", "step", "loss", "backward", "forward"):
+        function = reading.functions.get(role)
+        globals_of = getattr(inspect.unwrap(function), "__globals__", None) if callable(function) else None
+        for names in own:
+            if names is globals_of:
+                return cast(Program, names[MARK])
+    return None
+
+
+def _answer(began: float, program: Program, inspection: Inspection, findings: tuple[Finding, ...]) -> dict[str, Any]:
     return {
         "ok": not any(finding.severity == "error" for finding in findings),
-        "subject": _subject(inspection),
+        "subject": _subject(program, inspection),
         "checks": inspection.diagnosis.checks,
         "findings": [finding.to_json() for finding in findings],
         "seconds": round(time.perf_counter() - began, 3),
@@ -100,7 +146,7 @@ def _in_pieces(program: Program, namespace: dict[str, Any], reason: DataError, b
     }
 
 
-def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagnosis]:
+def judged(program: Program, namespace: dict[str, Any], patience: float = NOTHING_SECONDS) -> tuple[Reading, Diagnosis]:
     """The first reading whose network is known; else, of those that run, the first whose gradients are right.
 
     A network that the audit put together of the file's layers only stands where none of the file's own is known.
@@ -115,7 +161,7 @@ def judged(program: Program, namespace: dict[str, Any]) -> tuple[Reading, Diagno
         return spare is not None or any(not reading.invented for reading, _ in unknown)
 
     def left() -> float:  # seconds to find another one
-        return (until if unknown or spare else NOTHING_SECONDS) - spent()
+        return (until if unknown or spare else patience) - spent()
 
     for reading in _in_time(_readings(program, namespace, own_only), left):
         if unknown and reading.dialect != "glue" == unknown[0][0].dialect:
@@ -257,8 +303,8 @@ def _readings(program: Program, namespace: dict[str, Any], own_only: Callable[[]
             continue
 
 
-def _subject(inspection: Inspection) -> dict[str, Any]:
-    program, reading, identity = inspection.program, inspection.reading, inspection.diagnosis.identity
+def _subject(program: Program, inspection: Inspection) -> dict[str, Any]:
+    reading, identity = inspection.reading, inspection.diagnosis.identity
     found: dict[str, Any] = {"file": str(program.path), "dialect": reading.dialect, "found": reading.facts}
     if identity is not None:
         parameters = reading.subject.parameters()

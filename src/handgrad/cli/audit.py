@@ -92,8 +92,13 @@ def _audited(file: Path, out: Console, *, first: bool, prove: bool) -> Report | 
 
 def _proved(report: Report, path: str) -> Report:
     """The report with the proof of its patch; where there is none, or nothing can be trained, a sentence says so."""
-    if report.patch is None:
+    of = next((finding for finding in report.findings if finding.patch), None)
+    if of is None:
         click.echo(f"handgrad: {say('audit_cli.nothing_to_prove')}", err=True)
+        return report
+    if of.file and of.file != path:
+        said = say("audit_cli.proof_elsewhere", file=os.path.relpath(of.file))
+        click.echo(f"handgrad: {said}", err=True)
         return report
     request = {"path": path, "patch": report.patch}
     try:

@@ -371,3 +371,123 @@ def test_what_is_right_in_another_way_is_left_alone(text: str, tmp_path: Path) -
     found = session.audit_file({"path": str(path)})
     assert found["subject"]["sizes"][0] in (6, 7)
     assert [one["code"] for one in found["findings"] if one["severity"] != "note"] == []
+
+
+SPREAD = {
+    "start.py": """
+import numpy as np
+
+def initialize(sizes):
+    return {f"{n}{i}": 0.5 * np.random.randn(b, a if n == "W" else 1)
+            for i, (a, b) in enumerate(zip(sizes, sizes[1:]), 1) for n in "Wb"}
+""",
+    "ways.py": """
+import numpy as np
+
+def forward(X, params):
+    A1 = np.tanh(params["W1"] @ X + params["b1"])
+    return 1 / (1 + np.exp(-(params["W2"] @ A1 + params["b2"]))), (X, A1)
+
+def backward(AL, Y, cache, params):
+    X, A1 = cache
+    m = Y.shape[1]
+    d2 = AL - Y
+    d1 = (params["W2"].T @ d2) * (1 - A1**2)
+    return {"dW2": d2 @ A1.T / m, "db2": d2.sum(axis=1, keepdims=True) / m,
+            "dW1": d1 @ X.T / m, "db1": d1.sum(axis=1, keepdims=True) / m}
+""",
+    "training.py": """
+import numpy as np
+from ways import backward, forward
+
+def cost(AL, Y):
+    return -np.sum(Y * np.log(AL) + (1 - Y) * np.log(1 - AL)) / Y.shape[1]
+
+def update(params, grads, learning_rate):
+    for name in params:
+        params[name] = params[name] - learning_rate * grads["d" + name]
+    return params
+
+def train(X, Y, params, learning_rate=0.1, rounds=100):
+    for i in range(rounds):
+        AL, cache = forward(X, params)
+        print(cost(AL, Y))
+        params = update(params, backward(AL, Y, cache, params), learning_rate)
+    return params
+""",
+    "main.py": """
+import numpy as np
+from start import initialize
+from training import train
+
+def main():
+    images, labels = load("digits.npz")
+    train(images, labels, initialize([784, 20, 10]))
+
+main()
+""",
+}
+
+
+def test_a_network_in_modules_that_the_file_only_starts(tmp_path: Path) -> None:
+    for name, text in SPREAD.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found = session.audit_file({"path": str(tmp_path / "main.py")})
+    assert found["ok"]
+    assert found["subject"]["file"] == str(tmp_path / "main.py")
+    assert (found["subject"]["hidden"], found["subject"]["loss"]) == ("tanh", "binary cross-entropy")
+    (tmp_path / "ways.py").write_text(SPREAD["ways.py"].replace(" * (1 - A1**2)", ""), encoding="utf-8")
+    (wrong,) = session.audit_file({"path": str(tmp_path / "main.py")})["findings"]
+    assert (wrong["code"], wrong["file"], wrong["line"]) == (
+        "activation-derivative-missing",
+        str(tmp_path / "ways.py"),
+        12,
+    )
+
+
+ROWS_OF_LOSSES = """
+import numpy as np
+from points import datax, datay
+
+class Linear:
+    def __init__(self, n, d):
+        self._n, self._d = n, d
+        self._gradient, self._parameters = np.zeros((n, d)), np.random.normal(0, 0.7, (n, d))
+
+    def forward(self, X):
+        assert X.shape[1] == self._n
+        return X @ self._parameters
+
+    def collect(self, input, delta):
+        self._gradient += input.T @ delta
+
+    def update_parameters(self, gradient_step):
+        self._parameters -= gradient_step * self._gradient
+        self._gradient = np.zeros((self._n, self._d))
+
+def squares(y, yhat):
+    return np.sum((y - yhat) ** 2, axis=1)
+
+gradient_step = 1e-3
+first, second = Linear(datax.shape[1], 5), Linear(5, 3)
+for _ in range(10):
+    hidden = np.tanh(first.forward(datax))
+    outputs = second.forward(hidden)
+    loss = squares(datay, outputs)
+    delta = -2 * (datay - outputs)
+    first.collect(datax, (delta @ second._parameters.T) * (1 - hidden**2))
+    second.collect(hidden, delta)
+    first.update_parameters(gradient_step=gradient_step)
+    second.update_parameters(gradient_step=gradient_step)
+"""
+
+
+def test_one_loss_a_row_on_data_that_another_module_cannot_load(tmp_path: Path) -> None:
+    (tmp_path / "points.py").write_text("import numpy as np\ndatax, datay = np.load('points.npy')\n", encoding="utf-8")
+    path = tmp_path / "net.py"
+    path.write_text(ROWS_OF_LOSSES, encoding="utf-8")
+    found = session.audit_file({"path": str(path)})
+    assert (found["subject"]["sizes"][1:], found["subject"]["loss"]) == ([5, 3], "squared error")
+    assert [one["code"] for one in found["findings"]] == ["summed"]
+    path.write_text(ROWS_OF_LOSSES.replace("1 - hidden**2", "1 - hidden"), encoding="utf-8")
+    assert not session.audit_file({"path": str(path)})["ok"]

@@ -15,11 +15,11 @@ from typing import Any
 NAMES: dict[str, str] = {
     "x": "x xs xb bx xi inputs inp input inputdata inputvector inputarray inputlist inputslist data images image imgs"
     " img features feature samples sample a0 z0 xnew xmb a inputvalues d tensor vec v xdata xvalues instances"
-    " observations",
+    " observations datax",
     "y": "y ys yb by yi t ts tb targets target targetdata targetoutput targetoutputs targetlist targetslist"
     " labels label ytrue truey truth groundtruth gt expected desired true actual onehot yonehot onehoty onehotlabels"
     " labelsonehot yoh yenc yencoded ymb correct answers answer outputdata yreal realy yact ytarget"
-    " outputs desiredoutput expectedoutput outputexpected yexpected truelabels truevalues ydata yvalues",
+    " outputs desiredoutput expectedoutput outputexpected yexpected truelabels truevalues ydata yvalues datay",
     "pred": "ypred ypreds predy pred preds prediction predictions predicted output outputs out yhat yhats hat"
     " probs prob probabilities p logits scores score ahat al o yprob ylogits yout youtput softmaxoutput"
     " finaloutput finaloutputs modeloutput netoutput networkoutput guess guesses yp y1 a2 a3 z activations"
@@ -30,7 +30,7 @@ NAMES: dict[str, str] = {
     " dpred dypred doutput doutputs e nextgrad lossderivative dprev dnext outputdelta eta_ dh do dx g"
     " grady delta_",
     "lr": "lr learningrate alpha eta stepsize rate learnrate lrate initiallr initiallearningrate lr0 baselr"
-    " learningr lnrate lrinit learningratevalue step",
+    " learningr lnrate lrinit learningratevalue step gradientstep descentstep",
     "epochs": "epochs nepochs numepochs epoch nepoch numberofepochs maxepochs maxepoch totalepochs iterations"
     " numiterations niterations iters niters niter numiters numiter nbepochs maxiter maxiters"
     " maxiterations steps nsteps numsteps itersnum epochsnum nbepoch iter times numberofiterations"

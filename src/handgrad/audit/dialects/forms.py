@@ -68,3 +68,10 @@ EACH = (
     Form("numbers", each=True),
     Form("numbers", columns=True, each=True),
 )
+
+
+def mean_of_rows(value: Any, rows: int) -> float | None:
+    """The mean of a loss that is left as one number for each of several rows; None of anything else."""
+    if not isinstance(value, np.ndarray) or value.shape != (rows,) or rows < 2 or value.dtype.kind != "f":
+        return None
+    return float(value.mean()) if np.isfinite(value).all() and (value >= 0).all() else None

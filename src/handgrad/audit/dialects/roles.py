@@ -66,9 +66,9 @@ def role(name: str) -> str:
         return "weight"
     if name in ("m", "n", "N"):
         return "rows"
-    if is_buffer(name):
-        return "buffer"
     kinds = calling.roles(name)
+    if is_buffer(name) and kinds[:1] != ["lr"]:
+        return "buffer"
     if not kinds and _ONE_HOT.search(name.lower()):
         return "y"
     kind = kinds[0] if kinds else ""

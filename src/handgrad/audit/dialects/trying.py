@@ -135,10 +135,12 @@ def _sizes(loop: Loop) -> tuple[int, list[tuple[int, int]]]:
     """
     for way, places in enumerate((loop.places, *parted(loop.places, loop.state))):
         values = [np.asarray(place.get(loop.state)) for place in places]
+        found: list[tuple[int, int]] = []
         for kept in (values, [v for v in values if v.ndim < 2 or min(v.shape) == 1 or v.any()]):
             shapes = {str(i): v.shape for i, v in enumerate(kept)}
-            if len(shapes) <= 16 and (found := ends(shapes)):
-                return way, found[:4]
+            found += ends(shapes)[:4] if len(shapes) <= 16 else []
+        if found:
+            return way, list(dict.fromkeys(found))
     return 0, []
 
 

@@ -17,7 +17,7 @@ from handgrad.audit.dialects import sizes
 from handgrad.audit.dialects.claimed import by_form, by_name
 from handgrad.audit.dialects.edits import RATE, Losses, callee, forgiven, reads, resolver, with_rate
 from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, without_missing
-from handgrad.audit.dialects.forms import Form
+from handgrad.audit.dialects.forms import Form, mean_of_rows
 from handgrad.audit.dialects.naming import matched
 from handgrad.audit.dialects.places import Place, gradient_of, memories, values
 from handgrad.audit.dialects.roles import is_one_hot, own, role
@@ -287,7 +287,9 @@ class Loop:
 
     def _losses(self, x: Array, y: Array) -> dict[str, float]:
         after = self.still(x, y)
-        return {name: value for name in self.losses if (value := number(after.get(name))) is not None}
+        told = {name: number(after.get(name)) for name in self.losses}
+        told |= {name: mean_of_rows(after.get(name), len(x)) for name, value in told.items() if value is None}
+        return {name: value for name, value in told.items() if value is not None}
 
     def parameters(self) -> dict[str, Array]:
         """Name to live array; the weights of a single output, where they are a vector, as a column."""
@@ -376,12 +378,14 @@ def put_aside(state: Mapping[str, Any], lr: float, rows: int) -> None:
     for value in list(state.values()):
         if not own(value):
             continue
-        for name, number in list(getattr(value, "__dict__", {}).items()):
+        held = dict(getattr(value, "__dict__", {}))
+        sides = {side for one in held.values() if isinstance(one, np.ndarray) and one.ndim == 2 for side in one.shape}
+        for name, number in held.items():
             if isinstance(number, float) and role(name) == "lr":
                 setattr(value, name, lr)
             elif isinstance(number, float) and aside(name) is not None:
                 setattr(value, name, aside(name))
-            elif type(number) is int and role(name) == "rows" and name not in ("n", "N"):
+            elif type(number) is int and role(name) == "rows" and name not in ("n", "N") and number not in sides:
                 setattr(value, name, rows)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, LOSS, TRAIN, UPDATE, plain, roles
 from handgrad.audit.dialects.chain import left_behind
+from handgrad.audit.dialects.forms import mean_of_rows
 from handgrad.audit.dialects.sizes import seed_of_draws
 from handgrad.audit.objects import is_foreign
 from handgrad.core.arrays import Array
@@ -78,8 +79,8 @@ _TESTS = re.compile(r"^_*(get_|calc_|compute_|check_)?acc(uracy)?(_|$)|accuracy|
 class Witness:
     """Watches the user's functions return. `on_update` is called when one that updates begins."""
 
-    def __init__(self, on_update: Callable[[], None] | None = None) -> None:
-        self.on_update = on_update
+    def __init__(self, on_update: Callable[[], None] | None = None, rows: int = 0) -> None:
+        self.on_update, self.rows = on_update, rows
         self.seen: list[tuple[int, str, float]] = []  # (rank, place, value)
         self.returned: dict[str, Any] = {}
         self.outputs: list[Array] = []
@@ -125,6 +126,8 @@ class Witness:
 
     def _note(self, rank: int, place: str, value: Any) -> None:
         number = scalar(value)
+        if number is None and rank <= 2:  # one for each row, of which what is a number comes first
+            rank, number = 6, mean_of_rows(value, self.rows)
         if number is not None and not (self.moved and any(place == known for _, known, _ in self.seen)):
             self.seen.append((rank, place, number))
 
@@ -173,7 +176,7 @@ def watch(
     attributes: Callable[[], Mapping[str, Any]] = dict,
 ) -> Report:
     """Run an action on a batch of so many rows. What it raises is raised, unless a test that follows a step does so."""
-    witness = Witness(on_update)
+    witness = Witness(on_update, rows)
     result = None
     before = sys.getprofile()
     with _quiet(rows):

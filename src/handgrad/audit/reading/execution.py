@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import resolve_name
 from time import perf_counter
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -192,10 +193,25 @@ class _Runner:
             error = self.go(ast.copy_location(single, node))
             if error is not None:
                 self.done.skipped.pop()  # it is told in `missing`, or the `try` around it is there for that
-                if HONEST not in self.namespace:
+                if self.unmade(node, alias):
+                    self.done.skipped.append(Skipped(node.lineno, Reason("data", alias.name)))
+                elif HONEST not in self.namespace:
                     self.absent(alias, _absent_module(node, alias, error))
             problem = problem or error
         return problem
+
+    def unmade(self, node: ast.Import | ast.ImportFrom, alias: ast.alias) -> bool:
+        """Whether a module of the user's own would set a name, and could not: as what it takes from data that are not
+        there, or are not loaded.
+        """
+        if isinstance(node, ast.Import):
+            return False
+        try:
+            module = resolve_name("." * node.level + (node.module or ""), self.namespace.get("__package__") or "")
+        except ImportError:
+            return False
+        program = self.done.modules.get(module)
+        return program is not None and any(alias.name in stored_names(one) for one in program.tree.body)
 
     def absent(self, alias: ast.alias, module: str) -> None:
         """Let a name that could not be imported stand for something that says so when it is used."""
