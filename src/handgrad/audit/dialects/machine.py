@@ -316,6 +316,7 @@ def _moves(machine: Machine, x: Array, y: Array) -> bool:
     moved = []
     start = {name: np.array(value) for name, value in machine.parameters().items()}
     for lr in (2.0**-20, 2.0**-19):
+        machine.begin_again()  # for a velocity of the first step would be part of the second
         for name, value in machine.parameters().items():
             value[...] = start[name]
         machine.step(x, y, lr)

@@ -32,6 +32,7 @@ from handgrad.core.arrays import Array
 
 _VELOCITY = re.compile(r"\bvel|_vel|velocit|\bv_?[wWbd]|\.v\b|^v\b")
 _MOMENTUM = re.compile(r"momentum|\bmu$|\.mu$")
+_BETA = re.compile(r"\b(beta|gamma|rho|decay)_?1?$")
 _STEPS, _ROWS = 8, 6
 _EXACT = 1e-5  # relative: gradients are of all sizes, and epsilon is small beside those that are looked at
 _RATE = 2.0**-20  # small, for steps without a root are large
@@ -92,7 +93,10 @@ def memory_lost(inspection: Inspection) -> list[Finding]:
                  if isinstance(n, ast.FunctionDef) and n.lineno == code.co_firstlineno), None)  # fmt: skip
     written = [n for n in ast.walk(node) if isinstance(n, ast.Assign)] if node is not None else []
     velocities = [n for n in written if _VELOCITY.search(ast.unparse(n.targets[0]))]
-    shares = _momenta(inspection.program.tree)
+    factors = [one.measured.get("factor") for one in diagnosis.findings if one.code == "constant-factor"]
+    shares = _shares(inspection.program.tree, _MOMENTUM)
+    # A mean of the velocity and the gradient, of which the share of the gradient alone is left.
+    shares += [one for one in _shares(inspection.program.tree, _BETA) if any(_is(1 - one, f) for f in factors)]
     if not velocities or not shares:
         return []
     line = min(n.lineno for n in velocities)
@@ -102,18 +106,22 @@ def memory_lost(inspection: Inspection) -> list[Finding]:
     return [Finding("optimizer-memory-lost", "warning", where, measured, {}, inspection.program.filename, line)]
 
 
-def _momenta(tree: ast.Module) -> list[float]:
-    """The values between 0 and 1 that the file gives to a momentum, as an attribute, an argument or a default."""
+def _is(share: float, factor: object) -> bool:
+    return isinstance(factor, float) and abs(factor - share) < 1e-9
+
+
+def _shares(tree: ast.Module, meant: re.Pattern[str]) -> list[float]:
+    """The values between 0 and 1 that the file gives to such names, as an attribute, an argument or a default."""
     found: list[Any] = []
     for node in ast.walk(tree):
         match node:
             case ast.Assign(targets=[target], value=ast.Constant(value=value)):
-                found += [value] if _MOMENTUM.search(ast.unparse(target)) else []
+                found += [value] if meant.search(ast.unparse(target)) else []
             case ast.keyword(arg=str(name), value=ast.Constant(value=value)):
-                found += [value] if _MOMENTUM.search(name) else []
+                found += [value] if meant.search(name) else []
             case ast.arguments():
                 named = zip(node.args[len(node.args) - len(node.defaults) :], node.defaults, strict=True)
-                found += [getattr(v, "value", None) for one, v in named if _MOMENTUM.search(one.arg)]
+                found += [getattr(v, "value", None) for one, v in named if meant.search(one.arg)]
     return [value for value in found if isinstance(value, float) and 0 < value < 1]
 
 
