@@ -151,20 +151,29 @@ def _first_loss(result: tuple[Any, ...]) -> Any:
 def _quiet(rows: int) -> Iterator[None]:
     """Nothing is printed, no warning raised, and random choices are the same each time."""
     numpy_state, python_state, choice = np.random.get_state(), random.getstate(), np.random.choice
+    randint = np.random.randint
+
+    def several(size: Any) -> bool:
+        return isinstance(size, int | np.integer) and int(size) > 1
 
     def whole(a: Any, size: Any = None, *more: Any, **named: Any) -> Any:
-        """A batch drawn at random from exactly its own number of samples is all of them."""
-        return np.arange(rows) if np.ndim(a) == 0 and a == rows and size == rows else choice(a, size, *more, **named)
+        """A batch drawn at random from exactly the number of samples that there are is all of them."""
+        every = np.ndim(a) == 0 and a == rows and several(size)
+        return np.arange(rows) if every else choice(a, size, *more, **named)
+
+    def all_of(low: Any, high: Any = None, size: Any = None, *more: Any, **named: Any) -> Any:
+        every = several(size) and np.ndim(low) == 0 and (low, high) in ((0, rows), (rows, None))
+        return np.arange(rows) if every else randint(low, high, size, *more, **named)
 
     try:
         np.random.seed(seed_of_draws())
         random.seed(seed_of_draws())
-        np.random.choice = whole
+        np.random.choice, np.random.randint = whole, all_of
         with redirect_stdout(io.StringIO()), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             yield
     finally:
-        np.random.choice = choice
+        np.random.choice, np.random.randint = choice, randint
         np.random.set_state(numpy_state)
         random.setstate(python_state)
 

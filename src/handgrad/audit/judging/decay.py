@@ -33,6 +33,9 @@ def decayed(links: Sequence[Link], penalty: Penalty | None, rows: Sequence[int])
             continue
         shares = np.array([one.decay / one.factor for one in fits])
         due = np.array([_due(penalty, name, count) for count in rows])
+        factors = np.array([one.factor for one in fits])
+        if (factors < 1).all() and np.ptp(factors) and np.allclose([one.decay for one in fits], due, rtol=_LIKE):
+            continue  # an average that is wrong beside it, which is said
         code = _code(shares, due)
         if code:
             found.setdefault(code, []).append(name)

@@ -24,6 +24,8 @@ from handgrad.core.net import Sequential
 
 CLOSE = 1e-5  # relative: log(p + 1e-8) for log(p) stays below it, another network does not
 LEAST = 1e-6  # relative to the loss: what counts as a penalty at all
+_EPSILONS = (1e-7, 1e-8)  # that people add within a logarithm, and that show beside a small penalty
+_NEARLY = 1e-2  # relative: two estimates of a penalty that such a number keeps apart
 SLOPES = (0.1, 0.2, 0.3, 0.05, 0.001)  # of leaky ReLUs, beside the usual 0.01
 SCALINGS = ((1.0, 0.0), (1 / 255, 0.0), (2.0, -1.0), (1 / 0.3081, -0.1307 / 0.3081))  # of pixels, on their way in
 MIXED = ("relu", "sigmoid", "tanh", "leaky_relu", "elu", "none")  # what people put side by side in one network
@@ -107,12 +109,14 @@ _DIVISORS: dict[str, Callable[[int, int], float]] = {
 }
 
 
-def sums(output: Array, t: Array) -> dict[str, float]:
-    """The losses that people use, summed over batch and outputs, for outputs (B, C) and one-hot targets."""
+def sums(output: Array, t: Array, epsilon: float = 0.0) -> dict[str, float]:
+    """The losses that people use, summed over batch and outputs, for outputs (B, C) and one-hot targets; cross-entropy
+    with what people add within its logarithm.
+    """
     d = output - t
     found = {"squared error": float((d * d).sum())}
     if output.min() > 0:
-        found["cross-entropy"] = -float((t * np.log(output)).sum())
+        found["cross-entropy"] = -float((t * np.log(output + epsilon)).sum())
         if output.max() < 1:
             found["binary cross-entropy"] = -float((t * np.log(output) + (1 - t) * np.log1p(-output)).sum())
     return found
@@ -205,9 +209,22 @@ class _Seen:
                 if not penalties and self._close(plain[0]):
                     return replace(scores, output=output, loss=loss, divisor=name)
                 penalty = self._penalty(scores.matrices, plain) if penalties else None
+                if penalties and loss == "cross-entropy" and self._penalty(scores.matrices, plain, _NEARLY):
+                    outputs = [[z_ if layer is None else layer(z_) for z_ in at] for at in z]
+                    exact = (self._plain(outputs, loss, name, epsilon) for epsilon in _EPSILONS)
+                    told = (penalty, *(self._penalty(scores.matrices, one) for one in exact))
+                    penalty = next((one for one in told if one is not None), None)
                 if penalty is not None:
                     return replace(scores, output=output, loss=loss, divisor=name, penalty=penalty)
         return None
+
+    def _plain(self, outputs: list[list[Array]], loss: str, divisor: str, epsilon: float = 0.0) -> list[list[float]]:
+        """A loss of each batch at each point, without any penalty."""
+        by = _DIVISORS[divisor]
+        return [
+            [self._totals(out, k, epsilon)[loss] / by(self.rows[k], out.shape[1]) for k, out in enumerate(at)]
+            for at in outputs
+        ]
 
     def finer(self, found: Identity) -> Identity:
         """Of the two forms of GELU, whose losses lie closer together than is told apart, the one that lies closer."""
@@ -237,12 +254,12 @@ class _Seen:
     def _close(self, plain: list[float]) -> bool:
         return all(abs(a - b) <= CLOSE * abs(b) for a, b in zip(plain, self.reported[0], strict=True))
 
-    def _totals(self, output: Array, k: int) -> dict[str, float]:
+    def _totals(self, output: Array, k: int, epsilon: float = 0.0) -> dict[str, float]:
         """The losses of batch k, summed over it."""
         y, outputs = self.batches[k][1], output.shape[1]
-        return sums(output, targets(y, outputs)) if y.max() < max(outputs, 2) else {}
+        return sums(output, targets(y, outputs), epsilon) if y.max() < max(outputs, 2) else {}
 
-    def _penalty(self, matrices: tuple[Matrix, ...], plain: list[list[float]]) -> Penalty | None:
+    def _penalty(self, matrices: tuple[Matrix, ...], plain: list[list[float]], close: float = CLOSE) -> Penalty | None:
         """What makes up the rest of the reported losses, if something on the weights does."""
         rest = [[a - b for a, b in zip(*both, strict=True)] for both in zip(self.reported, plain, strict=True)]
         if min(map(min, rest)) <= LEAST * max(map(max, self.reported)):
@@ -251,7 +268,7 @@ class _Seen:
         biases = tuple(m.bias for m in matrices if m.bias is not None)
         if weights not in self.charges:
             self.charges[weights] = Charges.at(self.points, weights, biases)
-        return self.charges[weights].explain(rest, self.rows)
+        return self.charges[weights].explain(rest, self.rows, close)
 
 
 def _layer(kind: str) -> Layer | None:

@@ -60,7 +60,7 @@ class Charges:
         kinds = [(kind, names) for kind in KINDS for names in dict.fromkeys(some) if names]
         return cls({(kind, names): [_sum(kind, names, point) for point in points] for kind, names in kinds})
 
-    def explain(self, rest: Sequence[Sequence[float]], rows: Sequence[int]) -> Penalty | None:
+    def explain(self, rest: Sequence[Sequence[float]], rows: Sequence[int], close: float = _CLOSE) -> Penalty | None:
         """The penalty that makes up the rest of the loss, rest[point][batch], for batches of so many rows."""
         for (kind, names), sums in self.sums.items():
             for by_rows in (False, True):
@@ -69,7 +69,7 @@ class Charges:
                     for lefts, total in zip(rest, sums, strict=True)
                     for left, count in zip(lefts, rows, strict=True)
                 ]
-                if max(found) - min(found) <= _CLOSE * abs(found[0]):
+                if max(found) - min(found) <= close * abs(found[0]):
                     return Penalty(kind, names, sum(found) / len(found), by_rows)
         return None
 
