@@ -23,7 +23,7 @@ from handgrad.audit.judging.descent import UNNAMED
 from handgrad.audit.judging.diagnose import Diagnosis, diagnose, recognise
 from handgrad.audit.piecewise import PIECES, judge_pieces, judge_text
 from handgrad.audit.place.forgotten import constants
-from handgrad.audit.reading.execution import Execution
+from handgrad.audit.reading.execution import Execution, Reason
 from handgrad.audit.reading.fence import OutOfTime, time_limit, work_limit
 from handgrad.audit.reading.neighbours import together
 from handgrad.audit.reading.pruning import MARK
@@ -58,12 +58,17 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
         return _answer(began, program, *_inspected(program, execution, began))
     except DataError as error:
         reason = error
-    given = stand_ins(program.tree) if any(one.reason.code == "data" for one in execution.skipped) else {}
+    given = stand_ins(program.tree) if any(_lacks_data(one.reason) for one in execution.skipped) else {}
     if given and time.perf_counter() - began <= ALL_SECONDS:
         with suppress(DataError):
             return _answer(began, program, *_inspected(program, program.execute(given), began))
     with program.guarded():
         return _in_pieces(program, execution.namespace, reason, began)
+
+
+def _lacks_data(reason: Reason) -> bool:
+    """Whether a statement did not run because it loads data, or reads a file that an audit does not."""
+    return reason.code == "data" or reason.detail.startswith(("BlockedError", "FileNotFoundError"))
 
 
 def _inspected(program: Program, execution: Execution, began: float) -> tuple[Inspection, tuple[Finding, ...]]:

@@ -52,6 +52,7 @@ LAYOUTS = (
     Layout("one-hot, one column a sample", lambda x: x[:, :, None], lambda t, y: t[:, :, None], split=True),
     Layout("one-hot, one row a sample", lambda x: x[:, None, :], lambda t, y: t[:, None, :], split=True),
     Layout("one-hot, one vector a sample", lambda x: x[0], lambda t, y: t[0], split=True),
+    Layout("one-hot, one row a call", _rows, lambda t, y: t, split=True),
     Layout("one-hot, one column a call", lambda x: x.T, lambda t, y: t.T, split=True, columns=True),
     Layout("a whole number, one vector a call", lambda x: x[0], lambda t, y: y[0], split=True),
 )

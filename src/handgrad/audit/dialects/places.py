@@ -182,7 +182,9 @@ def widen(world: dict[str, Any], places: list[Place]) -> None:
     places = [place for place in places if not place.path or place.path[-1][0] != "part"]
     wide = {id(old): np.array(old, np.float64) for place in places if isinstance(old := place.get(world), np.ndarray)}
     named = {place.root for place in places}
-    roots = [root for root, value in world.items() if root in named or own(value) or isinstance(value, _HOLDERS)]
+    shared = [root for root, value in world.items() if id(value) in wide]
+    holders = [root for root, value in world.items() if root in named or own(value) or isinstance(value, _HOLDERS)]
+    roots = dict.fromkeys([*holders, *shared])
     for place in places:
         if not isinstance(place.get(world), np.ndarray):
             place.put(world, np.array([place.get(world)], np.float64))  # a bias that is a plain number

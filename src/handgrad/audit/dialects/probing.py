@@ -85,7 +85,10 @@ def _in_layouts(way: Way) -> Generator[Reading, None, bool]:
 
 
 def _memory(way: Way) -> Callable[[], None]:
-    """Empties again what was empty in the network's objects, for one form of batch spoils it for the next."""
+    """Empties again what was empty in the network's objects, and puts back the arrays of which a run has made some of
+    another shape, for one form of batch spoils it for the next.
+    """
+    arrays = [(slot, slot.get(), slot.get().shape) for slot in way.stage.slots()]
     things = [thing for root in way.stage.roots for thing in parts(root)]
     empty = [value for one in things for value in vars(one).values() if isinstance(value, dict | list) and not value]
     unset = [(vars(one), name) for one in things for name, value in vars(one).items() if value is None]
@@ -95,6 +98,9 @@ def _memory(way: Way) -> Callable[[], None]:
             one.clear()
         for attributes, name in unset:
             attributes[name] = None
+        for slot, array, shape in arrays:
+            if np.shape(slot.get()) != shape:
+                slot.put(array)
 
     return forget
 

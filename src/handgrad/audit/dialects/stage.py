@@ -179,7 +179,7 @@ class Stage:
                 yield from () if self.dropping or kept() < 1 else _undropped(thing)
                 bent = any(word in type(thing).__name__.lower() for word in _BENT)
                 for key, value in vars(thing).items():
-                    role = _ROLE_OF.get(plain(key))
+                    role = None if _counts_parts(key, value, thing) else _ROLE_OF.get(plain(key))
                     if (
                         self.dropping
                         and role in ("zero", "keep")
@@ -246,6 +246,12 @@ def _undropped(thing: Any) -> Iterator[tuple[dict[str, Any], str, Any]]:
 
 
 _GIVEN = ("x", "y", "loader", "held-out x", "held-out y", "held-out loader", "rows", "batches", "epochs", "lr")
+
+
+def _counts_parts(key: str, value: Any, thing: Any) -> bool:
+    """Whether an n or m is how many items one of the thing's own lists has: layers, and no rows."""
+    lists = (len(one) for one in vars(thing).values() if isinstance(one, list | tuple))
+    return type(value) is int and len(key) == 1 and value in lists
 
 
 def _is_loss_list(key: str, value: Any) -> bool:

@@ -110,6 +110,8 @@ class Witness:
             value, (list, tuple)
         ):
             self._note(3, f"{where}()", value)
+        elif plain(name) in _FORWARDS and scalar(value) is not None:  # forward, and the loss of it in one
+            self._note(6, f"{where}()", value)
         self.returned[name] = value
         if plain(name) in _FORWARDS and not self.moved:
             given = value if value is not None else left_behind(frame.f_locals.get("self"))
