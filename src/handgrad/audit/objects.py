@@ -125,6 +125,19 @@ def slots(
             yield from slots(value, slot.name, depth + 1, seen, slot)
 
 
+def snapshot(found: list[Slot]) -> list[Array]:
+    """Copies of what lies in the slots."""
+    return [np.array(slot.get()) for slot in found]
+
+
+def restore(found: list[Slot], saved: list[Array]) -> None:
+    """Write copies back into the arrays that lie there now, where these are of the same shape."""
+    for slot, value in zip(found, saved, strict=True):
+        array = slot.get()
+        if isinstance(array, np.ndarray) and array.shape == value.shape and array.flags.writeable:
+            array[...] = value
+
+
 def parts(thing: Any, depth: int = 0, seen: set[int] | None = None) -> Iterator[Any]:
     """The user's instances within a thing, itself first."""
     seen = set() if seen is None else seen

@@ -29,6 +29,19 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("top = (y - t) * y * (1 - y)", "top = y - t"),
         "output-derivative-missing",
     ),
+    "loss_of_forward": (
+        ((9, 4), "sigmoid", "sigmoid", "binary cross-entropy"),
+        (
+            "deltas = [self.A[-1] - target_data]",
+            "deltas = [(self.A[-1] - target_data) * self.A[-1] * (1 - self.A[-1])]",
+        ),
+        "gradient-of-squared-error",
+    ),
+    "settings_in_a_dict": (
+        ((12, 10), "tanh", "softmax", "cross-entropy"),
+        ('d2.dot(model["W2"].T) * (1 - a1**2)', 'd2.dot(model["W2"].T)'),
+        "activation-derivative-missing",
+    ),
     "silent_class": (
         ((2, 1), "sigmoid", "sigmoid", "squared error"),
         ("@ self.w_out.T) * self.hidden * (1 - self.hidden)", "@ self.w_out.T)"),

@@ -21,8 +21,8 @@ from handgrad.audit.dialects.glue import ends
 from handgrad.audit.dialects.gradients import likely_weights
 from handgrad.audit.dialects.layouts import LAYOUTS
 from handgrad.audit.dialects.reading import Reading
-from handgrad.audit.dialects.settling import Candidate, Net, Way, moves, restore, settled, snapshot
-from handgrad.audit.objects import Slot, matrices, parts
+from handgrad.audit.dialects.settling import Candidate, Net, Way, moves, settled
+from handgrad.audit.objects import Slot, matrices, parts, restore, snapshot
 from handgrad.core.arrays import Array
 
 _ROWS = (5, 8)

@@ -6,14 +6,16 @@ share of the gradient's squares, and beside squares that are large already it go
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from handgrad.audit.dialects.making import made
 from handgrad.audit.judging.measure import fit
-from handgrad.audit.objects import Slot, parts
+from handgrad.audit.objects import Slot, parts, restore, snapshot
 from handgrad.core.arrays import Array
 
 if TYPE_CHECKING:
@@ -33,78 +35,150 @@ class Scaled:
     Attributes:
         net: how a step is taken.
         parameters: where its parameters are.
+        names: what they are called.
         rate: the learning rate of the steps that are tried.
         squares: by parameter, which array remembers its squares, and which share of it stays at each step.
+        plain: by parameter, the same of one that remembers the gradient itself.
+        memory: arrays of the parameters' shapes, in which it may remember anything.
+        counts: what it counts its steps by, and from which number.
     """
 
     net: Net
     parameters: list[Slot]
+    names: list[str]
     rate: float
     squares: dict[int, tuple[int, float]] = field(default_factory=dict)
+    plain: dict[int, tuple[int, float]] = field(default_factory=dict)
+    memory: list[Slot] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
 
-    def gradients(self, x: Array, y: Array) -> list[Array]:
-        """The gradient of each parameter."""
+    @property
+    def mixed(self) -> bool:
+        """Whether it remembers the squares of some parameters only."""
+        return bool(self.squares) and len(self.squares) < len(self.parameters)
+
+    def by_name(self, x: Array, y: Array) -> dict[str, Array]:
+        """The gradients, the mean over samples that go one by one. It leaves nothing behind."""
+        rows = 1 if self.net.split else len(x)
+        each = [self._gradients(x[i : i + rows], y[i : i + rows]) for i in range(0, len(x), rows)]
+        return {name: np.mean(one, axis=0) for name, one in zip(self.names, zip(*each, strict=True), strict=True)}
+
+    def step(self, x: Array, y: Array, lr: float) -> None:
+        """The file's own step, which it remembers."""
+        self.net.report(x, y, lr)
+
+    def numbers(self) -> dict[str, float]:
+        """The settings that its objects keep, by name."""
+        return {name: value for held in self._held() for name, value in held.items() if type(value) is float}
+
+    @contextmanager
+    def from_the_first(self, settings: Mapping[str, float]) -> Iterator[None]:
+        """While this lasts, nothing is remembered yet, and some settings are these; afterwards all is as it was."""
+        before, kept = [(held, dict(held)) for held in self._held()], snapshot(self.memory)
+        for slot in self.memory:
+            if slot.get().flags.writeable:
+                slot.get()[...] = 0.0
+        for held, _ in before:
+            held.update({name: settings[name] for name in settings if name in held})
+            held.update({name: value for name, value in self.counts.items() if type(held.get(name)) is int})
+        try:
+            yield
+        finally:
+            for held, values in before:
+                held.update({n: v for n, v in values.items() if isinstance(v, int | float)})
+            restore(self.memory, kept)
+
+    def _things(self) -> list[Any]:
+        return [thing for root in self.net.way.stage.roots for thing in parts(root)]
+
+    def _held(self) -> list[dict[str, Any]]:
+        return [vars(thing) for thing in self._things()]
+
+    def _gradients(self, x: Array, y: Array) -> list[Array]:
         along, _ = self._run(x, y, [at for at, _ in self.squares.values()], _LARGE, _RATE)
         _, left = self._run(x, y)
-        return [np.sign(move) * self._size(left, p) for p, move in enumerate(along)]
+        return [
+            np.sign(move) * self._size(left, p) if p in self.squares else _taken(left, *self.plain[p])
+            for p, move in enumerate(along)
+        ]
 
     def look(self, x: Array, y: Array) -> bool:
         """Whether there is such an optimizer, which remembers the squares of all that a step moves."""
+        before, saved = [(thing, _whole(vars(thing))) for thing in self._things()], snapshot(self.parameters)
         self.net.report(x, y, 0.0)  # some make their memory at the first step
-        many = len(self._memory())
+        restore(self.parameters, saved)
+        self.counts = {n: _first(one, n) for one, was in before for n, v in was.items() if vars(one).get(n) != v}
+        owned = {id(slot.get()) for slot in self.parameters}
+        shapes = {slot.get().shape for slot in self.parameters}
+        found = self.net.way.stage.slots()
+        self.memory = [one for one in found if id(one.get()) not in owned and one.get().shape in shapes]
+        many = len(self.memory)
         if not len(self.parameters) <= many <= _MOST:
             return False
         moved, left = self._run(x, y)
         for at in range(many):
             now, then = self._run(x, y, [at])
+            both = enumerate(zip(moved, now, strict=True))
+            touched = [p for p, (a, b) in both if not np.array_equal(a, b, equal_nan=True)]
+            if len(touched) != 1 or left[at].shape != moved[touched[0]].shape:
+                continue  # it is nobody's memory, such as an activation that is kept
             stays = then[at] - left[at]
-            touched = [p for p, (a, b) in enumerate(zip(moved, now, strict=True)) if not np.array_equal(a, b)]
-            steady = np.ptp(stays) <= _EXACT and 0 < stays.mean() <= 1 + _EXACT
-            if len(touched) == 1 and steady and left[at].min() >= 0 and _less(now[touched[0]], moved[touched[0]]):
-                self.squares[touched[0]] = at, 1.0 if stays.mean() > 1 - _EXACT else float(stays.mean())
-        if set(self.squares) != set(range(len(moved))):
+            if np.ptp(stays) > _EXACT or not 0 < stays.mean() <= 1 + _EXACT:
+                continue
+            squared = left[at].min() >= 0 and _less(now[touched[0]], moved[touched[0]])
+            share = 1.0 if stays.mean() > 1 - _EXACT else float(stays.mean())
+            (self.squares if squared else self.plain)[touched[0]] = at, share
+        if {*self.squares, *self.plain} != set(range(len(moved))):
             return False
+        if not self.squares:  # what remembers no squares is a velocity, unless its steps are no multiple of it
+            return not any(fit(move, left[self.plain[p][0]], _ROUGH).exact for p, move in enumerate(moved))
         along, _ = self._run(x, y, [at for at, _ in self.squares.values()], _LARGE, _RATE)
-        return all(fit(np.abs(move), self._size(left, p), _ROUGH).exact for p, move in enumerate(along))
+        return all(fit(np.abs(along[p]), self._size(left, p), _ROUGH).exact for p in self.squares)
 
     def _size(self, left: list[Array], parameter: int) -> Array:
         """How large each number of a gradient was, from the squares that it has left in an empty memory."""
-        at, stays = self.squares[parameter]
-        return np.sqrt(left[at] / (1 - stays if stays < 1 else 1.0))
-
-    def _memory(self) -> list[Slot]:
-        owned = {id(slot.get()) for slot in self.parameters}
-        shapes = {slot.get().shape for slot in self.parameters}
-        found = self.net.way.stage.slots()
-        return [one for one in found if id(one.get()) not in owned and one.get().shape in shapes]
+        return np.sqrt(_taken(left, *self.squares[parameter]))
 
     def _run(
         self, x: Array, y: Array, full: Collection[int] = (), of: float = 1.0, rate: float = 0.0
     ) -> tuple[list[Array], list[Array]]:
         """How far each parameter moves down, and what is left in a memory of zeros, or of a number in some arrays."""
-        memory = self._memory()
-        every = [*self.parameters, *memory]
-        saved = [np.array(slot.get()) for slot in every]
-        things = [vars(thing) for root in self.net.way.stage.roots for thing in parts(root)]
-        counts = [(held, name, value) for held in things for name, value in held.items() if type(value) is int]
-        for i, slot in enumerate(memory):
-            slot.get()[...] = of * (i in full)
+        every = [*self.parameters, *self.memory]
+        saved = snapshot(every)
+        counts = [(held, _whole(held)) for held in self._held()]
+        for i, slot in enumerate(self.memory):
+            if slot.get().flags.writeable:
+                slot.get()[...] = of * (i in full)
         try:
             self.net.report(x, y, rate or self.rate)
             moved = [old - slot.get() for old, slot in zip(saved, self.parameters, strict=False)]
-            return moved, [np.array(slot.get()) for slot in memory]
+            return moved, [np.array(slot.get()) for slot in self.memory]
         finally:
-            for slot, value in zip(every, saved, strict=True):
-                slot.get()[...] = value
-            for held, name, count in counts:  # of the steps, by which averages are corrected
-                held[name] = count
+            restore(every, saved)
+            for held, numbers in counts:  # of the steps, by which averages are corrected
+                held.update(numbers)
+
+
+def _taken(left: list[Array], at: int, stays: float) -> Array:
+    """What an array has taken in, of which it keeps a share: all of it, where it only adds up."""
+    return left[at] / (1 - stays if stays < 1 else 1.0)
+
+
+def _whole(held: Mapping[str, Any]) -> dict[str, int]:
+    return {name: value for name, value in held.items() if type(value) is int}
+
+
+def _first(thing: Any, name: str) -> int:
+    """What a new object of the kind counts from."""
+    value = next((vars(fresh).get(name) for fresh in made(type(thing))), 0)
+    return value if type(value) is int else 0
 
 
 def _less(now: Array, before: Array) -> bool:
     return bool(np.all(np.abs(now) <= np.abs(before)))
 
 
-def scaled(net: Net, parameters: list[Slot], x: Array, y: Array, rate: float) -> Scaled | None:
+def scaled(net: Net, parameters: list[Slot], names: list[str], x: Array, y: Array, rate: float) -> Scaled | None:
     """The net with such an optimizer inside of its step; None where there is none. Raises what the code does."""
-    found = Scaled(net, parameters, rate)
-    return found if not net.split and found.look(x, y) else None
+    found, rows = Scaled(net, parameters, names, rate), 1 if net.split else len(x)
+    return found if found.look(x[:rows], y[:rows]) else None

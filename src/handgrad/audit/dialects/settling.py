@@ -19,7 +19,7 @@ from handgrad.audit.dialects.stage import Action, Stage
 from handgrad.audit.dialects.witness import Report
 from handgrad.audit.judging.identify import random_point
 from handgrad.audit.judging.measure import fits, steady
-from handgrad.audit.objects import Slot
+from handgrad.audit.objects import Slot, restore, snapshot
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
@@ -187,11 +187,9 @@ def settled(candidate: Candidate, x: Array, y: Array, facts: dict[str, str]) -> 
             subject = candidate.subject(rate)
         if candidate.captured(x, y) is None:
             wide = all(value.dtype == np.float64 for value in subject.parameters().values())
-            inside = scaled(candidate.net, candidate.slots, x, y, _TINY if wide else _GENTLE)
+            inside = scaled(candidate.net, candidate.slots, candidate.names, x, y, _TINY if wide else _GENTLE)
             if inside is not None:
-                return _by_gradients(
-                    subject, lambda x, y: dict(zip(candidate.names, inside.gradients(x, y), strict=True)), facts
-                )
+                return _by_gradients(subject, inside.by_name, facts)
         if not candidate.net.split and _depends_on_rate(subject, x, y):
             candidate.net.split = True
             candidate.net.split = not _depends_on_rate(subject, x[:1], y[:1])
@@ -278,16 +276,3 @@ def _is_descent(subject: Subject, gradients: Mapping[str, Array], x: Array, y: A
     wide = all(value.dtype == np.float64 for value in subject.parameters().values())
     moved = steady(subject, x, y, _TINY if wide else _GENTLE).gradient
     return all(fit.residual < 1e-2 or not gradients[name].any() for name, fit in fits(moved, gradients, 1e-3).items())
-
-
-def snapshot(found: list[Slot]) -> list[Array]:
-    """Copies of what lies in the slots."""
-    return [np.array(slot.get()) for slot in found]
-
-
-def restore(found: list[Slot], saved: list[Array]) -> None:
-    """Write copies back into the arrays that lie there now, where these are of the same shape."""
-    for slot, value in zip(found, saved, strict=True):
-        array = slot.get()
-        if isinstance(array, np.ndarray) and array.shape == value.shape and array.flags.writeable:
-            array[...] = value

@@ -301,7 +301,7 @@ class Loop:
 
 
 def _settings_within(kept: Mapping[Any, Any], lr: float) -> dict[Any, Any]:
-    """A dict of settings with that learning rate, {"lr": 0.1, "epochs": 20}; empty for any other, such as of weights."""
+    """A dict of settings with that learning rate, {"lr": 0.1, "epochs": 20}; empty for any other."""
     if not all(isinstance(value, int | float | str | None) for value in kept.values()):
         return {}
     rates = [name for name in kept if isinstance(name, str) and role(name) == "lr" and isinstance(kept[name], float)]

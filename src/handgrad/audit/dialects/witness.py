@@ -30,6 +30,7 @@ _SAYS_LOSS = re.compile(r"loss|cost|entropy")
 _SAYS_OTHER = re.compile(r"prime|grad|deriv|delta|backward|val|test|best|prev|min|acc|fn|func|^d_|_d$|fct|old|last_")
 _ERRORS = {"err", "error", "mse", "nll", "j", "l", "e", "ce", "totalerror", "obj", "total", "avg", "mean", "epocherror"}
 _MOST_OUTPUTS = 20
+_MAY_BE = {"forward", "__call__", "calculate", "compute", "<lambda>"}  # of a loss, or of a network that ends in one
 _FORWARDS = {plain(name) for name in FORWARD}
 _BACKWARDS = {plain(name) for name in BACKWARD}
 _TRAINS = {plain(name) for name in TRAIN}
@@ -106,12 +107,8 @@ class Witness:
         name = code.co_name
         if plain(name) in _LOSS_NAMES or says_loss(name):
             self._note(2, f"{where}()", value)
-        elif name in ("forward", "__call__", "calculate", "compute", "<lambda>") and not isinstance(
-            value, (list, tuple)
-        ):
-            self._note(3, f"{where}()", value)
-        elif plain(name) in _FORWARDS and scalar(value) is not None:  # forward, and the loss of it in one
-            self._note(6, f"{where}()", value)
+        elif not isinstance(value, (list, tuple)):
+            self._note(3 if name in _MAY_BE else 6, f"{where}()", value if plain(name) in _FORWARDS | _MAY_BE else None)
         self.returned[name] = value
         if plain(name) in _FORWARDS and not self.moved:
             given = value if value is not None else left_behind(frame.f_locals.get("self"))

@@ -21,6 +21,7 @@ from handgrad.audit.dialects.calling import UPDATE, method, plain, roles
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.objects import own_classes, own_functions
+from handgrad.audit.optimizing.amid import check_amid
 from handgrad.audit.optimizing.claims import config_of, role_of, says
 from handgrad.audit.optimizing.driving import Plan, Run, runs
 from handgrad.audit.optimizing.inside import judge_optimizer_step
@@ -55,8 +56,8 @@ def within(inspection: Inspection) -> list[Finding]:
     """What the update of a network that is its own optimizer is not, though it says so."""
     try:
         with inspection.program.guarded(), time_limit(SECONDS):
-            found = check_within(inspection) or check_looped(inspection) or memory_lost(inspection)
-            return found or check_left_behind(inspection)
+            checks = (check_within, check_looped, check_amid, memory_lost, check_left_behind)
+            return next((found for check in checks if (found := check(inspection))), [])
     except (Exception, SystemExit, OutOfTime):  # what fails in a stranger's code says nothing of its numbers
         return []
 

@@ -45,7 +45,7 @@ _SIGNS = (
     ("adagrad", r"adagrad"),
     ("momentum", r"velocit|momentum"),
 )
-_UNSURE = {"optimizer-unnamed", "optimizer-setting-ignored", "optimizer-some-not-updated"}
+UNSURE = {"optimizer-unnamed", "optimizer-setting-ignored", "optimizer-some-not-updated"}
 
 
 def check_within(inspection: Inspection) -> list[Finding]:
@@ -55,7 +55,7 @@ def check_within(inspection: Inspection) -> list[Finding]:
     if model is None or reading.subject.gradients is None:
         return []
     for update in updates(model):
-        claim = _claim(update, program.text)
+        claim = claim_of(update, program.text)
         code = getattr(update, "__code__", None)
         if not claim or code is None or code.co_filename != program.filename:
             continue
@@ -68,7 +68,7 @@ def check_within(inspection: Inspection) -> list[Finding]:
             _put_back(model, kept, reading.subject.parameters)
         if path is None:
             continue
-        found = [one for one in judge(path, claim, settings) or [] if one.code not in _UNSURE]
+        found = [one for one in judge(path, claim, settings) or [] if one.code not in UNSURE]
         name = f"{type(model).__name__}.{update.__name__}"
         findings = []
         for one in found:
@@ -136,7 +136,7 @@ def _model(reading: Reading) -> Any:
     return next((one for one in there if any(_holds(value, ids) for value in vars(one).values())), None)
 
 
-def _claim(update: Callable[..., Any], text: str) -> str:
+def claim_of(update: Callable[..., Any], text: str) -> str:
     """The optimizer that the names in an update are of; for a running average of squares what the file calls it."""
     try:
         source = inspect.getsource(update).lower()

@@ -1,0 +1,80 @@
+"""Amid: an optimizer that stands in the midst of a network's way back, where no function is its update alone.
+
+The gradients are read out of what it remembers, which leaves nothing behind; then steps are made from the first one on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects.scaled import Scaled
+from handgrad.audit.findings import Finding
+from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.batch import batch
+from handgrad.audit.optimizing.claims import role_of
+from handgrad.audit.optimizing.inside import judge_optimizer_step
+from handgrad.audit.optimizing.places import place
+from handgrad.audit.optimizing.within import UNSURE, claim_of
+from handgrad.core.arrays import Array
+
+_ROWS, _RATE = 6, 2.0**-20
+_NO_EPSILON = 1e-30
+
+
+def check_amid(inspection: Inspection) -> list[Finding]:
+    """What such an optimizer is not, though its names say so. All is put back as it was."""
+    subject, program = inspection.reading.subject, inspection.program
+    inside = getattr(subject.gradients, "__self__", None)
+    if not isinstance(inside, Scaled) or not inspection.diagnosis.ok:
+        return []
+    said = ((f, claim_of(f, program.text)) for f in _functions(inspection))
+    update, claim = next(((f, claim) for f, claim in said if claim), (None, ""))
+    if update is None and inside.mixed:  # squares of some parameters and not of others are wrong by any name
+        update, claim = next(_functions(inspection), None), "rmsprop"
+    if update is None:
+        return []
+
+    def gradients(k: int) -> Mapping[str, Array]:
+        one = batch(subject, _ROWS, k)
+        return inside.by_name(one.x, one.y)
+
+    def step(k: int) -> None:
+        one, before = batch(subject, _ROWS, k), subject.snapshot()
+        inside.step(one.x, one.y, _RATE)
+        for name, after in subject.snapshot().items():  # one that is no number stays so, and spoils no others
+            seen[name] = np.where(np.isfinite(seen[name]), after, np.nan)
+            before[name] = np.where(np.isfinite(after), after, before[name])
+        subject.restore(before)
+
+    saved, rng = subject.snapshot(), np.random.default_rng(7)
+    seen: dict[str, Array] = {}
+    with inside.from_the_first({name: _NO_EPSILON for name in inside.numbers() if role_of(name) == "eps"}):
+        for value in subject.parameters().values():
+            value[...] = rng.standard_normal(value.shape) / np.sqrt(max(value.shape))
+        seen |= subject.snapshot()
+        found = judge_optimizer_step(lambda: seen, gradients, step, claim)
+    subject.restore(saved)
+    placed = []
+    for one in found:
+        if one.code not in UNSURE and one.severity != "note":
+            file, line = place(program, update, update, one)
+            told = one.measured | {"optimizer": update.__qualname__}
+            placed.append(replace(one, measured=told, where=(update.__qualname__,), file=file, line=line))
+    return placed
+
+
+def _functions(inspection: Inspection) -> Iterator[Callable[..., Any]]:
+    """The functions of the file that may hold the optimizer: those that take part, then the other methods."""
+    functions = inspection.reading.functions
+    found = [functions[role] for role in ("update", "backward", "train") if role in functions]
+    kinds = [one for one in functions.values() if isinstance(one, type)]
+    found += [f for kind in kinds for f in vars(kind).values() if isinstance(f, FunctionType)]
+    for one in found:
+        code = getattr(one, "__code__", None)
+        if code is not None and code.co_filename == inspection.program.filename:
+            yield one
