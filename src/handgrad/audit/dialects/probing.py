@@ -86,11 +86,12 @@ def _in_layouts(way: Way) -> Generator[Reading, None, bool]:
 
 def _memory(way: Way) -> Callable[[], None]:
     """Empties again what was empty in the network's objects, and puts back the arrays of which a run has made some of
-    another shape, for one form of batch spoils it for the next.
+    another shape, with the whole numbers beside them: one form of batch spoils it for the next.
     """
     arrays = [(slot, slot.get(), slot.get().shape) for slot in way.stage.slots()]
     things = [thing for root in way.stage.roots for thing in parts(root)]
     empty = [value for one in things for value in vars(one).values() if isinstance(value, dict | list) and not value]
+    whole = [(vars(one), {n: v for n, v in vars(one).items() if type(v) is int}) for one in things]
     unset = [(vars(one), name) for one in things for name, value in vars(one).items() if value is None]
 
     def forget() -> None:
@@ -98,9 +99,11 @@ def _memory(way: Way) -> Callable[[], None]:
             one.clear()
         for attributes, name in unset:
             attributes[name] = None
-        for slot, array, shape in arrays:
-            if np.shape(slot.get()) != shape:
-                slot.put(array)
+        reshaped = [(slot, array) for slot, array, shape in arrays if np.shape(slot.get()) != shape]
+        for slot, array in reshaped:
+            slot.put(array)
+        for attributes, numbers in whole if reshaped else ():
+            attributes.update(numbers)
 
     return forget
 
