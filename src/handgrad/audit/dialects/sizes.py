@@ -101,6 +101,14 @@ def setting(name: str, default: Any) -> Any:
     return _USUAL.get(low.replace("_", "")) if default is None else default
 
 
+def with_rate_of(kept: Mapping[Any, Any], lr: float) -> dict[Any, Any]:
+    """A dict of settings with that learning rate, {"lr": 0.1, "epochs": 20}; empty for any other."""
+    if not all(isinstance(value, int | float | str | None) for value in kept.values()):
+        return {}
+    rates = [name for name in kept if isinstance(name, str) and role(name) == "lr" and isinstance(kept[name], float)]
+    return {**kept, **dict.fromkeys(rates, lr)} if rates else {}
+
+
 def deep(value: Any, like: Sequence[Any]) -> Any:
     """A small list of sizes with as many entries as somebody's own, those between alike where theirs are."""
     if not isinstance(value, list) or len(like) < 2 or len(value) == len(like):

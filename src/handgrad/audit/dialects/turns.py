@@ -161,7 +161,7 @@ class Loop:
         found: dict[str, Any] = {RATE: lr}
         for name in [*self.namespace, *self.state, *self.given]:
             value = self.state.get(name, self.namespace.get(name))
-            if isinstance(value, dict) and (kept := _settings_within(value, lr)):
+            if isinstance(value, dict) and (kept := sizes.with_rate_of(value, lr)):
                 found[name] = kept
             if not isinstance(value, int | float) or isinstance(value, bool):
                 continue
@@ -298,14 +298,6 @@ class Loop:
         found = values(self.places, self.state)
         flat = self.classes == 1 and all(value.ndim < 2 for value in found.values())
         return {n: v.reshape(-1, 1) if flat and len(v) == self.features > 1 else v for n, v in found.items()}
-
-
-def _settings_within(kept: Mapping[Any, Any], lr: float) -> dict[Any, Any]:
-    """A dict of settings with that learning rate, {"lr": 0.1, "epochs": 20}; empty for any other."""
-    if not all(isinstance(value, int | float | str | None) for value in kept.values()):
-        return {}
-    rates = [name for name in kept if isinstance(name, str) and role(name) == "lr" and isinstance(kept[name], float)]
-    return {**kept, **dict.fromkeys(rates, lr)} if rates else {}
 
 
 def _counts(before: list[ast.stmt], inputs: set[str]) -> list[ast.stmt]:
