@@ -14,7 +14,7 @@ from numba import types
 
 from handgrad.engines.fast import jobs as work
 from handgrad.engines.fast.compiling import compiled, kept, written_out
-from handgrad.engines.fast.lanes import count_up, look, put, swap
+from handgrad.engines.fast.memory import count_up, look, put, swap
 
 # Places in `sync`, each on a cache line of its own.
 TICKET, DONE, STOP, HELPERS, NUMBER, SYNC = 0, 8, 16, 24, 32, 40

@@ -12,7 +12,8 @@ from typing import Any
 
 from handgrad.engines.fast.activations import RELU
 from handgrad.engines.fast.compiling import compiled
-from handgrad.engines.fast.lanes import BYTES, fetch, fma, item, keep_where, largest, load, put_item, store, wide, zeros
+from handgrad.engines.fast.lanes import BYTES, fma, keep_where, largest, load, store, wide, zeros
+from handgrad.engines.fast.memory import fetch, item, put_item
 from handgrad.engines.fast.updates import PLAIN, STORE, update
 
 LINE, AHEAD = 64, 20  # bytes that a processor fetches at once; rows

@@ -1,4 +1,4 @@
-"""Lanes: what Numba lacks for these kernels, a stretch of numbers kept in registers, and atomic integers.
+"""Lanes: what Numba lacks for these kernels, a stretch of numbers kept in registers.
 
 A `Lanes` value is 512 bytes of an array, 128 float32 or 64 float64, on which LLVM works with the widest vectors that
 the processor has. So `acc = fma(x, load(W, i, None), acc)` in a loop adds up rows of W without touching memory. For
@@ -17,6 +17,8 @@ from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from handgrad.engines.fast.memory import place
 
 BYTES, PANEL_BYTES, FEW_BYTES = 512, 256, 64  # eight AVX-512 registers, sixteen of AVX2; four; and one, or two
 _INT32, _BIT = ir.IntType(32), ir.IntType(1)
@@ -223,43 +225,6 @@ def wide(_: Any) -> Any:
 
 
 @intrinsic
-def item(_: Any, array: Any, i: Any) -> Any:
-    """array.ravel()[i], i from 0 on. Numba's own would allow -1 as well, and that costs where time counts."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.load(_item(context, builder, array, args))
-
-    return array.dtype(array, types.intp), generate
-
-
-@intrinsic
-def put_item(_: Any, array: Any, i: Any, value: Any) -> Any:
-    """array.ravel()[i] = value, i from 0 on."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        number = context.cast(builder, args[2], value, array.dtype)
-        builder.store(number, _item(context, builder, array, args))
-        return context.get_dummy_value()
-
-    return types.none(array, types.intp, value), generate
-
-
-@intrinsic
-def fetch(_: Any, array: Any, i: Any) -> Any:
-    """Tell the processor that array[i] will be read soon."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        at = builder.bitcast(_item(context, builder, array, args), ir.IntType(8).as_pointer())
-        numbers = [ir.Constant(_INT32, n) for n in (0, 2, 1)]  # to read, into the second cache, data
-        shape = ir.FunctionType(ir.VoidType(), [at.type, _INT32, _INT32, _INT32])
-        function = cgutils.get_or_insert_function(builder.module, shape, "llvm.prefetch.p0")
-        builder.call(function, [at, *numbers])
-        return context.get_dummy_value()
-
-    return types.none(array, types.intp), generate
-
-
-@intrinsic
 def apart(_: Any) -> Any:
     """Keep this function apart from those that call it: it is large, called from many places, and not often."""
 
@@ -281,55 +246,8 @@ def inside(_: Any) -> Any:
     return types.none(), generate
 
 
-@intrinsic
-def look(_: Any, array: Any, i: Any) -> Any:
-    """array[i] of integers, and everything that was written before it was."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.load_atomic(_item(context, builder, array, args), "acquire", 8)
-
-    return types.int64(array, types.intp), generate
-
-
-@intrinsic
-def put(_: Any, array: Any, i: Any, value: Any) -> Any:
-    """array[i] = value, after everything that was written before."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.store_atomic(args[2], _item(context, builder, array, args), "release", 8)
-        return context.get_dummy_value()
-
-    return types.none(array, types.intp, types.int64), generate
-
-
-@intrinsic
-def count_up(_: Any, array: Any, i: Any) -> Any:
-    """array[i] += 1, whoever else does the same."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        at = _item(context, builder, array, args)
-        return builder.atomic_rmw("add", at, ir.Constant(ir.IntType(64), 1), "acq_rel")
-
-    return types.int64(array, types.intp), generate
-
-
-@intrinsic
-def swap(_: Any, array: Any, i: Any, old: Any, new: Any) -> Any:
-    """array[i] = new if it is still old; whether it was."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        at = _item(context, builder, array, args)
-        return builder.extract_value(builder.cmpxchg(at, args[2], args[3], "acq_rel", "acquire"), 1)
-
-    return types.boolean(array, types.intp, types.int64, types.int64), generate
-
-
-def _item(context: Any, builder: Any, array: Any, args: Any) -> Any:
-    return builder.gep(context.make_array(array)(context, builder, args[0]).data, [args[1]])
-
-
 def _address(context: Any, builder: Any, array: Any, args: Any, kind: Any) -> Any:
-    return builder.bitcast(_item(context, builder, array, args), _vector(kind).as_pointer())
+    return builder.bitcast(place(context, builder, array, args), _vector(kind).as_pointer())
 
 
 def _bits(builder: Any, count: Any, kind: Any) -> Any:

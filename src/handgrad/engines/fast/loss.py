@@ -6,18 +6,8 @@ import math
 from typing import Any
 
 from handgrad.engines.fast.compiling import compiled
-from handgrad.engines.fast.lanes import (
-    FEW_BYTES,
-    first_few,
-    fma,
-    inside,
-    item,
-    keep_where,
-    load_few,
-    put_item,
-    store,
-    two_to,
-)
+from handgrad.engines.fast.lanes import FEW_BYTES, first_few, fma, inside, keep_where, load_few, store, two_to
+from handgrad.engines.fast.memory import item, put_item
 from handgrad.engines.fast.updates import ONE, SMOOTHING, ZERO
 
 # For float32 and float64: ln 2 as a short number and what is left of it, 1.5 times 2 to the bits of

@@ -14,7 +14,6 @@ from handgrad.engines.fast.lanes import (
     FEW_BYTES,
     first_few,
     fma,
-    item,
     keep_where,
     largest,
     load,
@@ -23,6 +22,7 @@ from handgrad.engines.fast.lanes import (
     zeros,
     zeros_few,
 )
+from handgrad.engines.fast.memory import item
 from handgrad.engines.fast.updates import update
 
 

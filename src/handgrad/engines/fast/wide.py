@@ -11,18 +11,8 @@ from typing import Any
 
 from handgrad.engines.fast.activations import RELU
 from handgrad.engines.fast.compiling import compiled
-from handgrad.engines.fast.lanes import (
-    PANEL_BYTES,
-    fma,
-    inside,
-    item,
-    keep_where,
-    largest,
-    load_panel,
-    put_item,
-    store,
-    zeros_panel,
-)
+from handgrad.engines.fast.lanes import PANEL_BYTES, fma, inside, keep_where, largest, load_panel, store, zeros_panel
+from handgrad.engines.fast.memory import item, put_item
 from handgrad.engines.fast.updates import update
 
 TILE = 6  # rows: with 256 bytes of columns they fill 24 of 32 registers
