@@ -69,10 +69,14 @@ def gradients(x, y):
 """
 
 
-def wrong(text: str) -> tuple[str, ...]:
+# The same with a square matrix that is kept as (outputs, inputs).
+TURNED = NET.replace("h1 @ W2", "h1 @ W2.T").replace("h1.T @ dz2", "dz2.T @ h1").replace("dz2 @ W2.T", "dz2 @ W2")
+
+
+def wrong(text: str, net: str) -> tuple[str, ...]:
     """The parameters whose gradients are others than those of the right network."""
     found = []
-    for one in (NET, text):
+    for one in (net, text):
         space: dict[str, Any] = {}
         exec(one, space)
         space["gain"][...] = np.linspace(0.5, 2, 6)
@@ -81,15 +85,15 @@ def wrong(text: str) -> tuple[str, ...]:
     return tuple(name for name in found[0] if not np.allclose(found[0][name], found[1][name]))
 
 
-def said(folder: Path, old: str, new: str) -> dict[str, str]:
+def said(folder: Path, old: str, new: str, net: str = NET) -> dict[str, str]:
     """Code of each error -> its line, with one text of the network replaced."""
-    assert NET.count(old) == 1, old
-    text = NET.replace(old, new)
+    assert net.count(old) == 1, old
+    text = net.replace(old, new)
     path = folder / "net.py"
     path.write_text(text, encoding="utf-8")
     program = read_program(str(path))
     namespace = program.execute().namespace
-    unnamed = Finding("unnamed", "error", wrong(text), {"residual": 0.5, "first": "W1"})
+    unnamed = Finding("unnamed", "error", wrong(text, net), {"residual": 0.5, "first": "W1"})
     with program.guarded():
         reading = next(iter(glue.read(namespace, program.tree)))
     inspection = Inspection(program, namespace, reading, Diagnosis(None, 1, (unnamed,), 0.0))
@@ -128,6 +132,20 @@ def test_a_mistake_has_its_name_and_line(old: str, new: str, code: str, tmp_path
     found = said(tmp_path, old, new)
     assert list(found) == [code]
     assert new in found[code] or code == "penalty-scaled"  # whose line is found by reading
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("slope = 2 / (1 + np.exp(-2 * z2))", "slope = h2", "derivative-is-value"),
+        ("dW2 = dz2.T @ h1", "dW2 = dz2.T @ h2", "weights-from-another-layer"),
+        ("dW2 = dz2.T @ h1", "dW2 = h1.T @ dz2", "gradient-transposed"),
+    ],
+)
+def test_a_square_matrix_that_is_kept_turned_round(old: str, new: str, code: str, tmp_path: Path) -> None:
+    found = said(tmp_path, old, new, TURNED)
+    assert list(found) == [code]
+    assert new in found[code]
 
 
 def test_what_no_mistake_explains_stays_unnamed(tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ _STATE = re.compile(r"vel|moment|cache|^v_|^m_|^s_|accum|running|prev|mean|var",
 
 
 def _stems(key: str) -> set[str]:
-    """What a gradient's name says it is the gradient of: dW1, grad_W1, W1_grad and dW1_list say w1."""
-    name = _SEVERAL.sub("", key.lower())
-    return {plain(_FRONT.sub("", name)), plain(_BACK.sub("", name))} - {plain(name)}
+    """What a gradient's name says it is the gradient of: dW1, grad_W1, W1_grad and dW1_list say w1, and d_s says s."""
+    names = {key.lower(), _SEVERAL.sub("", key.lower())}
+    return {plain(pattern.sub("", name)) for name in names for pattern in (_FRONT, _BACK)} - set(map(plain, names))
 
 
 def likely_weights(found: list[Slot]) -> list[Array]:

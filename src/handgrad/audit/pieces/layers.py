@@ -58,7 +58,8 @@ _SAME = {
 }
 _UNSURE = {"network-unknown", "unnamed", "random-step"}
 _LOOKED_FOR = {
-    "loss-gradient-wrong": "item", "loss-labels-missing": "item", "norm-gain-missing": "error",
+    "loss-gradient-wrong": "item", "loss-labels-missing": "item", "every-row-indexed": "item",
+    "error-of-another-class": "item", "norm-gain-missing": "error",
     "norm-test-uses-batch": "test", "error-ignored": "bound",
 }  # fmt: skip
 _CALLS = {

@@ -306,6 +306,7 @@ def _named(unit: LossUnit, form: Form, gradient: Array, true: Array, value: floa
         return Complaint("loss-gradient-missing", "dx", told, function=where)
     scores = bool(np.isclose(unit.run(p + 0.75, form.target)[0], value, rtol=1e-9))  # only differences count
     inner = softmax(p, form.axis) if scores else p
+    many = scores and t.ndim == 2
     d = inner - t
     clipped = np.clip(p, 1e-12, 1 - 1e-12)
     tried: list[tuple[str, str, Array]] = [
@@ -317,6 +318,8 @@ def _named(unit: LossUnit, form: Form, gradient: Array, true: Array, value: floa
         ("gradient-of-another-loss", "cross-entropy of probabilities", -t / clipped),
         ("gradient-of-another-loss", "cross-entropy of scores", softmax(p, form.axis) - t),
         ("gradient-of-another-loss", "squared error, squared once more", (p - t) ** 2),
+        ("every-row-indexed", "", inner - t.max(axis=int(form.axis == 0), keepdims=True) if many else 0 * d),
+        *(("error-of-another-class", "", inner - np.roll(t, k, form.axis) if many else 0 * d) for k in (1, -1)),
         ("loss-labels-missing", "", inner),
         ("loss-gradient-value", "", t * np.log(np.abs(clipped))),
         ("loss-gradient-value", "", -t * np.log(np.abs(clipped))),

@@ -177,14 +177,14 @@ class Chart:
         inputs: list[tuple[Number | None, Array]] = [] if self.x is None else [(None, self.x)]
         inputs += [(n, n.rows) for n in self.numbers]
         for name, value in self.parameters.items():
-            for W in (value, value.T) if value.ndim == 2 else ():
+            for turned, W in ((False, value), (True, value.T)) if value.ndim == 2 else ():
                 for (below, x), z in product(inputs, self.numbers):
                     fits = x.shape[1] == W.shape[0] and z.rows.shape[1] == W.shape[1]
                     if not fits or (below is not None and below.at >= z.at):
                         continue
                     told = self.added(z.rows - x @ W, float(np.abs(z.rows).max()))
                     if told is not None and told != name:
-                        found.append(Product(name, W, told or None, x, below, z))
+                        found.append(Product(name, W, told or None, x, below, z, turned))
         return sorted(found, key=lambda one: one.z.note.order)
 
     @cached_property
@@ -287,8 +287,7 @@ class Chart:
             gain = self.gradient[one.gain].reshape(-1)
             by_gain = (b for b in same if multiple((b.rows * one.x.rows).sum(axis=0), gain, 1e-6) is not None)
             return next(by_gain, None) or self._summed(same, one.shift)
-        gradient = self.gradient[one.name]
-        gradient = gradient if gradient.shape == one.W.shape else gradient.T
+        gradient = one.laid(self.gradient[one.name])
         mixed = np.random.default_rng(0).standard_normal((len(gradient), min(len(gradient), 8)))
         wanted, x, own = mixed.T @ gradient, (one.x @ mixed).T, mixed.T @ one.W
         return next((b for b in same if fit_beside(wanted, x @ b.rows, own, 1e-6).exact), None)

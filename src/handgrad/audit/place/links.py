@@ -49,8 +49,7 @@ def _ignored(chart: Chart, one: Product | Scale) -> Told | None:
     """A slope alone that was taken for the error, in the line that last handed it back."""
     if isinstance(one, Scale):
         return None
-    gradient = chart.gradient[one.name]
-    gradient = gradient if gradient.shape == one.W.shape else gradient.T
+    gradient = one.laid(chart.gradient[one.name])
     for slope in chart.links[one.z.at].values():
         if np.ptp(slope) == 0 or multiple(gradient, one.x.T @ slope) is None:
             continue
@@ -209,11 +208,22 @@ def _spread(centred: Array, h: Array, axis: int) -> Array | None:
 
 
 def _wrong_loss(chart: Chart, one: Product | Scale, used: Back) -> Iterator[Told]:
-    """What is wrong with the derivative of the loss by the scores, where nothing on the way back is right yet."""
-    if one is not chart.products[-1] or any(chart.made(n) for n in chart.numbers if n.at >= one.z.at):
+    """What is wrong with the derivative of the loss by the scores."""
+    if one is not chart.products[-1]:
         return
     later = [n for n in chart.numbers if n.rows.shape == one.z.rows.shape and n.at >= one.z.at]
     t = _targets(chart, one.z.rows.shape[1])
+    right = chart.error(one.z)
+    if right is None and t is not None:
+        differences = (n.rows - t for n in later if n is not one.z)
+        right = next((d for d in differences if chart.factor(d, one.z) is not None), None)
+    for n in later:  # the right derivative by the output, or by the scores and the output's own on top of it
+        if n is not one.z and chart.factor(used.rows, n) is not None:
+            yield Told("output-derivative-missing", used.note.line, (n.name,))
+        if right is not None and multiple(used.rows, right * n.rows * (1 - n.rows)) is not None:
+            yield Told("gradient-of-squared-error", used.note.line)
+    if any(chart.made(n) for n in chart.numbers if n.at >= one.z.at):
+        return
     for n in later if t is not None else ():
         error = n.rows - t
         s = chart.links[one.z.at].get(n.at)

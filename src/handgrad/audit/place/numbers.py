@@ -46,6 +46,7 @@ class Product:
         x: what it gets (B, inputs).
         below: the number that x is; None for the batch itself.
         z: what it gives.
+        turned: whether the parameter is kept as (outputs, inputs).
     """
 
     name: str
@@ -54,11 +55,16 @@ class Product:
     x: Array
     below: Number | None
     z: Number
+    turned: bool
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of its parameters."""
         return (self.name,) if self.bias is None else (self.name, self.bias)
+
+    def laid(self, value: Array) -> Array:
+        """Its gradient, or whatever else lies as the parameter does, as (inputs, outputs)."""
+        return value.T if self.turned else value
 
 
 @dataclass(frozen=True)

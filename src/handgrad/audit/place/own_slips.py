@@ -57,13 +57,12 @@ def of_scale(chart: Chart, one: Scale, error: Array) -> Iterator[Told]:
 
 def _weights(chart: Chart, one: Product, error: Array) -> Iterator[Told]:
     """What is wrong with the gradient of a layer's weights, whose error is right."""
-    gradient = chart.gradient[one.name]
-    gradient = gradient if gradient.shape == one.W.shape else gradient.T
+    gradient = one.laid(chart.gradient[one.name])
     line = _made_at(chart, one.name)
     seen = chart.true.directions.get(one.name)
     right = one.x.T @ error
     if seen is not None:  # a penalty
-        flat = [v if v.shape == one.W.shape else v.T for v in seen]
+        flat = [one.laid(v) for v in seen]
         due = chart.true.values[one.name] - np.array([np.vdot(v, right) for v in flat])
         own = np.array([np.vdot(v, one.W) for v in flat])
         charge = multiple(due, own, 1e-3)
