@@ -28,6 +28,7 @@ from handgrad.audit.reading.fence import OutOfTime, time_limit, work_limit
 from handgrad.audit.reading.neighbours import together
 from handgrad.audit.reading.pruning import MARK
 from handgrad.audit.reading.source import Program, read_program
+from handgrad.audit.whole_loss import whole_loss
 from handgrad.errors import DataError, HandgradError
 
 READING_SECONDS = 6.0  # for one way to understand the file
@@ -201,7 +202,8 @@ def judged(program: Program, namespace: dict[str, Any], patience: float = NOTHIN
     if not found:
         key = "audit.forward_fails" if reason else "audit.no_network"
         raise DataError(key, file=str(program.path), **({"reason": reason[:200]} if reason else {}))
-    reading, diagnosis = _further(found, min(found, key=lambda both: _amiss(both[1])))
+    best = whole_loss(found, min(found, key=lambda both: _amiss(both[1])))
+    reading, diagnosis = _further(found, best)
     return reading, diagnosis if reading.dialect == "glue" or reading.sure else _cautious(diagnosis)
 
 

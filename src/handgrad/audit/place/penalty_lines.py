@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+import numpy as np
 
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.batch import batch
+from handgrad.audit.place.observe import NAMED, Noted, observe
+from handgrad.audit.reading.fence import OutOfTime, time_limit
+from handgrad.core.arrays import Array
 
 _CODES = {"penalty-missing", "penalty-scaled", "weight-decay-sign", "weight-decay"}
 _ROLES = ("backward", "gradients", "loss", "update", "step")
 _STRENGTH = re.compile(r"^(l2|reg|lambd|lmbda|lam|wd|weight_?decay|decay|alpha|penalty|beta)", re.I)
+_SECONDS = 0.5  # to see a gradient made
 _SMALL = 0.1  # a number that is no larger may be a strength
 _SIZES = re.compile(r"\*\* ?2|\b(sum|norm|square|vdot|abs)\(")
 
@@ -35,7 +42,35 @@ def penalty_line(inspection: Inspection, finding: Finding) -> int | None:
         lines = [line for name in names if (line := _makes(node, name))]
         if lines:
             return max(lines)
-    return None
+    return _made(inspection, finding) if finding.code == "penalty-missing" else None
+
+
+def _made(inspection: Inspection, finding: Finding) -> int | None:
+    """The line that first makes the gradient of a weight; where layers share that, the one that keeps it apart."""
+    subject, filename = inspection.reading.subject, inspection.program.filename
+    one, saved = batch(subject, 5, 3), subject.snapshot()
+    found: list[Mapping[str, Array]] = []
+    try:
+        with inspection.program.guarded(), time_limit(_SECONDS):
+            notes = observe(lambda: found.append(subject.gradient(one.x, one.y)), {filename, "<audit>"})
+    except (Exception, OutOfTime):  # it wants a batch of another form
+        return None
+    finally:
+        subject.restore(saved)
+    places = {name: [n for n in notes if _is(n, gradient)] for name, gradient in found[0].items() if gradient.ndim == 2}
+    own = places.get(finding.where[0])
+    if not own:
+        return None
+    first = own[0]
+    shared = any(n.line == first.line and n.call != first.call for others in places.values() for n in others[:1])
+    kept = [n.line for n in own if n.how == NAMED and re.fullmatch(r"\w+(\[[^\]]*\])?", n.name)]  # grads['W1']
+    return kept[0] if shared and kept else first.line
+
+
+def _is(note: Noted, gradient: Array) -> bool:
+    """Whether a line of the file made, or named, this gradient."""
+    views = [view for view in (note.value, note.value.T) if view.shape == gradient.shape and view.dtype.kind == "f"]
+    return note.line > 0 and any(np.allclose(view, gradient, rtol=1e-6, atol=0) for view in views)
 
 
 def _parts(inspection: Inspection) -> Iterator[ast.FunctionDef | ast.Module]:
