@@ -114,6 +114,7 @@ def said(folder: Path, old: str, new: str, net: str = NET) -> dict[str, str]:
         ("dh1 = dsum + dz2 @ W2.T", "dh1 = dz2 @ W2.T", "skip-gradient-missing"),
         ("dh1 = dsum + dz2 @ W2.T", "dh1 = dsum", "skip-gradient-missing"),
         ("dh1 = dsum + dz2 @ W2.T", "dh1 = dsum + dz2 @ W2", "weights-not-transposed"),
+        ("dh1 = dsum + dz2 @ W2.T", "dh1 = dsum + dsum @ W2.T", "derivative-not-handed-down"),
         ("dhat = dn1 * gain", "dhat = dn1 + 0", "norm-gain-missing"),
         (
             "inner = dhat - dhat.mean(axis=1, keepdims=True) - hat * (dhat * hat).mean(axis=1, keepdims=True)",

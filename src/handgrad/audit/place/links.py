@@ -17,7 +17,7 @@ from handgrad.audit.place.chart import Chart
 from handgrad.audit.place.numbers import Back, Number, Product, Scale, multiple, rows_of
 from handgrad.audit.place.observe import CHANGED, MADE, NAMED, RETURNED, Noted
 from handgrad.audit.place.own_slips import UNNAMED, Told, elsewhere, of_product, of_scale
-from handgrad.audit.place.slips import wrong_slopes, wrong_ways
+from handgrad.audit.place.slips import wrong_masks, wrong_slopes, wrong_ways
 from handgrad.core.arrays import Array
 
 _MOST_BETWEEN = 6  # lines
@@ -76,6 +76,9 @@ def _wrong_error(chart: Chart, one: Product | Scale, used: Back) -> Iterator[Tol
         error = chart.error(end)
         if error is None:
             continue
+        for code, wrong, above, below in wrong_masks(chart, chain, error):
+            if multiple(used.rows, error * above * wrong * below) is not None:
+                yield Told(code, _line(chart, error * above * wrong, used))
         for code, wrong, above, below, more in wrong_slopes(chart, chain):
             if multiple(used.rows, error * above * wrong * below) is not None:
                 if float(np.ptp(wrong)) == 0:

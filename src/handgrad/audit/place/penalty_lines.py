@@ -47,16 +47,17 @@ def penalty_line(inspection: Inspection, finding: Finding) -> int | None:
 
 def _made(inspection: Inspection, finding: Finding) -> int | None:
     """The line that first makes the gradient of a weight; where layers share that, the one that keeps it apart."""
-    subject, filename = inspection.reading.subject, inspection.program.filename
-    one, saved = batch(subject, 5, 3), subject.snapshot()
     found: list[Mapping[str, Array]] = []
     try:
-        with inspection.program.guarded(), time_limit(_SECONDS):
-            notes = observe(lambda: found.append(subject.gradient(one.x, one.y)), {filename, "<audit>"})
+        subject, filename = inspection.reading.subject, inspection.program.filename
+        one, saved = batch(subject, 5, 3), subject.snapshot()
+        try:
+            with inspection.program.guarded(), time_limit(_SECONDS):
+                notes = observe(lambda: found.append(subject.gradient(one.x, one.y)), {filename, "<audit>"})
+        finally:
+            subject.restore(saved)
     except (Exception, OutOfTime):  # it wants a batch of another form
         return None
-    finally:
-        subject.restore(saved)
     places = {name: [n for n in notes if _is(n, gradient)] for name, gradient in found[0].items() if gradient.ndim == 2}
     own = places.get(finding.where[0])
     if not own:

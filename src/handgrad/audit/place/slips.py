@@ -90,6 +90,16 @@ def _slope_at(chart: Chart, z: Number, a: Number, other: Array) -> Array | None:
     return None if found is None else rows_of(found[a.note.order], chart.count)
 
 
+def wrong_masks(chart: Chart, chain: list[Number], error: Array) -> Iterator[tuple[str, Array, Array, Array]]:
+    """(code, what is taken for the slope of a link of 0 and 1, the slopes above it, those below it): where it is > 0."""
+    slopes = [chart.links[a.at][b.at] for a, b in pairwise(chain)]
+    for i, slope in enumerate(slopes):
+        if np.isclose(slope, np.round(slope)).all() and set(np.unique(np.round(slope))) == {0.0, 1.0}:
+            above = np.prod([np.ones_like(slope), *slopes[i + 1 :]], axis=0)
+            below = np.prod([np.ones_like(slope), *slopes[:i]], axis=0)
+            yield "mask-from-error", 1.0 * (error * above > 0), above, below
+
+
 def wrong_ways(chart: Chart, end: Number) -> Iterator[tuple[str, Array]]:
     """(code, what is taken for the derivative by a number) where the error is handed down to it."""
     ways = chart.ways(end)
@@ -107,7 +117,9 @@ def wrong_ways(chart: Chart, end: Number) -> Iterator[tuple[str, Array]]:
         rest = [np.zeros_like(true)]
         if len(ways) > 1:
             rest.append(np.sum(ways, axis=0) - true)
+        early = [e for n in chart.numbers if n.at in chart.links[one.z.at] and (e := chart.error(n)) is not None]
         for more in rest:
+            yield from (("derivative-not-handed-down", e @ one.W.T + more) for e in early)
             if one.W.shape[0] == one.W.shape[1]:
                 yield "weights-not-transposed", above @ one.W + more
                 yield "weights-left-out", above + more
