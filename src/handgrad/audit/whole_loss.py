@@ -14,9 +14,7 @@ from handgrad.audit.subject import Subject
 _SECONDS = 0.3  # to tell a penalty in a loss
 
 
-def whole_loss(
-    found: list[tuple[Reading, Diagnosis]], best: tuple[Reading, Diagnosis]
-) -> tuple[Reading, Diagnosis]:
+def whole_loss(found: list[tuple[Reading, Diagnosis]], best: tuple[Reading, Diagnosis]) -> tuple[Reading, Diagnosis]:
     """Another reading of the same parameters whose loss is this one's and a charge for the weights: that is the loss.
 
     Only of a step that is the file's own, for what stands in for one may leave out that the weights decay.

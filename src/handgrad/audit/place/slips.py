@@ -91,7 +91,7 @@ def _slope_at(chart: Chart, z: Number, a: Number, other: Array) -> Array | None:
 
 
 def wrong_masks(chart: Chart, chain: list[Number], error: Array) -> Iterator[tuple[str, Array, Array, Array]]:
-    """(code, what is taken for the slope of a link of 0 and 1, the slopes above it, those below it): where it is > 0."""
+    """(code, where the error is above 0 in place of a link's slope of 0 and 1, the slopes above it, those below it)."""
     slopes = [chart.links[a.at][b.at] for a, b in pairwise(chain)]
     for i, slope in enumerate(slopes):
         if np.isclose(slope, np.round(slope)).all() and set(np.unique(np.round(slope))) == {0.0, 1.0}:
