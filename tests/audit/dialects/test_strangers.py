@@ -504,3 +504,87 @@ def test_one_loss_a_row_on_data_that_another_module_cannot_load(tmp_path: Path) 
     assert [one["code"] for one in found["findings"]] == ["summed"]
     path.write_text(ROWS_OF_LOSSES.replace("1 - hidden**2", "1 - hidden"), encoding="utf-8")
     assert not session.audit_file({"path": str(path)})["ok"]
+
+
+BY_SAMPLE = """
+import numpy as np
+
+class Network:
+    def __init__(self, sizes):
+        self.biases = [np.random.randn(n, 1) for n in sizes[1:]]
+        self.weights = [np.random.randn(n, m) for m, n in zip(sizes, sizes[1:])]
+
+    def feedforward(self, a):
+        self.seen = [a]
+        for b, w in zip(self.biases, self.weights):
+            self.seen.append(1 / (1 + np.exp(-(w @ self.seen[-1] + b))))
+        return self.seen[-1]
+
+    def backprop(self, x, y):
+        out = self.feedforward(x)
+        delta = 2 * (out - y) * out * (1 - out)
+        db, dw = [delta], [delta @ self.seen[-2].T]
+        for l in range(2, len(self.seen)):
+            h = self.seen[-l]
+            delta = (self.weights[-l + 1].T @ delta) * h * (1 - h)
+            db.insert(0, delta)
+            dw.insert(0, delta @ self.seen[-l - 1].T)
+        return db, dw
+
+    def SGD(self, training_data, epochs, learning_rate):
+        for epoch in range(epochs):
+            total_loss = 0
+            for x, y in training_data:
+                total_loss += np.sum((self.feedforward(x) - y) ** 2)
+                db, dw = self.backprop(x, y)
+                self.biases = [b - learning_rate * d for b, d in zip(self.biases, db)]
+                self.weights = [w - learning_rate * d for w, d in zip(self.weights, dw)]
+            print(epoch, total_loss / len(training_data))
+
+net = Network([2, 3, 1])
+"""
+
+
+def test_a_line_where_each_sample_of_a_list_moves_the_weights(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(BY_SAMPLE, encoding="utf-8")
+    assert session.audit_file({"path": str(path)})["ok"]
+    path.write_text(BY_SAMPLE.replace("@ delta) * h * (1 - h)", "@ delta)"), encoding="utf-8")
+    errors = [f for f in session.audit_file({"path": str(path)})["findings"] if f["severity"] == "error"]
+    assert [(f["code"], f["line"]) for f in errors] == [("activation-derivative-missing", 21)]
+
+
+def test_one_number_as_the_gradient_of_a_bias(tmp_path: Path) -> None:
+    for name, text in SPREAD.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    wrong = SPREAD["ways.py"].replace("d1.sum(axis=1, keepdims=True)", "d1.sum()")
+    (tmp_path / "ways.py").write_text(wrong, encoding="utf-8")
+    (found,) = session.audit_file({"path": str(tmp_path / "main.py")})["findings"]
+    assert (found["code"], found["where"]) == ("bias-summed-over-everything", ["b1"])
+
+
+SUMMED_WHOLE = """
+import numpy as np
+
+W1, b1 = np.random.randn(7, 6) / 3, np.zeros((1, 6))
+W2, b2 = np.random.randn(6, 4) / 3, np.zeros((1, 4))
+for epoch in range(10):
+    h = np.tanh(X @ W1 + b1)
+    z = h @ W2 + b2
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    loss = -np.mean(np.sum(Y * np.log(p), axis=1))
+    d2 = (p - Y) / len(X)
+    d1 = (d2 @ W2.T) * (1 - h**2)
+    W2 -= 0.1 * h.T @ d2
+    b2 -= 0.1 * np.sum(d2)
+    W1 -= 0.1 * X.T @ d1
+    b1 -= 0.1 * np.sum(d1)
+"""
+
+
+def test_a_sum_over_everything_that_is_zero_is_the_same_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(SUMMED_WHOLE, encoding="utf-8")
+    errors = [f for f in session.audit_file({"path": str(path)})["findings"] if f["severity"] == "error"]
+    assert [(f["code"], f["where"]) for f in errors] == [("bias-summed-over-everything", ["b1", "b2"])]

@@ -36,9 +36,10 @@ def matched(result: Any, known: Mapping[str, Any], owner: Any, wanted: Mapping[s
             low = name.lower().replace(".", "")
             keys = (f"d{low}", f"d_{low}", f"grad_{low}", f"{low}_grad", f"g{low}", f"grad{low}", low)
             key = next((k for k in keys if k in names and (k != low or offer is not known)), None)
-            if key is None or np.shape(offer[names[key]]) != value.shape:
+            given = _as_large(offer[names[key]], value) if key is not None else None
+            if given is None:
                 break
-            found[name] = np.array(offer[names[key]], np.float64)
+            found[name] = given
         else:
             return found
     for offer in offers:
@@ -53,6 +54,14 @@ def matched(result: Any, known: Mapping[str, Any], owner: Any, wanted: Mapping[s
     if len(flat) == len(wanted) and all(a.shape == b.shape for a, b in zip(flat, wanted.values(), strict=True)):
         return dict(zip(wanted, flat, strict=True))
     return None
+
+
+def _as_large(given: Any, value: Array) -> Array | None:
+    """A gradient in the shape of its parameter; that of a bias may be one number, the sum over all units."""
+    thin = value.ndim < 2 or min(value.shape) == 1
+    if np.shape(given) != value.shape and not (thin and isinstance(given, float | np.ndarray) and np.size(given) == 1):
+        return None
+    return np.array(np.broadcast_to(np.asarray(given, np.float64).reshape(np.shape(given) or 1), value.shape))
 
 
 def _listed(offer: Mapping[str, Any], wanted: Mapping[str, Array]) -> dict[str, Array] | None:

@@ -284,7 +284,8 @@ def _wake(found: list[Slot], rng: np.random.Generator) -> None:
 def _ends(weights: list[Array], found: list[Slot]) -> list[tuple[int, int]]:
     """(features, classes) that the matrices may lead between, the likelier first; some may be batches kept.
 
-    Where there is a row or column beside the biases that the matrices need, it may be the weights of a single output.
+    Where there is a row or column beside the biases that the matrices need, it may be the weights of a single output;
+    a bias of one number says that it is.
     """
     first = weights[0].shape if weights else max((s.get().shape for s in found if s.get().ndim == 2), default=())
     if not first:
@@ -294,4 +295,5 @@ def _ends(weights: list[Array], found: list[Slot]) -> list[tuple[int, int]]:
     mixed = [(first[i], last[-1].shape[i]) for i in (0, 1)]
     thin = {max(slot.get().shape) for slot in found if slot.get().ndim == 2 and min(slot.get().shape) == 1}
     single = [(first[i], 1) for i in (0, 1) if thin & set(first)]
-    return list(dict.fromkeys([*pairs[:2], *single, *mixed, *pairs[2:]]))[:_MOST_ENDS]
+    sure = single if any(slot.get().size == 1 for slot in found) else []
+    return list(dict.fromkeys([*sure, *pairs[:2], *single, *mixed, *pairs[2:]]))[:_MOST_ENDS]

@@ -27,6 +27,7 @@ from handgrad.core.arrays import Array
 
 ROWS = (5, 8)  # two batch sizes, coprime, so that no factor means two things
 TWICE = "learning-rate-twice"
+SUMMED_OVER_ALL = "bias-summed-over-everything"
 MISSING = "activation-derivative-missing"  # in every layer it is one mistake, the output's included
 ROUNDING = 1e-9  # relative: a gradient that is no larger is 0
 OF_BATCHES = {"averaged-twice", "summed", "averaged", "constant-factor", "batch-dependent-factor"}
@@ -233,10 +234,25 @@ def _known(
          if UNNAMED not in link.error and UNNAMED not in link.mistakes[name]}
         for k in range(len(cases))
     ]  # fmt: skip
+    findings = _of_one_sum(findings, evidence)
     rows = [e.rows for e in evidence]
     decays = decayed(scalable, identity.penalty, rows)
     scaled = scales(made, rows, averaged="B" in identity.divisor)
     return [*findings, *decays, *scaled], checks + explanation.tried
+
+
+def _of_one_sum(findings: list[Finding], evidence: list[_Evidence]) -> list[Finding]:
+    """A bias that never changes belongs to those that are summed over everything: under a softmax that sum is 0."""
+    summed = next((one for one in findings if one.code == SUMMED_OVER_ALL), None)
+    gone = next((one for one in findings if one.code == "never-updated"), None)
+    if summed is None or gone is None:
+        return findings
+    largest = {name: float(np.abs(evidence[0].true[name]).sum()) for name in gone.where}
+    same = tuple(name for name in gone.where if abs(evidence[0].true[name].sum()) <= ROUNDING * largest[name])
+    rest = tuple(name for name in gone.where if name not in same)
+    others = [one for one in findings if one is not summed and one is not gone]
+    kept = [replace(gone, where=rest)] if rest else []
+    return [replace(summed, where=(*summed.where, *same)), *kept, *others]
 
 
 def _explained(

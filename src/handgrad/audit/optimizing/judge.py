@@ -34,6 +34,20 @@ def judge(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
     return next((found for rule in rules if (found := rule(path, claim, settings)) is not None), None)
 
 
+def apart(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
+    """What is to be said of each parameter by itself, where some are updated rightly and others in a wrong way that is
+    known: as with a slip in the line for the weights beside a right one for the biases. None where it is otherwise.
+    """
+    each = [judge(path.only(i), claim, settings) for i in range(len(path.names))]
+    if None in each:
+        return None
+    wrong = [finding for found in each for finding in found or [] if finding.severity != "note"]
+    right = any(all(one.severity == "note" for one in found or []) for found in each)
+    if not wrong or not right or len({one.code for one in wrong}) > 1:
+        return None
+    return [replace(wrong[0], where=tuple(name for one in wrong for name in one.where))]
+
+
 def unnamed(path: Path, claim: str, settings: Settings) -> Finding:
     """Steps that nothing known gives: the first that leaves the definition, in which parameter, and by how much."""
     due = _definition(path, claim, settings)

@@ -25,7 +25,7 @@ from handgrad.audit.optimizing.amid import check_amid
 from handgrad.audit.optimizing.claims import config_of, role_of, says
 from handgrad.audit.optimizing.driving import Plan, Run, runs
 from handgrad.audit.optimizing.inside import judge_optimizer_step
-from handgrad.audit.optimizing.judge import judge, unnamed
+from handgrad.audit.optimizing.judge import apart, judge, unnamed
 from handgrad.audit.optimizing.left_behind import check_left_behind
 from handgrad.audit.optimizing.looped import check_looped
 from handgrad.audit.optimizing.places import place
@@ -164,6 +164,7 @@ def _judged(program: Program, target: Any, claim: str, trees: Sequence[ast.Modul
         small = _best(target, replace(plan, scale=_SMALL), claim, negative=negative)
         if small[0] is not None and small[1] is not None:
             run, found = small[0], small[1]
+    found = apart(run.path, claim, run.settings) if found is None else found
     if found is None:
         alone = _each_number_alone(target, plan, run)
         return run, [unnamed(run.path, claim, run.settings)] if alone and not run.settings.extra else []

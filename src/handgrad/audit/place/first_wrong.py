@@ -32,7 +32,7 @@ from handgrad.core.arrays import Array
 SECONDS = 1.0
 _RATE = 2.0**-6
 _ROWS = (7, 5, 11, 3)
-_ALONE = re.compile(r"one sample at a time|a sample$")  # what readers say of code that takes one row after the other
+_ALONE = re.compile(r"one sample at a time|a (sample|call)$")  # what is said of code that takes one row after another
 
 
 def first_wrong(inspection: Inspection, findings: Iterable[Finding], *, everywhere: bool = False) -> list[Suspect]:
