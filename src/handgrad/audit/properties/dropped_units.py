@@ -56,6 +56,7 @@ def dropout_when_tested(inspection: Inspection) -> list[Finding]:
             finding = _judged(inspection, test, dropped, both, rows)
             if finding is not None:
                 return [finding]
+            break  # it ran, and that is what it does
     return []
 
 
