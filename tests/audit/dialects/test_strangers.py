@@ -42,6 +42,11 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ('d2.dot(model["W2"].T) * (1 - a1**2)', 'd2.dot(model["W2"].T)'),
         "activation-derivative-missing",
     ),
+    "gives_its_lists": (
+        ((8, 5), "relu", "softmax", "cross-entropy"),
+        ("(self.weights[i].T @ delta) * (scores[i - 1] > 0)", "self.weights[i].T @ delta"),
+        "activation-derivative-missing",
+    ),
     "silent_class": (
         ((2, 1), "sigmoid", "sigmoid", "squared error"),
         ("@ self.w_out.T) * self.hidden * (1 - self.hidden)", "@ self.w_out.T)"),

@@ -67,9 +67,9 @@ class Scaled:
         """The file's own step, which it remembers."""
         self.net.report(x, y, lr)
 
-    def numbers(self) -> dict[str, float]:
-        """The settings that its objects keep, by name."""
-        return {name: value for held in self._held() for name, value in held.items() if type(value) is float}
+    def settings(self) -> dict[str, float | str]:
+        """Numbers and words that its objects keep, by name."""
+        return {name: value for held in self._held() for name, value in held.items() if type(value) in (float, str)}
 
     @contextmanager
     def from_the_first(self, settings: Mapping[str, float]) -> Iterator[None]:

@@ -112,7 +112,7 @@ class Witness:
         self.returned[name] = value
         if plain(name) in _FORWARDS and not self.moved:
             given = value if value is not None else left_behind(frame.f_locals.get("self"))
-            given = given[-1] if isinstance(given, (tuple, list)) and given else given
+            given = _end(given)
             if isinstance(given, np.ndarray) and given.dtype.kind == "f":
                 self._give(given)
         elif plain(name) in _TRAINS and not self.outputs:
@@ -139,6 +139,13 @@ class Witness:
         number = scalar(result if not isinstance(result, tuple) else _first_loss(result))
         found = {} if number is None else {"returned": number}
         return found | {place: value for place, (_, value) in ranked}
+
+
+def _end(given: Any) -> Any:
+    """The last of what a forward gives: of lists of activations and of scores, of the one that has the input, too."""
+    lists = [one for one in given if isinstance(one, list) and one] if isinstance(given, tuple) else []
+    several = max(lists, key=len) if lists and len(lists) == len(given) else given
+    return several[-1] if isinstance(several, (tuple, list)) and several else several
 
 
 def _first_loss(result: tuple[Any, ...]) -> Any:

@@ -16,10 +16,10 @@ from handgrad.audit.dialects.scaled import Scaled
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
-from handgrad.audit.optimizing.claims import role_of
+from handgrad.audit.optimizing.claims import role_of, says
 from handgrad.audit.optimizing.inside import judge_optimizer_step
 from handgrad.audit.optimizing.places import place
-from handgrad.audit.optimizing.within import UNSURE, claim_of
+from handgrad.audit.optimizing.within import UNSURE, claim_of, signs_of
 from handgrad.core.arrays import Array
 
 _ROWS, _RATE = 6, 2.0**-20
@@ -32,7 +32,9 @@ def check_amid(inspection: Inspection) -> list[Finding]:
     inside = getattr(subject.gradients, "__self__", None)
     if not isinstance(inside, Scaled) or not inspection.diagnosis.ok:
         return []
-    said = ((f, claim_of(f, program.text)) for f in _functions(inspection))
+    settings = inside.settings()
+    chosen = {says(value) for value in settings.values() if isinstance(value, str)} - {""}
+    said = ((f, _claim(f, program.text, chosen)) for f in _functions(inspection))
     update, claim = next(((f, claim) for f, claim in said if claim), (None, ""))
     if update is None and inside.mixed:  # squares of some parameters and not of others are wrong by any name
         update, claim = next(_functions(inspection), None), "rmsprop"
@@ -53,7 +55,7 @@ def check_amid(inspection: Inspection) -> list[Finding]:
 
     saved, rng = subject.snapshot(), np.random.default_rng(7)
     seen: dict[str, Array] = {}
-    with inside.from_the_first({name: _NO_EPSILON for name in inside.numbers() if role_of(name) == "eps"}):
+    with inside.from_the_first({name: _NO_EPSILON for name in settings if role_of(name) == "eps"}):
         for value in subject.parameters().values():
             value[...] = rng.standard_normal(value.shape) / np.sqrt(max(value.shape))
         seen |= subject.snapshot()
@@ -66,6 +68,14 @@ def check_amid(inspection: Inspection) -> list[Finding]:
             told = one.measured | {"optimizer": update.__qualname__}
             placed.append(replace(one, measured=told, where=(update.__qualname__,), file=file, line=line))
     return placed
+
+
+def _claim(function: Callable[..., Any], text: str, chosen: set[str]) -> str:
+    """The optimizer that a function says it is; of one with several, that which a setting of the network has chosen."""
+    signs = signs_of(function) - {"momentum"}
+    if len(signs) < 2:
+        return claim_of(function, text)
+    return next(iter(chosen)) if len(chosen) == 1 and chosen <= signs else ""
 
 
 def _functions(inspection: Inspection) -> Iterator[Callable[..., Any]]:

@@ -150,6 +150,15 @@ def claim_of(update: Callable[..., Any], text: str) -> str:
     return next(known, "") if averages else ""
 
 
+def signs_of(function: Callable[..., Any]) -> set[str]:
+    """All optimizers of which the names in a function are."""
+    try:
+        source = inspect.getsource(function).lower()
+    except (OSError, TypeError):
+        return set()
+    return {claim for claim, sign in _SIGNS if re.search(sign, source)}
+
+
 def _set(model: Any) -> None:
     """The network's own settings, where it keeps them: a small learning rate, and no epsilon."""
     for name, value in list(vars(model).items()):
