@@ -24,7 +24,8 @@ from handgrad.core.arrays import Array
 from handgrad.core.layers import Softmax
 
 _SPAN = {"softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
-_ROWS, _ALIKE, _EVEN = 5, 1e-6, 1e-5  # samples; relative; shares that differ by less are all the same
+_ROWS, _ALIKE, _EVEN = 5, 1e-6, 1e-6  # samples; relative; shares that differ by less are all the same
+_UNEVEN = 1e-4  # within a row of shares
 _FEWEST = 2  # classes: fewer show no pattern
 _OTHERS = 0.7  # outputs of wrong classes, on average, that show where a loss leads
 
@@ -93,6 +94,8 @@ def _twice(inspection: Inspection) -> tuple[Noted, Noted] | None:
     notes = observe(lambda: subject.loss(one.x, one.y), {inspection.program.filename, "<audit>"})
     shares = [(note, rows) for note in notes if note.line > 0 for rows in _shares(note.value)]
     for i, (last, rows) in enumerate(shares):
+        if not np.ptp(rows, axis=1).max() > _UNEVEN:
+            continue  # units that are all alike share evenly, and so does a softmax of theirs
         before = [
             (note, p) for note, p in shares[:i]
             if p.shape == rows.shape and np.allclose(rows, Softmax()(p), rtol=_ALIKE, atol=0)
@@ -104,11 +107,9 @@ def _twice(inspection: Inspection) -> tuple[Noted, Noted] | None:
 
 def _shares(value: Array) -> Iterator[Array]:
     """What an array (B, C), either way round, gives as shares with a sum of 1: positive numbers, or logarithms."""
-    if value.dtype.kind != "f" or value.ndim != 2 or min(value.shape) < 2:
+    if value.dtype.kind != "f" or value.ndim != 2 or min(value.shape) < 2 or not np.ptp(value) > _EVEN:
         return
     for rows in (value.astype(np.float64), value.T.astype(np.float64)):
-        if not np.ptp(rows, axis=1).max() > _EVEN * np.abs(rows).max():  # units that are all alike share evenly
-            continue
         if (rows > 0).all():
             yield rows / rows.sum(axis=1, keepdims=True)
         elif (rows < 0).all() and np.allclose(np.exp(rows).sum(axis=1), 1.0, rtol=_ALIKE, atol=0):
