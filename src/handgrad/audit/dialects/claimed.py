@@ -21,13 +21,15 @@ def by_name(text: str) -> str:
 
 
 def by_form(text: str) -> str:
-    """The optimizer of which statements have the form: an average, or sum, of squares, which divides something."""
+    """The optimizer of which statements have the form: an average, or sum, of squares, which divides something;
+    with an average beside it Adam's.
+    """
     text = re.sub(r"\.get\((\w+), 0(?:\.0)?\)", r"[\1]", text)
     averages = re.findall(r"^ *(\S+) = .*\* \1 [+-] .*$", text, re.M)
-    squares = re.search(r"^ *(\S+) = (?=.*\* \1 \+).*(?:\*\* 2|square)", text, re.M)
+    squares = re.search(r"^ *(\S+) = (?=.*\* \1 \+).*(?:\*\* 2|square|abs\()", text, re.M)
     sums = re.search(r"^ *(\S+) \+= .*(?:\*\* 2|square)", text, re.M)
-    if squares and len(averages) == 1 and _divides(squares[1], text):
-        return "rmsprop"
+    if squares and len(averages) in (1, 2) and _divides(squares[1], text):
+        return "rmsprop" if len(averages) == 1 else "adam"
     return "adagrad" if sums and not averages and _divides(sums[1], text) else ""
 
 

@@ -11,15 +11,17 @@ import copy
 import gc
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from handgrad.audit.dialects.calling import roles, updates
+from handgrad.audit.dialects.edits import base
 from handgrad.audit.dialects.making import made
 from handgrad.audit.dialects.reading import Reading
+from handgrad.audit.dialects.turns import Loop
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
@@ -89,10 +91,17 @@ def memory_lost(inspection: Inspection) -> list[Finding]:
     kept = any(finding.code == "momentum" for finding in diagnosis.findings)
     if kept or update is None or code is None or code.co_filename != inspection.program.filename:
         return []
+    loop = getattr(reading.subject.step, "__self__", None)
     node = next((n for n in ast.walk(inspection.program.tree)
                  if isinstance(n, ast.FunctionDef) and n.lineno == code.co_firstlineno), None)  # fmt: skip
-    written = [n for n in ast.walk(node) if isinstance(n, ast.Assign)] if node is not None else []
+    body: list[ast.stmt] = loop.cut.body if isinstance(loop, Loop) else [] if node is None else node.body
+    written = [n for one in body for n in ast.walk(one) if isinstance(n, ast.Assign)]
     velocities = [n for n in written if _VELOCITY.search(ast.unparse(n.targets[0]))]
+    if isinstance(loop, Loop):  # in which a v may be anything: one that a parameter is changed by
+        roots = {place.root for place in loop.places}
+        steps = [n for one in body for n in ast.walk(one) if isinstance(n, ast.AugAssign) and base(n.target) in roots]
+        used = {ast.unparse(part) for one in steps for part in ast.walk(one.value)}
+        velocities = [n for n in velocities if ast.unparse(n.targets[0]) in used]
     factors = [one.measured.get("factor") for one in diagnosis.findings if one.code == "constant-factor"]
     shares = _shares(inspection.program.tree, _MOMENTUM)
     # A mean of the velocity and the gradient, of which the share of the gradient alone is left.
@@ -101,7 +110,8 @@ def memory_lost(inspection: Inspection) -> list[Finding]:
         return []
     line = min(n.lineno for n in velocities)
     told = ", ".join(reading.subject.parameters())
-    measured = {"optimizer": update.__name__, "parameters_told": told, "share": shares[0], "carry": 0.0}
+    name = f"the loop in line {loop.cut.lines[0]}" if isinstance(loop, Loop) else update.__name__
+    measured = {"optimizer": name, "parameters_told": told, "share": shares[0], "carry": 0.0}
     where = (update.__name__,)
     return [Finding("optimizer-memory-lost", "warning", where, measured, {}, inspection.program.filename, line)]
 
@@ -110,13 +120,22 @@ def _is(share: float, factor: object) -> bool:
     return isinstance(factor, float) and abs(factor - share) < 1e-9
 
 
+def _named(node: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """(target, value) of an assignment, one by one where several stand in it."""
+    for target in node.targets:
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            yield from zip(target.elts, node.value.elts, strict=False)
+        else:
+            yield target, node.value
+
+
 def _shares(tree: ast.Module, meant: re.Pattern[str]) -> list[float]:
     """The values between 0 and 1 that the file gives to such names, as an attribute, an argument or a default."""
     found: list[Any] = []
     for node in ast.walk(tree):
         match node:
-            case ast.Assign(targets=[target], value=ast.Constant(value=value)):
-                found += [value] if meant.search(ast.unparse(target)) else []
+            case ast.Assign():
+                found += [getattr(v, "value", None) for one, v in _named(node) if meant.search(ast.unparse(one))]
             case ast.keyword(arg=str(name), value=ast.Constant(value=value)):
                 found += [value] if meant.search(name) else []
             case ast.arguments():

@@ -27,6 +27,10 @@ def fixed_batch_line(inspection: Inspection, finding: Finding) -> int | None:
     lines = sorted(node.lineno for node in divisions if _divides(node, round(number), names))
     lines = lines or _only_one(tree, round(number))
     inside = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name != "__init__"]
+    for scope in inside if not lines else ():  # a name that stands for something else in other functions
+        own = _bound_to(scope, round(number))
+        parts = (n for n in ast.walk(scope) if isinstance(n, ast.BinOp | ast.AugAssign))
+        lines += sorted(n.lineno for n in parts if _divides(n, round(number), own))
     within = [line for line in lines if any(n.lineno < line <= (n.end_lineno or 0) for n in inside)]
     return next(iter(within or lines), None)
 
@@ -49,7 +53,7 @@ def _by_part(node: ast.AST, number: int) -> bool:
     return False
 
 
-def _bound_to(tree: ast.Module, number: int) -> set[str]:
+def _bound_to(tree: ast.AST, number: int) -> set[str]:
     """Names and attributes that are only ever bound to this number."""
     right: set[str] = set()
     wrong: set[str] = set()

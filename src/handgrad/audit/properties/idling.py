@@ -7,6 +7,7 @@ one, so that only a program in which nothing could be is spoken of.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -27,6 +28,7 @@ Loop = ast.For | ast.While
 _UPDATE = {plain(name) for name in UPDATE}
 _AN_UPDATE = "w -= lr * dw"
 _LONG = 20  # characters: a longer text is no key
+_OF_ARRAYS = ("max", "min", "mean", "sum", "std", "shape", "size")
 _ROWS, _MOST = 4, 200  # rows of a batch; functions that are watched
 
 
@@ -250,9 +252,16 @@ def _counts(target: ast.expr, value: ast.expr, file: _File) -> bool:
 
 
 def _by_itself(target: ast.expr, value: ast.expr) -> bool:
-    """x of `x -= x.max()`."""
-    names = {part.id for part in ast.walk(value) if isinstance(part, ast.Name)}
-    return isinstance(target, ast.Name) and names <= {target.id, "np"}
+    """x of `x -= x.max()`, and self.p of `self.p -= self.p.max()`."""
+    said, own = {ast.unparse(part) for part in ast.walk(value) if _names_a_thing(part)}, ast.unparse(target)
+    known = {"np", own, *(f"{own}.{one}" for one in _OF_ARRAYS)}
+    return isinstance(target, ast.Name | ast.Attribute) and all(
+        one in known or own.startswith(f"{one}.") or one.startswith("np.") for one in said
+    )
+
+
+def _names_a_thing(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name | ast.Attribute) and bool(re.fullmatch(r"[\w.]+", ast.unparse(node)))
 
 
 def _is_number(value: ast.expr) -> bool:
