@@ -210,7 +210,7 @@ def _calm(found: list[Slot]) -> None:
     """Matrices so large that they saturate what follows hide what depends on what: they are made smaller."""
     for slot in found:
         array = slot.get()
-        if array.ndim == 2 and array.flags.writeable:
+        if _may_be_learned(array) and array.ndim == 2:
             longest = max(array.shape)
             gain = max(float(np.std(array)) * np.sqrt(longest), abs(float(np.mean(array))) * longest)
             if gain > _LOUD:
@@ -223,7 +223,7 @@ def _moving(net: Net, depends: Callable[[Array, Array], float], x: Array, y: Arr
     found = []
     for slot in net.slots:
         array = slot.get()
-        if not isinstance(array, np.ndarray) or not array.flags.writeable:
+        if not _may_be_learned(array):
             continue
         saved = array.copy()
         array += 0.5 * rng.standard_normal(array.shape) * (np.abs(array).mean() or 1.0)
@@ -235,6 +235,11 @@ def _moving(net: Net, depends: Callable[[Array, Array], float], x: Array, y: Arr
         if abs(moved - base) > 1e-12 * abs(base):
             found.append(slot)
     return found
+
+
+def _may_be_learned(value: Any) -> bool:
+    """Whether it is an array of floats that can be written to. A criterion may keep labels, of one kind and another."""
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.flags.writeable
 
 
 def _in_order(found: list[Slot]) -> list[Slot]:
