@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from recompute import agrees, from_json
 
+from handgrad.audit.choosing import judged
 from handgrad.audit.reading.sandbox import run_in_child
 from handgrad.audit.reading.source import read_program
-from handgrad.audit.session import judged
 from handgrad.errors import DataError, InputError
 from handgrad.explain.strangers.digits import digits_to_show
 from handgrad.explain.strangers.step import strangers_step

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.choosing import judged
 from handgrad.audit.judging.batch import batch
 from handgrad.audit.judging.identify import Identity
 from handgrad.audit.judging.walk import Case, true_gradient
 from handgrad.audit.reading.source import Program, read_program
-from handgrad.audit.session import judged
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 from handgrad.data import load_data

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from handgrad.audit import session
+from handgrad.audit import choosing
 from handgrad.audit.judging.diagnose import Diagnosis
 from handgrad.audit.reading.source import read_program
 
@@ -92,7 +92,7 @@ def judged(text: str, folder: Path) -> Diagnosis:
     program = read_program(str(folder / "own.py"))
     namespace = program.execute().namespace
     with program.guarded():
-        return session.judged(program, namespace)[1]
+        return choosing.judged(program, namespace)[1]
 
 
 @pytest.mark.parametrize("text", [MARGINS, LOGISTIC, APART, FLAT])

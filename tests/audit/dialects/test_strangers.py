@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handgrad.audit import session
+from handgrad.audit import choosing, session
 from handgrad.audit.dialects import READERS, Reading
 from handgrad.audit.judging.diagnose import Diagnosis, diagnose
 from handgrad.audit.reading.source import read_program
@@ -190,7 +190,7 @@ def judged(path: Path) -> tuple[Reading, Diagnosis]:
     program = read_program(path)
     execution = program.execute()
     with program.guarded():
-        reading, diagnosis = session.judged(program, execution.namespace)
+        reading, diagnosis = choosing.judged(program, execution.namespace)
     assert diagnosis.identity is not None, f"{path.name} was not read"
     return reading, diagnosis
 
@@ -279,7 +279,7 @@ class CrossEntropyLoss:
 def test_what_the_audit_puts_together_is_not_the_authors_mistake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "ALL_SECONDS", 0.0)  # then the first net that runs is taken: one with a softmax twice
+    monkeypatch.setattr(choosing, "ALL_SECONDS", 0.0)  # then the first net that runs is taken: one with a softmax twice
     path = tmp_path / "layers.py"
     path.write_text(LAYERS_ALONE, encoding="utf-8")
     assert session.audit_file({"path": str(path)})["ok"]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from handgrad.audit.choosing import judged
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.place import dropped
 from handgrad.audit.reading.source import read_program
-from handgrad.audit.session import judged
 
 NET = """
 import numpy as np

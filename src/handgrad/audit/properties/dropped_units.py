@@ -1,4 +1,4 @@
-"""Dropped: dropout beside the file's own tests. Units that go when it is tested, or are made up for nowhere.
+"""Dropped units: dropout beside the file's own tests. Units that go when it is tested, or are made up for nowhere.
 
 Numbers say what a dropout is: an array of which other entries are gone in each run, and which else is another one times
 a number. A test makes up for nothing where the next layer's weights are seen to multiply all units as they are.

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.choosing import judged
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.identify import CLOSE, sums
 from handgrad.audit.place.first_wrong import first_wrong, observed_step
@@ -21,7 +22,6 @@ from handgrad.audit.place.observe import Noted
 from handgrad.audit.place.right_numbers import Quantity, Step, factor_of, views
 from handgrad.audit.reading.fence import time_limit
 from handgrad.audit.reading.source import read_program
-from handgrad.audit.session import judged
 from handgrad.core.arrays import Array
 from handgrad.errors import DataError
 from handgrad.explain.diff.bounds import Bounds

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.choosing import judged
 from handgrad.audit.dialects import Reading
 from handgrad.audit.judging.diagnose import Diagnosis
 from handgrad.audit.reading.source import Program, read_program
-from handgrad.audit.session import judged
 from handgrad.core.arrays import Array
 from handgrad.core.checks import positive_int
 from handgrad.errors import InputError
