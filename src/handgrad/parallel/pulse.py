@@ -17,6 +17,7 @@ from handgrad.words import say
 
 WATCHED = "HANDGRAD_WATCHED"  # in the environment of a watched process: "fd to read from,fd to write to"
 EVERY = 0.5  # seconds
+LAST_WORDS = 0.2  # seconds that a launcher gets to pass on what was said before it is asked to end the job
 
 
 class Pulse:
@@ -93,10 +94,12 @@ class Pulse:
 def end_job(status: int) -> None:
     """Ask the launcher to end all ranks, where it can be asked; an end without a word ends them too, with more noise.
 
-    Hydra, which comes with MPICH and Intel MPI, and Slurm listen on this pipe (the abort command of PMI-1).
+    Hydra, which comes with MPICH and Intel MPI, and Slurm listen on this pipe (the abort command of PMI-1). Hydra ends
+    itself at that command, with all that it has not yet read of what the ranks wrote.
     """
     pipe = os.environ.get("PMI_FD", "")
     if pipe.isdigit():
+        time.sleep(LAST_WORDS)
         with suppress(OSError):
             os.write(int(pipe), f"cmd=abort exitcode={status}\n".encode())
 
