@@ -7,10 +7,9 @@ convention that the whole network makes good is no mistake.
 from __future__ import annotations
 
 import random
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +26,7 @@ from handgrad.audit.pieces.judging import Verdict, judge
 from handgrad.audit.pieces.places import code_of, place, written_into
 from handgrad.audit.pieces.unit import Unit
 from handgrad.audit.reading.fence import OutOfTime, work_limit
+from handgrad.audit.reading.traced import traced
 
 SECONDS, EACH_SECONDS = 1.0, 0.4  # at most, for all pieces of a file and for each
 _ANYTHING = (Exception, SystemExit, KeyboardInterrupt, OutOfTime)  # what somebody else's code may raise
@@ -354,7 +354,7 @@ def _trace(inspection: Inspection) -> tuple[dict[Any, list[tuple[int, ...]]], bo
     subject = inspection.reading.subject
     try:
         one, saved = batch(subject, 5, 0), subject.snapshot()
-        with _tracing(note):
+        with traced(note):
             try:
                 subject.loss(one.x, one.y)
                 subject.gradient(one.x, one.y)
@@ -363,13 +363,3 @@ def _trace(inspection: Inspection) -> tuple[dict[Any, list[tuple[int, ...]]], bo
     except Exception:  # it takes another batch than most
         return seen, False
     return seen, True
-
-
-@contextmanager
-def _tracing(note: Callable[[Any, str, Any], None]) -> Iterator[None]:
-    before = sys.gettrace()
-    sys.settrace(note)
-    try:
-        yield
-    finally:
-        sys.settrace(before)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from types import FrameType
@@ -22,6 +21,7 @@ from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found
 from handgrad.audit.properties.stepping import lost_update, onto_itself
 from handgrad.audit.properties.updating import BACK, RATES, is_rate, never_called, takes_a_step
+from handgrad.audit.reading.traced import traced
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Loop = ast.For | ast.While
@@ -203,17 +203,15 @@ def _still(inspection: Inspection) -> tuple[set[int], set[int]]:
             moved.add(frame.f_code.co_firstlineno)
         return note
 
-    before = sys.gettrace()  # for what runs may use the profiler itself
     saved: dict[str, Any] = {}
     try:
         one, saved = batch(subject, _ROWS, 1), subject.snapshot()
-        sys.settrace(note)
-        subject.gradient(one.x, one.y)
-        subject.loss(one.x, one.y)
+        with traced(note):
+            subject.gradient(one.x, one.y)
+            subject.loss(one.x, one.y)
     except Exception:  # nothing is known of it
         return set(), set()
     finally:
-        sys.settrace(before)
         with suppress(Exception):
             subject.restore(saved)
     return ran - moved, moved
