@@ -177,6 +177,21 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("top @ self.W2.T * self.squash(self.hidden, deriv=True)", "top @ self.W2.T"),
         "activation-derivative-missing",
     ),
+    "ones_beside": (
+        ((4, 1), "tanh", "sigmoid", "binary cross-entropy"),
+        ("(error @ out[1:].T) * (1 - hidden**2)", "(error @ out[1:].T)"),
+        "activation-derivative-missing",
+    ),
+    "compares_slopes": (
+        ((5, 3), "tanh", "none", "squared error"),
+        ("error @ self.W2.T * self.slope(self.z)", "error @ self.W2.T"),
+        "activation-derivative-missing",
+    ),
+    "takes_its_data": (
+        ((12, 1), "sigmoid", "sigmoid", "squared error"),
+        ("self.x.T @ (d @ self.w2.T * self.h * (1 - self.h))", "self.x.T @ (d @ self.w2.T)"),
+        "activation-derivative-missing",
+    ),
     PACKED: (
         ((10, 5), "relu", "softmax", "cross-entropy"),
         ("dout /= len(X)", "dout /= len(X) ** 2"),

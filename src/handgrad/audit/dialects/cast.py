@@ -163,10 +163,14 @@ def _built_by_a_batch(thing: Any) -> None:
 
 
 def new_models(namespace: Mapping[str, Any]) -> Iterator[Any]:
-    """Instances of the file's classes with more than one matrix, made by us; the last class first."""
+    """Instances of the file's classes with more than one matrix, made by us; the last class first.
+
+    One is enough where the constructor takes the data: no layer does, and the second may be that of a single output.
+    """
     for kind in reversed(own_classes(namespace).values()):
+        taken = {role for name in needed(kind) or [] for role in roles(name)[:1]}
         for thing in made(kind):
-            if method(thing, FORWARD) and len(likely_weights(list(slots(thing)))) > 1:
+            if method(thing, FORWARD) and len(likely_weights(list(slots(thing)))) > (not {"x", "y"} <= taken):
                 yield thing
                 break
 

@@ -247,12 +247,12 @@ def machines(
     state = copies({root: value} | _kept(namespace, root, value))
     places = arrays(state, [root])
     widen(state, places)
-    for held in (places, *parted(places, state)):
+    for way, held in enumerate((places, *parted(places, state))):
         shapes = {str(i): np.shape(place.get(state)) for i, place in enumerate(held)}
         found = ends(shapes)[:3] if 0 < len(held) <= 16 else []
         for (features, classes), form in product(found, forms):
             yield from _assembled(namespace, root, state, held, returns, form, features, classes)
-        if found:
+        if found and not way:
             break
 
 

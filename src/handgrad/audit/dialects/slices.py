@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from handgrad.audit.dialects.edits import base, callee, reads
@@ -141,6 +141,16 @@ def _loops(body: list[ast.stmt], before: list[ast.stmt]) -> Iterator[tuple[list[
         elif isinstance(one, ast.If | ast.With | ast.Try):
             yield from _loops(one.body, ahead)
         ahead = [*ahead, one]
+
+
+def first_turns(body: list[ast.stmt], into: Callable[[ast.For], bool]) -> Iterator[ast.stmt]:
+    """The statements of a body, with those of a first turn in place of each loop that is to be gone into."""
+    for one in body:
+        if isinstance(one, ast.For) and into(one):
+            yield from _first(one)
+            yield from first_turns(one.body, into)
+        else:
+            yield one
 
 
 def _first(loop: ast.For | ast.While) -> list[ast.stmt]:

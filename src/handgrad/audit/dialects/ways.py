@@ -105,7 +105,7 @@ def _training(
 
     def action(known: dict[str, Any]) -> Any:
         known = known if data is None else known | dict.fromkeys(("loader", "held-out loader"), data(known))
-        arguments = fill(short, known, prefer) or fill_by_place(short, [known["x"], known["y"]], known)
+        arguments = fill(short, known, prefer, trains=True) or fill_by_place(short, [known["x"], known["y"]], known)
         if arguments is None:
             raise TypeError(function)
         return call(short, arguments)
