@@ -130,8 +130,8 @@ class _Follower:
         elif isinstance(value, ast.Call):
             pairs = [one.elts[0] for one in target.elts if isinstance(one, ast.Tuple) and len(one.elts) == 2]
             rows = pairs or [one for one in target.elts if isinstance(one, ast.Name) and kind_of(one.id) == "x"]
-            made = given_back(value, self.ranges, value.lineno)
-            self.ranges |= {n.id: made for n in rows if isinstance(n, ast.Name)}
+            held = given_back(value, self.ranges, value.lineno)
+            self.ranges |= {n.id: held for n in rows if isinstance(n, ast.Name)}
 
     def set(self, name: str, value: ast.expr, line: int) -> None:
         """Follow what is data: made of other data, loaded, or called so."""
