@@ -73,6 +73,8 @@ def gather(inspection: Inspection, until: float = inf) -> tuple[Finding, ...]:
         steps = [one for one in steps if one.code != "optimizer-some-not-updated"]
     closer = {one.code for one in steps if one.code.startswith("optimizer-")}
     found = [finding for finding in found if finding.code not in closer]  # of which only the steps were seen
+    still = {name for one in steps if one.code == "never-updated" for name in one.where}
+    found = [one for one in found if not one.where or set(one.where) - still]  # what never moves, nothing else spoils
     found += _news(found, steps)
     return worst_first(_somewhere(inspection, finding) for finding in found)
 

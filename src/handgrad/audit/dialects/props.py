@@ -41,7 +41,8 @@ class Props(dict[str, Any]):
 
     def __init__(self, namespace: dict[str, Any], tree: ast.Module | None) -> None:
         self.real = getattr(namespace, "real", namespace)
-        held = {name: value for name, value in namespace.items() if not name.startswith("__") and _holds_own(value)}
+        held = {name: value for name, value in namespace.items()
+                if not name.startswith("__") and (_holds_own(value) or _remembers(value))}  # fmt: skip
         self.laid = copies(held)
         self.laid |= built({**namespace, **self.laid}, tree) if tree is not None else {}
         self.first = list(kept([self.laid]))
@@ -70,6 +71,12 @@ def _holds_own(value: Any) -> bool:
         inner = list(value.values()) if isinstance(value, dict) else value
         return any(map(_holds_own, inner[:20]))
     return is_own(value)
+
+
+def _remembers(value: Any) -> bool:
+    """Whether a dictionary holds arrays that a step may change: parameters, or what an optimizer remembers of them."""
+    inner = list(value.values()) if isinstance(value, dict) and len(value) <= _MOST else ()
+    return any(_remembers(one) or (isinstance(one, np.ndarray) and one.dtype.kind == "f") for one in inner)
 
 
 def built(namespace: dict[str, Any], tree: ast.Module) -> dict[str, Any]:

@@ -128,14 +128,15 @@ def _ready(
 
 
 def _sizes(loop: Loop) -> list[tuple[int, int, int]]:
-    """(way, features, classes) that the arrays may lead between; matrices of zeros, maybe buffers, left out last.
+    """(way, features, classes) that the arrays may lead between; those of zeros, maybe buffers, left out last.
 
     The way is 0 where the arrays lead there as they are, else which of `parted` it is, from 1.
     """
     found: list[tuple[int, int, int]] = []
     for way, places in enumerate((loop.places, *parted(loop.places, loop.state))):
         values = [np.asarray(place.get(loop.state)) for place in places]
-        for kept in (values, [v for v in values if v.ndim < 2 or min(v.shape) == 1 or v.any()]):
+        bare = [v for v in values if v.ndim < 2 or min(v.shape) == 1 or v.any()]
+        for kept in (values, bare, [v for v in bare if v.any()]):
             shapes = {str(i): v.shape for i, v in enumerate(kept)}
             found += [(way, *one) for one in ends(shapes)[:4]] if len(shapes) <= 16 else []
         if found and not way:

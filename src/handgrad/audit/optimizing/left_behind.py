@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from handgrad.audit.dialects.turns import Loop
-from handgrad.audit.dialects.world import copies
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
 from handgrad.audit.judging.identify import random_point
+from handgrad.audit.place.first_wrong import first_wrong
 from handgrad.audit.place.forgotten import forgotten
-from handgrad.audit.place.handing import passing_over
+from handgrad.audit.place.handing import Suspect, passing_over
 from handgrad.audit.properties.updating import takes_a_step
 from handgrad.core.arrays import Array
 
@@ -30,18 +29,28 @@ _ENOUGH = 1e-6  # relative to the largest: gradients that are no larger need not
 def check_left_behind(inspection: Inspection) -> list[Finding]:
     """Parameters that no update of the program moves, where it moves others. Everything is put back."""
     subject, diagnosis = inspection.reading.subject, inspection.diagnosis
-    if subject.gradients is None or not diagnosis.ok or not diagnosis.judged:  # its own step was judged, or is wrong
+    if subject.gradients is None or not diagnosis.judged:  # its own step was judged
         return []
-    loop = getattr(subject.gradients, "__self__", None)
-    still, line = (_unmoved(inspection, loop), None) if isinstance(loop, Loop) else _unnamed_keys(inspection)
-    if not still:
+    still, line = (_unmoved(inspection), None) if subject.whole is not None else _unnamed_keys(inspection)
+    errors = [one for one in diagnosis.findings if one.severity == "error"]
+    if not still or any(not one.where or set(one.where) - set(still) for one in errors):
         return []
     finding = Finding("never-updated", "error", still, {"factor": 0.0}, {"factor": 1.0}, inspection.program.filename)
-    tree, lines = inspection.program.tree, _lines(inspection, loop)
+    tree, lines = inspection.program.tree, _lines(inspection)
     skipped = [one for at in lines for one in passing_over(tree, at)]
     chosen = [one for one in skipped if not _counts(tree, one)]
-    told = (line, *chosen, forgotten(inspection, finding), *skipped, *lines)
+    seen = [one.line for one in _observed(inspection, finding)]
+    told = (line, *chosen, forgotten(inspection, finding), *seen, *skipped, *lines)
     return [replace(finding, line=next((one for one in told if one is not None), None))]
+
+
+def _observed(inspection: Inspection, finding: Finding) -> list[Suspect]:
+    """The lines of a whole step that may leave a parameter out."""
+    subject = inspection.reading.subject
+    if subject.whole is None:
+        return []
+    reading = replace(inspection.reading, subject=replace(subject, step=subject.whole, gradients=None))
+    return first_wrong(replace(inspection, reading=reading), [finding])
 
 
 def _counts(tree: ast.Module, line: int) -> bool:
@@ -50,21 +59,21 @@ def _counts(tree: ast.Module, line: int) -> bool:
     return any(not isinstance(node.iter, ast.Tuple | ast.List) for node in loops)
 
 
-def _unmoved(inspection: Inspection, loop: Loop) -> tuple[str, ...]:
-    """The parameters that stay as they are in a turn of the loop that moves others."""
+def _unmoved(inspection: Inspection) -> tuple[str, ...]:
+    """The parameters that stay as they are in a whole step that moves others, though their gradients are not 0."""
     subject, judged = inspection.reading.subject, inspection.diagnosis.judged
+    assert subject.whole is not None
     saved: dict[str, Array] = subject.snapshot()
-    held = loop.state
-    loop.state = copies(held)
     try:
         subject.restore(random_point(subject, np.random.default_rng(8)))
         one = batch(subject, _ROWS, 8)
-        gradient = {name: np.abs(value).max() for name, value in loop.gradients(one.x, one.y).items()}
+        gradient = {name: np.abs(value).max() for name, value in subject.gradient(one.x, one.y).items()}
         before = subject.snapshot()
-        loop.step(one.x, one.y, _RATE)
+        subject.whole(one.x, one.y, _RATE)
         now = subject.snapshot()
     finally:
-        loop.state = held
+        if subject.afresh is not None:
+            subject.afresh()
         subject.restore(saved)
     moved = {name for name, value in now.items() if not np.array_equal(value, before[name])}
     least = _ENOUGH * max(gradient.values())
@@ -111,9 +120,15 @@ def _item_of(loop: ast.For, node: ast.expr) -> str:
     return ""
 
 
-def _lines(inspection: Inspection, loop: Any) -> list[int]:
-    """The statements that take steps: of the loop, else of the file."""
-    nodes = [one for one in ast.walk(inspection.program.tree) if isinstance(one, ast.stmt) and takes_a_step(one)]
-    lines = sorted(one.lineno for one in nodes)
-    inside = [line for line in lines if isinstance(loop, Loop) and line in loop.cut.lines]
-    return (inside or lines)[::-1]
+def _lines(inspection: Inspection) -> list[int]:
+    """The statements that take steps: of the loop that is read, or its calls in loops within; else of the file."""
+    loop, tree = getattr(inspection.reading.subject.gradients, "__self__", None), inspection.program.tree
+    lines = sorted(one.lineno for one in ast.walk(tree) if isinstance(one, ast.stmt) and takes_a_step(one))
+    if not isinstance(loop, Loop):
+        return lines[::-1]
+    first, last = loop.cut.lines
+    inside = [line for line in lines if first <= line <= last]
+    loops = (one for one in ast.walk(tree) if isinstance(one, ast.For) and first < one.lineno <= last)
+    return (
+        inside[::-1] or [part.lineno for one in loops for part in ast.walk(one) if isinstance(part, ast.Call)] or lines
+    )
