@@ -32,10 +32,7 @@ def forgotten(inspection: Inspection, finding: Finding) -> int | None:
             return line
         missing = _kinds(inspection, finding)
         lines = [line for body in _lists(tree) for line in _short(body, missing)]
-        lines += _by_key(
-            tree, {re.split(r"\W+", name.rstrip("']"))[-1] for name in inspection.reading.subject.parameters()}
-        )
-        return lines[0] if lines else _new_entry(tree)
+        return lines[0] if lines else next(_by_key(inspection), None) or _new_entry(tree)
     if finding.code == "never-reset" and inspection.reading.dialect == "scalars":
         return next(_backward_in_loops(tree), None)
     return None
@@ -134,9 +131,10 @@ def _asks_name(test: ast.expr) -> bool:
     return any(isinstance(node, ast.Constant) and isinstance(node.value, str) for node in ast.walk(test))
 
 
-def _by_key(tree: ast.Module, keys: set[str]) -> Iterator[int]:
+def _by_key(inspection: Inspection) -> Iterator[int]:
     """Lines of what is gathered of parameters only where their key is a certain one: ... if key == "W"."""
-    for node in ast.walk(tree):
+    keys = {re.split(r"\W+", name.rstrip("']"))[-1] for name in inspection.reading.subject.parameters()}
+    for node in ast.walk(inspection.program.tree):
         for test in node.ifs if isinstance(node, ast.comprehension) else ():
             compared = [part for one in ast.walk(test) if isinstance(one, ast.Compare) for part in ast.walk(one)]
             if keys & {part.value for part in compared if isinstance(part, ast.Constant)}:
