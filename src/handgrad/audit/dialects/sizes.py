@@ -109,6 +109,14 @@ def with_rate_of(kept: Mapping[Any, Any], lr: float) -> dict[Any, Any]:
     return {**kept, **dict.fromkeys(rates, lr)} if rates else {}
 
 
+def set_rates(held: Any, lr: float) -> None:
+    """Set the learning rate in dictionaries of settings, one for each parameter perhaps, in which an optimizer keeps its memory."""
+    for name, value in list(held.items()) if isinstance(held, dict) else ():
+        if isinstance(value, float) and role(str(name)) == "lr":
+            held[name] = lr
+        set_rates(value, lr)
+
+
 def deep(value: Any, like: Sequence[Any]) -> Any:
     """A small list of sizes with as many entries as somebody's own, those between alike where theirs are."""
     if not isinstance(value, list) or len(like) < 2 or len(value) == len(like):

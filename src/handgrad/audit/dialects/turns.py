@@ -378,7 +378,7 @@ def number(value: Any) -> float | None:
 def put_aside(state: Mapping[str, Any], lr: float, rows: int) -> None:
     """Set what instances keep as learning rate and number of samples, and put their regularisation aside."""
     for value in list(state.values()):
-        _set_rates(value, lr)
+        sizes.set_rates(value, lr)
         if not own(value):
             continue
         held = dict(getattr(value, "__dict__", {}))
@@ -390,14 +390,6 @@ def put_aside(state: Mapping[str, Any], lr: float, rows: int) -> None:
                 setattr(value, name, aside(name))
             elif type(number) is int and role(name) == "rows" and name not in ("n", "N") and number not in sides:
                 setattr(value, name, rows)
-
-
-def _set_rates(held: Any, lr: float) -> None:
-    """The same in dictionaries of settings, one for each parameter perhaps, in which an optimizer keeps its memory."""
-    for name, value in list(held.items()) if isinstance(held, dict) else ():
-        if isinstance(value, float) and role(str(name)) == "lr":
-            held[name] = lr
-        _set_rates(value, lr)
 
 
 def batch(features: int, classes: int) -> tuple[Array, Array]:
