@@ -110,7 +110,7 @@ def with_rate_of(kept: Mapping[Any, Any], lr: float) -> dict[Any, Any]:
 
 
 def set_rates(held: Any, lr: float) -> None:
-    """Set the learning rate in dictionaries of settings, one for each parameter perhaps, in which an optimizer keeps its memory."""
+    """Set the learning rate in settings, of each parameter perhaps, among which an optimizer keeps its memory."""
     for name, value in list(held.items()) if isinstance(held, dict) else ():
         if isinstance(value, float) and role(str(name)) == "lr":
             held[name] = lr

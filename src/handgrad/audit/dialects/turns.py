@@ -161,7 +161,7 @@ class Loop:
         found: dict[str, Any] = {RATE: lr}
         for name in [*self.namespace, *self.state, *self.given]:
             value = self.state.get(name, self.namespace.get(name))
-            if isinstance(value, dict) and (kept := sizes.with_rate_of(value, lr)):
+            if kept := sizes.with_rate_of(value, lr) if isinstance(value, dict) else {}:
                 found[name] = kept
             if not isinstance(value, int | float) or isinstance(value, bool):
                 continue
@@ -379,9 +379,7 @@ def put_aside(state: Mapping[str, Any], lr: float, rows: int) -> None:
     """Set what instances keep as learning rate and number of samples, and put their regularisation aside."""
     for value in list(state.values()):
         sizes.set_rates(value, lr)
-        if not own(value):
-            continue
-        held = dict(getattr(value, "__dict__", {}))
+        held = dict(getattr(value, "__dict__", {})) if own(value) else {}
         sides = {side for one in held.values() if isinstance(one, np.ndarray) and one.ndim == 2 for side in one.shape}
         for name, number in held.items():
             if isinstance(number, float) and role(name) == "lr":
