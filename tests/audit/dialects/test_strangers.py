@@ -192,6 +192,21 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("self.x.T @ (d @ self.w2.T * self.h * (1 - self.h))", "self.x.T @ (d @ self.w2.T)"),
         "activation-derivative-missing",
     ),
+    "trainer_chooses": (
+        ((9, 4), "tanh", "softmax", "cross-entropy"),
+        ("(d @ self.outer.T) * (1 - self.h**2)", "d @ self.outer.T"),
+        "activation-derivative-missing",
+    ),
+    "two_losses": (
+        ((6, 4), "relu", "sigmoid", "binary cross-entropy"),
+        ('@ dZ2 * (cache["A1"] > 0)', "@ dZ2"),
+        "activation-derivative-missing",
+    ),
+    "share_that_stays": (
+        ((11, 5), "relu", "softmax", "cross-entropy"),
+        ("dvalues * (self.inputs > 0)", "dvalues * 1.0"),
+        "activation-derivative-missing",
+    ),
     PACKED: (
         ((10, 5), "relu", "softmax", "cross-entropy"),
         ("dout /= len(X)", "dout /= len(X) ** 2"),

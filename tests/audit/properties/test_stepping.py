@@ -135,6 +135,15 @@ IDLE = {
         return (net.loss(x, t) - before) / eps
     numeric(net, x, t)
     """: None,
+    """
+    class Layer:
+        def backward(self, d):
+            return d @ self.W.T
+    net.loss(x, t)
+    d = net.top.slope()
+    for layer in reversed(net.layers):
+        d = layer.backward(d)
+    """: None,
 }
 
 

@@ -122,6 +122,7 @@ RESET = _listed("""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _NOISE = {"train", "training", "batch", "mini", "minibatch", "tr", "current", "shuffled", "curr", "cur", "my", "the"}
+_PREPARED = {"norm", "normed", "normalized", "normalised", "scaled", "standardized", "standardised"}
 _HELD_OUT = {"test", "tests", "testing", "val", "valid", "validation", "dev", "eval", "te"}
 _EDGES = re.compile(r"^(?:train|batch)(?=.)|(?<=.)(?:train|batch)$")
 _HELD_EDGES = re.compile(r"^(?:test|val|valid|dev)(?=.)|(?<=.)(?:test|val|valid|dev)$")
@@ -138,17 +139,17 @@ def roles(name: str) -> list[str]:
     if plain(name) in {"batchsize", "minibatchsize", "batch", "minibatch", "minibatchsz"}:
         return ["rows"] if plain(name) != "batch" else ["rows", "x"]
     held_out = bool(_HELD_OUT & set(words))
-    key = "".join(word for word in words if word not in _NOISE | _HELD_OUT)
+    key = "".join(word for word in words if word not in _NOISE | _HELD_OUT | _PREPARED)
     if not held_out and _HELD_EDGES.search(key):
         key, held_out = _HELD_EDGES.sub("", key), True
-    for look in (key, _EDGES.sub("", key), re.sub(r"(?<=[a-z])\d+$", "", key)):
+    for look in (key, _EDGES.sub("", key), re.sub(r"(?<=[a-z])\d+$|(?<=^[xy])n$", "", key)):
         if look in _LOOK_UP:
             found = _LOOK_UP[look]
             return [f"held-out {role}" for role in found if role in {"x", "y", "loader"}] if held_out else found
     kinds = [_LOOK_UP.get(word, []) for word in words if word not in _NOISE | _HELD_OUT]
     if len(kinds) > 1 and not held_out:  # words that all stand for one: X_input
         return [role for role in kinds[0] if all(role in kind for kind in kinds)]
-    if words and not key:  # nothing but noise: `training`, `train`
+    if words and not key and _PREPARED.isdisjoint(words):  # nothing but noise: `training`, `train`
         return ["true"] if "batch" not in words else ["rows", "x"]
     return []
 

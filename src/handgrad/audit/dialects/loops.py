@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+from handgrad.audit.dialects.calling import roles
 from handgrad.audit.dialects.edits import resolver, with_rate
 from handgrad.audit.objects import own_classes, own_functions
 from handgrad.audit.reading.pruning import MARK
@@ -97,7 +98,16 @@ class _Shortened(ast.NodeTransformer):
 
     def visit_For(self, loop: ast.For) -> ast.AST:
         self.generic_visit(loop)
-        return _ended(loop) if _is_long(loop.iter) else loop
+        return _ended(loop) if _has_rounds(loop.iter) else loop
+
+
+def _has_rounds(over: ast.expr) -> bool:
+    """Whether a loop is long, or goes through range(epochs + 1), which for a single epoch has two rounds."""
+    if _is_long(over):
+        return True
+    added = (n for n in ast.walk(over) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add))
+    said = {name for one in added for n in ast.walk(one) for name in (getattr(n, "id", ""), getattr(n, "attr", ""))}
+    return any("epochs" in roles(name)[:1] for name in said if name)
 
 
 def _is_long(over: ast.expr) -> bool:
@@ -112,12 +122,12 @@ def once(function: Callable[..., Any], namespace: Mapping[str, Any]) -> Callable
     plain = getattr(function, "__func__", function)
     if not isinstance(plain, FunctionType):
         return function
-    tree, filename = _tree(namespace)
+    tree, filename = _tree(plain.__globals__ if MARK in plain.__globals__ else namespace)
     mine = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and _begins(n) == plain.__code__.co_firstlineno]
     if (
         filename != plain.__code__.co_filename
         or not mine
-        or not any(_is_long(n.iter) for n in ast.walk(mine[0]) if isinstance(n, ast.For))
+        or not any(_has_rounds(n.iter) for n in ast.walk(mine[0]) if isinstance(n, ast.For))
     ):
         return function
     short = ast.fix_missing_locations(ast.Module([_Shortened().visit(copy.deepcopy(mine[0]))], []))

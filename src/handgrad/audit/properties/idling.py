@@ -149,14 +149,19 @@ class _File:
         return ((scope, loop) for scope, loop in loops if id(scope) not in within | self.still)
 
     def back_calls(self, loop: Loop) -> list[ast.Call]:
-        """The calls in a loop, or in what it comes to, that go back; where one does both, it must be given labels."""
+        """The calls in a loop, or in what it comes to, that go back; where one does both, it must be given labels.
+
+        A loop that calls its own items, `for layer in ...: d = layer.backward(d)`, is one way back and no training.
+        """
         own = list(ast.walk(loop))
+        items = _names(loop.target) if isinstance(loop, ast.For) else set()
         for nodes in (
             own,
             [n for one in self.reached(own).values() if id(one) not in self.still for n in ast.walk(one)],
         ):
             calls = [n for n in nodes if isinstance(n, ast.Call) and last_name(n.func) in self.back]
             calls = [n for n in calls if BACK.search(last_name(n.func)) or len(n.args) + len(n.keywords) > 1]
+            calls = [n for n in calls if items.isdisjoint(_names(n.func))]
             if calls:
                 return sorted(calls, key=lambda n: n.lineno)
         return []
@@ -294,6 +299,10 @@ def _own(scope: ast.AST) -> Iterator[ast.AST]:
         if not isinstance(node, Function | ast.ClassDef):
             yield node
             yield from _own(node)
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _said(node: ast.AST) -> str:
