@@ -67,6 +67,8 @@ def _in_layouts(way: Way) -> Generator[Reading, None, bool]:
     for features, classes in _ends(likely_weights(found) or matrices(found), found):
         batches = [(rng.random((rows, features)), np.arange(rows) % max(classes, 2)) for rows in _ROWS]
         for layout in LAYOUTS:
+            if layout.split and ran and way.stage.takes_batches():
+                continue
             net = Net(way, layout, features, classes, layout.split, found)
             try:
                 net, (first, second) = _first_run(net, batches)

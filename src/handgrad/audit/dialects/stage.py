@@ -138,6 +138,11 @@ class Stage:
             elif value in batches and _COUNTS_BATCHES.search(key.lower()):
                 yield self.namespace, key, 1
 
+    def takes_batches(self) -> bool:
+        """Whether the file has set a size of batches to more than one row."""
+        sizes = [self.namespace[key] for key in self.namespace if plain(key) in ("batchsize", "minibatchsize")]
+        return any(isinstance(size, int) and size > 1 for size in sizes)
+
     def drops(self) -> bool:
         """Whether any object is a dropout that can be put aside."""
         return any(True for root in self.roots for thing in parts(root) for _ in _undropped(thing))
