@@ -26,10 +26,10 @@ from handgrad.audit.optimizing.claims import config_of, role_of, says
 from handgrad.audit.optimizing.driving import Plan, Run, runs
 from handgrad.audit.optimizing.inside import judge_optimizer_step
 from handgrad.audit.optimizing.judge import apart, judge, unnamed
-from handgrad.audit.optimizing.left_behind import check_left_behind
 from handgrad.audit.optimizing.looped import check_looped
 from handgrad.audit.optimizing.places import place
 from handgrad.audit.optimizing.stage import ALIKE, ROLES, SHAPES
+from handgrad.audit.optimizing.whole_step import check_whole_step
 from handgrad.audit.optimizing.within import check_within, memory_lost
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.reading.source import Program
@@ -56,7 +56,7 @@ def within(inspection: Inspection) -> list[Finding]:
     """What the update of a network that is its own optimizer is not, though it says so."""
     try:
         with inspection.program.guarded(), time_limit(SECONDS):
-            checks = (check_within, check_looped, check_amid, memory_lost, check_left_behind)
+            checks = (check_within, check_looped, check_amid, memory_lost, check_whole_step)
             return next((found for check in checks if (found := check(inspection))), [])
     except (Exception, SystemExit, OutOfTime):  # what fails in a stranger's code says nothing of its numbers
         return []

@@ -32,6 +32,7 @@ def forgotten(inspection: Inspection, finding: Finding) -> int | None:
             return line
         missing = _kinds(inspection, finding)
         lines = [line for body in _lists(tree) for line in _short(body, missing)]
+        lines += _given(tree) if missing == "layers" else ()
         return lines[0] if lines else next(_by_key(inspection), None) or _new_entry(tree)
     if finding.code == "never-reset" and inspection.reading.dialect == "scalars":
         return next(_backward_in_loops(tree), None)
@@ -98,6 +99,17 @@ def _kinds(inspection: Inspection, finding: Finding) -> str:
     if missing == biases:
         return "biases"
     return "weights" if missing == weights else "layers"
+
+
+def _given(tree: ast.Module) -> Iterator[int]:
+    """Lines that hand only some parameters or layers to one of the file's classes: Adam(net.parameters()[2:])."""
+    classes = {one.name for one in ast.walk(tree) if isinstance(one, ast.ClassDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in classes:
+            parts = [one for one in node.args if isinstance(one, ast.Subscript) and isinstance(one.slice, ast.Slice)]
+            yield from (
+                one.lineno for one in parts if re.search(r"param|layer|variable", ast.unparse(one.value).lower())
+            )
 
 
 def _lists(tree: ast.Module) -> Iterator[list[ast.AST]]:

@@ -20,7 +20,7 @@ from handgrad.audit.judging.batch import batch
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found
 from handgrad.audit.properties.stepping import lost_update, onto_itself
-from handgrad.audit.properties.updating import BACK, RATES, is_rate, never_called, takes_a_step
+from handgrad.audit.properties.updating import BACK, RATES, TRAINS, is_rate, never_called, takes_a_step
 from handgrad.audit.reading.traced import traced
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -163,8 +163,15 @@ class _File:
             calls = [n for n in calls if BACK.search(last_name(n.func)) or len(n.args) + len(n.keywords) > 1]
             calls = [n for n in calls if items.isdisjoint(_names(n.func))]
             if calls:
-                return sorted(calls, key=lambda n: n.lineno)
+                named = [n for n in calls if BACK.search(last_name(n.func))]
+                return sorted(named or self._within(calls) or calls, key=lambda n: n.lineno)
         return []
+
+    def _within(self, calls: list[ast.Call]) -> list[ast.Call]:
+        """The calls that by their names go back, in functions that by their names train to which some calls come."""
+        trains = [c for c in calls if TRAINS.search(last_name(c.func))]
+        nodes = (n for one in self.reached(p for c in trains for p in ast.walk(c)).values() for n in ast.walk(one))
+        return [n for n in nodes if isinstance(n, ast.Call) and BACK.search(last_name(n.func))]
 
     def around(self, scope: ast.Module | Function, loop: Loop) -> Iterator[ast.AST]:
         """All that may run where the loop stands, or within it, but for what is known to be still."""

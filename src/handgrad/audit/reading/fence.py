@@ -272,6 +272,7 @@ def work_limit(seconds: float) -> Iterator[None]:
         return
     outer, _ = signal.setitimer(signal.ITIMER_PROF, 0)
     handler, began = signal.signal(signal.SIGPROF, _ring), time.process_time()
+    seconds = min(seconds, outer) if outer else seconds  # or many short ones would keep the outer one from ringing
     signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN)
     try:
         with time_limit(_BUSY * seconds):
