@@ -13,7 +13,11 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
 from handgrad.audit.dialects.calling import UPDATE, plain
+from handgrad.audit.dialects.edits import base
+from handgrad.audit.dialects.world import reachable
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
@@ -43,7 +47,9 @@ def never_stepped(inspection: Inspection) -> list[Finding]:
         if not back or any(_may_move(node, file) for node in file.around(scope, loop)):
             continue
         measured = {"update": file.unused_update() or _AN_UPDATE, "backward": last_name(back[-1].func)}
-        return [found(inspection, "update-never-called", "error", back[-1].lineno, measured)]
+        kept = [n for n in ast.walk(loop) if isinstance(n, ast.Assign) and base(n.targets[0]) in file.memories]
+        line = max([back[-1].lineno, *(node.lineno for node in kept)])  # an update would follow what it needs
+        return [found(inspection, "update-never-called", "error", line, measured)]
     return _unused(inspection, file)
 
 
@@ -113,6 +119,7 @@ class _File:
             made = [one for one in kind.body if isinstance(one, Function) and one.name in ("__init__", "__call__")]
             self.by_name.setdefault(kind.name, []).extend(made)
         self.constants = _constants(self.tree)
+        self.memories = _memories(inspection)
         ran, moved = _still(inspection)
         known = (one for one in self.functions if one.lineno in ran or BACK.search(one.name))
         self.still = {id(one) for one in known if one.lineno not in moved and not _steps(one)}
@@ -233,9 +240,9 @@ def _may_move(node: ast.AST, file: _File) -> bool:
     """Whether a statement could be an update: it changes something by what is no plain number, or speaks of a rate."""
     match node:
         case ast.AugAssign(target=target, value=value):
-            return not _is_number(value) and not _counts(target, value, file)
+            return not _is_number(value) and not _counts(target, value, file) and base(target) not in file.memories
         case ast.Assign(targets=[target, *_], value=value):
-            if isinstance(target, ast.Name) and target.id in file.constants:
+            if (isinstance(target, ast.Name) and target.id in file.constants) or base(target) in file.memories:
                 return False
             onto = onto_itself(node) is not None or isinstance(target, ast.Attribute | ast.Subscript)
             return (onto and not _is_number(value) and not _counts(target, value, file)) or _each_less(value)
@@ -276,6 +283,26 @@ def _names_a_thing(node: ast.AST) -> bool:
 
 def _is_number(value: ast.expr) -> bool:
     return isinstance(value.operand if isinstance(value, ast.UnaryOp) else value, ast.Constant)
+
+
+def _memories(inspection: Inspection) -> set[str]:
+    """Containers of arrays that the way to the loss and back never looks at, nor any that it shares: an optimizer's."""
+    names = inspection.namespace
+    ways = [n for one in inspection.reading.functions.values() for n in [getattr(one, "__name__", "")] if n in names]
+    read = set(reachable(names, ways))
+    used = {id(array) for name in read for array in _arrays(names[name])}
+    held = {
+        name: _arrays(value) for name, value in names.items() if name not in read and isinstance(value, dict | list)
+    }
+    return {name for name, arrays in held.items() if ways and arrays and not used & {id(array) for array in arrays}}
+
+
+def _arrays(value: Any) -> list[Any]:
+    """The arrays of floats in a container, or a container of such."""
+    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list | tuple) else None
+    if inner is None:
+        return [value] if isinstance(value, np.ndarray) and value.dtype.kind == "f" else []
+    return [array for one in inner[:_MOST] for array in _arrays(one)]
 
 
 def _constants(tree: ast.Module) -> set[str]:
