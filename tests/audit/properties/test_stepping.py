@@ -149,9 +149,10 @@ IDLE = {
 
 def inspected(text: str) -> Any:
     return SimpleNamespace(
+        namespace={},
         program=SimpleNamespace(tree=ast.parse(dedent(text).lstrip("\n")), filename="net.py"),
         diagnosis=SimpleNamespace(findings=()),
-        reading=SimpleNamespace(subject=SimpleNamespace(parameters=lambda: {"W": np.zeros(2)})),
+        reading=SimpleNamespace(functions={}, subject=SimpleNamespace(parameters=lambda: {"W": np.zeros(2)})),
     )
 
 

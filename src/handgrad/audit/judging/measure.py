@@ -20,7 +20,7 @@ EXACT = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 2e-3}  # relative: wh
 
 
 _APART = 1e-6  # relative: calls that are farther apart than rounding
-_LEAST = 1e-3  # relative: what each call adds to the sum of those before
+_LEAST = 1e-6  # relative: what each call adds to the sum of those before
 
 
 @dataclass(frozen=True, slots=True)
