@@ -207,6 +207,16 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("dvalues * (self.inputs > 0)", "dvalues * 1.0"),
         "activation-derivative-missing",
     ),
+    "scores_come_last": (
+        ((5, 3), "relu", "softmax", "cross-entropy"),
+        ("self.w2.T @ d2 * (z1 > 0)", "self.w2.T @ d2"),
+        "activation-derivative-missing",
+    ),
+    "guesses_beside": (
+        ((12, 6), "sigmoid", "sigmoid", "squared error"),
+        ("self.w2 -= rate * h.T @ d2", "self.w2 -= rate * h.T @ (out - wanted)"),
+        "output-derivative-missing",
+    ),
     PACKED: (
         ((10, 5), "relu", "softmax", "cross-entropy"),
         ("dout /= len(X)", "dout /= len(X) ** 2"),

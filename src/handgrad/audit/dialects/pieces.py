@@ -88,9 +88,9 @@ class Step:
 
     def _value(self, output: Any, known: Known) -> Any:
         """The loss, which some models give themselves, and some not at all."""
-        if self.loss is None and np.ndim(output) > 0:
+        if self.loss is None and np.ndim(known["pred"]) > 0:
             return math.nan
-        if self.loss is None or np.ndim(output) == 0:
+        if self.loss is None or np.ndim(known["pred"]) == 0:
             return output
         return _call(self.loss.value, known, ("pred", "y"), [self.places, ("x", "y")])
 

@@ -28,10 +28,10 @@ _USUAL = {
 }
 _TURNS = re.compile(r"epoch|iter|steps|rounds|generations")
 _IN = re.compile(
-    r"^n_?x$|^dim$|^n_?in|in(put)?_?(s|size|dim|dims|features|nodes|neurons|units|layer)*$|features|inputs|^d(_in)?$|^nin$"
+    r"^n_?x$|^dim$|^n_?in|in(put)?_?(s|size|dim|dims|features|nodes|neurons|units|layer)*$|features?|inputs|^d(_in)?$|^nin$"
 )
 _OUT = re.compile(
-    r"^n_?y$|^n_?out|out(put)?_?(s|size|dim|features|nodes|neurons|units|layer)*$|classes|outputs|^c$|^k$|^nouts?$|labels"
+    r"^n_?y$|^n_?out|out(put)?_?(s|size|dim|features|nodes|neurons|units|layer)*$|classes|(^|_)class$|outputs|^c$|^k$|^nouts?$|labels"
 )
 _HIDDEN = re.compile(r"hid|^n_?h\d*$|^h\d*$|units|neurons|mid")
 _LIST = re.compile(r"^sizes$|layers?$|layers?_?(dims?|sizes?|list)|dims$|arch|structure|shape|topology|nodes$|^nouts$")

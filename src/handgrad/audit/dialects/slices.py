@@ -25,12 +25,14 @@ class Scope:
         body: its statements, in order.
         node: the function's definition.
         owner: the class that a method belongs to.
+        asked: the arguments, but for self, of each function and method of the file.
     """
 
     name: str
     body: list[ast.stmt]
     node: ast.FunctionDef | None = None
     owner: str = ""
+    asked: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def arguments(self) -> list[str]:
@@ -84,7 +86,11 @@ def scopes(tree: ast.Module) -> list[Scope]:
                     found.append(Scope(f"{node.name}.{inner.name}", inner.body, inner, node.name))
     methods = {id(scope.node) for scope in found}
     functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and id(n) not in methods]
-    return found + [Scope(node.name, node.body, node) for node in functions]
+    found += [Scope(node.name, node.body, node) for node in functions]
+    asked = {one.node.name: one.arguments[bool(one.owner) :] for one in found if one.node is not None}
+    for one in found:
+        one.asked = asked
+    return found
 
 
 def _flat(body: list[ast.stmt]) -> list[ast.stmt]:
@@ -210,7 +216,9 @@ def _inputs(
     counters = {base(n.target) for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.value, ast.Constant)}
     counters |= {base(n.targets[0]) for n in [*before, *nodes] if isinstance(n, ast.Assign) and _is_count(n)}
     called = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # one_hot(label)
-    free = {n: role(n) for n in free_names(body) if role(n) in ("x", "y") and n not in counters | called}
+    handed = _handed(nodes, scope.asked)
+    free = {n: role(n) or handed.get(n, "") for n in free_names(body) if n not in counters | called}
+    free = {n: kind for n, kind in free.items() if kind in ("x", "y")}
     whole = _Unpicked(body, free, rows)
     ways = [(looped | chosen, kept), (looped, body), (free, body)]
     if whole.found:
@@ -218,6 +226,13 @@ def _inputs(
     for names, rest in ways:
         if set(names.values()) == {"x", "y"}:
             yield rest, free | names
+
+
+def _handed(nodes: list[ast.AST], asked: Mapping[str, list[str]]) -> dict[str, str]:
+    """The roles of names as those take them to whom they are handed: rows_1 of net.forward(rows_1) for forward(x)."""
+    calls = [n for n in nodes if isinstance(n, ast.Call) and callee(n) in asked]
+    pairs = [(a, name) for n in calls for a, name in zip(n.args, asked[callee(n)], strict=False)]
+    return {a.id: role(name) for a, name in pairs if isinstance(a, ast.Name) and role(name) in ("x", "y")}
 
 
 class _Unpicked(ast.NodeTransformer):

@@ -301,14 +301,16 @@ def _readings(loop: Loop, name: str, dialect: Callable[[list[Place]], str]) -> I
     """A loop as a reading with the loss of that name; without a name, with the loss that its gradients belong to."""
     if not name:
         sure = loop.form.labels == "one-hot" or loop.classes == 1
-        known = loop.output
+        known, best = loop.output, (-1.0, "", list[Reading]())
         for output in (known, *loop.others[:_SLOPES]):
             loop.output = output
-            found = list(silent.readings(lambda loss: _reading(loop, loss, "", dialect), loop.outputs, sure=sure))
-            if found:
-                last = output == known
-                yield from (one if last else replace(one, doubtful=True) for one in found)
-                return
+            rank, found = silent.ranked(lambda loss: _reading(loop, loss, "", dialect), loop.outputs, sure=sure)
+            if found and rank > best[0]:
+                best = rank, output, found
+            if rank == silent.EVERY:
+                break
+        _, loop.output, found = best
+        yield from (one if loop.output == known else replace(one, doubtful=True) for one in found)
     else:
         yield _reading(loop, lambda x, y: loop.losses_at(x, y)[name], name, dialect)
 

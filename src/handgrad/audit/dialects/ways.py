@@ -121,7 +121,11 @@ def _training(
 
     code = getattr(function, "__code__", None)
     read = frozenset(code.co_names) if code is not None else frozenset()  # data among global names can then be given
-    return _way(play, beside, action, {"update": label(function)}, {"train": function}, names=read, more=more)
+    way = _way(play, beside, action, {"update": label(function)}, {"train": function}, names=read, more=more)
+    forward = None if isinstance(play.model, Chain) else method(play.model, FORWARD)
+    if forward is not None and "x" in names:  # it goes forward by itself
+        way.forward = lambda known: forward(known["x"])
+    return way
 
 
 def _own_loops(play: Play) -> Iterator[Way]:

@@ -141,10 +141,15 @@ class Witness:
 
 
 def _end(given: Any) -> Any:
-    """The last of what a forward gives: of lists of activations and of scores, of the one that has the input, too."""
+    """The last array of what a forward gives, with a guess after it perhaps; of lists of activations and of scores, the
+    end of the one that has the input, too.
+    """
     lists = [one for one in given if isinstance(one, list) and one] if isinstance(given, tuple) else []
     several = max(lists, key=len) if lists and len(lists) == len(given) else given
-    return several[-1] if isinstance(several, (tuple, list)) and several else several
+    if not isinstance(several, (tuple, list)) or not several:
+        return several
+    arrays = [one for one in several if isinstance(one, np.ndarray) and one.dtype.kind == "f"]
+    return arrays[-1] if arrays and np.size(several[-1]) == 1 else several[-1]
 
 
 def _first_loss(result: tuple[Any, ...]) -> Any:

@@ -165,9 +165,10 @@ def _judged(program: Program, target: Any, claim: str, trees: Sequence[ast.Modul
         if small[0] is not None and small[1] is not None:
             run, found = small[0], small[1]
     found = apart(run.path, claim, run.settings) if found is None else found
-    if found is None:
+    if found is None or [one.code for one in found] == ["optimizer-unnamed"]:
         alone = _each_number_alone(target, plan, run)
-        return run, [unnamed(run.path, claim, run.settings)] if alone and not run.settings.extra else []
+        found = found or [unnamed(run.path, claim, run.settings)]
+        return run, found if alone and not run.settings.extra else []
     if any("clip" in name.lower() or "norm" in name.lower() for name in run.settings.extra):
         found = [one for one in found if one.code != "optimizer-clipped"]
     if run.spoilt:
