@@ -20,6 +20,9 @@ class Net:
         return np.tanh(x @ self.W1) @ self.W2
 """
 
+SLIP = NARROW.replace("self):", "self, n_in, n_hidden):").replace(
+    "(4, 5), np.random.randn(6, 3)", "(n_in, n_hidden), self.w1"
+)
 FILES = {
     "no_network": "x = 1\n",
     "no_network_import": "import a_package_that_nobody_has as lib\nnet = lib.Net()\n",
@@ -34,6 +37,15 @@ def forward(X, W):
 def slope(X, W, d):
     return X.T @ (d * (1 - np.tanh(Z) ** 2))
 """
+
+
+def test_a_constructor_that_fails_whatever_it_is_given_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(SLIP, encoding="utf-8")
+    with pytest.raises(DataError) as raised:
+        run_in_child("handgrad.audit.session:audit_file", {"path": str(path)})
+    assert raised.value.key == "audit.forward_fails"
+    assert "'Net' object has no attribute 'w1'" in raised.value.values["reason"]
 
 
 @pytest.mark.parametrize("key", FILES)

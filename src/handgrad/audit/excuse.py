@@ -17,8 +17,9 @@ import numpy as np
 from handgrad.audit.dialects.calling import FORWARD, method
 from handgrad.audit.dialects.cast import models
 from handgrad.audit.dialects.gradients import likely_weights
+from handgrad.audit.dialects.making import asks_for_layers, broken
 from handgrad.audit.dialects.witness import quietly
-from handgrad.audit.objects import slots
+from handgrad.audit.objects import own_classes, slots
 from handgrad.audit.reading.execution import Execution
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.reading.source import Program
@@ -35,7 +36,8 @@ def excuse(program: Program, execution: Execution) -> DataError:
         return DataError("audit.no_network_import", file=file, module=execution.missing[0])
     try:
         with time_limit(SECONDS):
-            reason = _failing_forward(execution.namespace)
+            kinds = filter(asks_for_layers, own_classes(execution.namespace).values())
+            reason = _failing_forward(execution.namespace) or next(filter(None, map(broken, kinds)), "")
     except (Exception, SystemExit, OutOfTime):  # the code is a stranger's
         reason = ""
     if reason:

@@ -133,6 +133,29 @@ def made(kind: type, features: int = FEATURES, hidden: int = HIDDEN, classes: in
             yield thing
 
 
+def asks_for_layers(kind: type) -> bool:
+    """Whether a class is told the sizes of hidden layers, as whole networks are."""
+    try:
+        return any(size_asked(name) in ("between", "all") for name in inspect.signature(kind).parameters)
+    except (TypeError, ValueError):
+        return False
+
+
+def broken(kind: type) -> str:
+    """The error of a constructor that fails whatever it is given, for a name that is nowhere set; "" of any other."""
+    for arguments in sized(kind):
+        try:
+            quietly(lambda arguments=arguments: kind(**arguments))  # type: ignore[misc]
+        except (NameError, AttributeError) as error:
+            if isinstance(error, NameError) or f"'{kind.__name__}' object" in str(error):
+                return f"{type(error).__name__}: {error}"
+        except Exception:  # other arguments are wanted
+            continue
+        else:
+            return ""
+    return ""
+
+
 def made_layer(kind: type, inputs: int, outputs: int) -> Any:
     """A layer with one matrix of these sizes; None where the class makes none."""
     known = {"lr": 0.125, "zero": 0, "false": False, "true": True, "keep": 1.0}
