@@ -15,7 +15,7 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.judging.descent import UNNAMED
 from handgrad.audit.judging.diagnose import Diagnosis, diagnose, recognise
 from handgrad.audit.place.forgotten import constants
-from handgrad.audit.reading.fence import OutOfTime, time_limit, work_limit
+from handgrad.audit.reading.fence import OutOfTime, work_limit
 from handgrad.audit.reading.source import Program
 from handgrad.audit.whole_loss import whole_loss
 from handgrad.errors import DataError, HandgradError
@@ -51,7 +51,7 @@ def judged(program: Program, namespace: dict[str, Any], patience: float = NOTHIN
         if unknown and reading.dialect != "glue" == unknown[0][0].dialect:
             break  # where there is glue, nobody need guess
         try:
-            with time_limit(READING_SECONDS):
+            with work_limit(READING_SECONDS):
                 worthwhile = (len(unknown) < MOST_UNKNOWN and not right) or recognise(reading.subject) is not None
                 diagnosis = diagnose(reading.subject) if worthwhile else None
         except (Exception, SystemExit, OutOfTime) as error:  # a reading that makes no sense fails in any way it likes

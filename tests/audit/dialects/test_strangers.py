@@ -202,6 +202,16 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ('@ dZ2 * (cache["A1"] > 0)', "@ dZ2"),
         "activation-derivative-missing",
     ),
+    "set_by_calls": (
+        ((6, 1), "tanh", "sigmoid", "binary cross-entropy"),
+        ("(dh * slope) + lam * W1", "(dh * slope)"),
+        "penalty-missing",
+    ),
+    "rates_in_a_list": (
+        ((7, 3), "sigmoid", "sigmoid", "squared error"),
+        ("(d @ w2.T) * h * (1 - h)", "d @ w2.T"),
+        "activation-derivative-missing",
+    ),
     "share_that_stays": (
         ((11, 5), "relu", "softmax", "cross-entropy"),
         ("dvalues * (self.inputs > 0)", "dvalues * 1.0"),
@@ -330,6 +340,14 @@ def test_data_that_is_missing_has_a_stand_in() -> None:
     assert found["ok"]
     assert [one for one in found["findings"] if one["severity"] != "note"] == []
     assert found["subject"]["sizes"] == [784, 32, 10]
+
+
+@pytest.mark.parametrize("mistake", ["", "d @ W2.T * mask"])
+def test_dropout_that_only_a_call_sets_is_looked_at(mistake: str, tmp_path: Path) -> None:
+    path, text = tmp_path / "net.py", (HERE / "set_by_calls.py").read_text(encoding="utf-8")
+    path.write_text(text.replace(mistake, "d @ W2.T") if mistake else text, encoding="utf-8")
+    wrong = [f["code"] for f in session.audit_file({"path": str(path)})["findings"] if f["severity"] == "error"]
+    assert wrong == (["dropout-mask-not-applied"] if mistake else [])
 
 
 DROPPED_SUM = """

@@ -142,9 +142,11 @@ def models(namespace: Mapping[str, Any]) -> Iterator[Any]:
         count = len(likely_weights(list(slots(thing))))
         if count and method(thing, FORWARD) and not _says(name + type(thing).__name__, _OPTIMIZER_WORDS):
             weighty.append((count, thing))
+    within = {(id(one), count) for count, thing in weighty for one in parts(thing)}
     unique: dict[int, Any] = {}
-    for _, thing in sorted(weighty, key=lambda pair: -pair[0]):
-        unique.setdefault(id(thing), thing)
+    for count, thing in sorted(weighty, key=lambda pair: -pair[0]):
+        if not any(key == id(thing) and more > count for key, more in within):  # a layer of a network is none
+            unique.setdefault(id(thing), thing)
     yield from list(unique.values())[:3]
     yield from new_models(namespace)
 

@@ -374,7 +374,7 @@ def _trace(inspection: Inspection) -> tuple[dict[Any, list[tuple[int, ...]]], Co
             finally:
                 subject.restore(saved)
     except Exception:  # it takes another batch than most
-        return seen, None, False
+        return seen, next(iter(whole), None), False
     return seen, next(iter(whole), None), True
 
 

@@ -146,7 +146,8 @@ class _Pair:
             line = v[:, unit] if axis else v[unit]
             line[...] = rng.standard_normal(line.shape)
             own = value[:, unit] if axis else value[unit]
-            line -= own * (np.vdot(own, line) / (np.vdot(own, own) or 1.0))  # across it a penalty does not change
+            if own.size > 1:  # across it a penalty does not change; with one output there is no across
+                line -= own * (np.vdot(own, line) / (np.vdot(own, own) or 1.0))
             found.append((float(np.vdot(self.gradient[matrix.weight], v)), self._slope(matrix.weight, v)))
         return found
 
