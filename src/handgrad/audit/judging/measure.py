@@ -102,12 +102,14 @@ def steady(subject: Subject, x: Any, y: Any, lr: float) -> Steady:
     """
     v1, v2, v3 = (subject.gradient(x, y, lr) for _ in range(3))
     moving = [name for name in v1 if v1[name].any()]
+    more: list[dict[str, Array]] = []
     if any(not np.allclose(v1[name], v2[name], rtol=_APART, atol=0) for name in moving):
-        summed = _summed([v1, v2, v3, *(subject.gradient(x, y, lr) for _ in range(2))])
+        more = [subject.gradient(x, y, lr) for _ in range(2)]
+        summed = _summed([v1, v2, v3, *more])
         if summed:
             return Steady(summed, dict.fromkeys(v1, 1.0), 0.0)
     fades = bool(moving) and all(_fades(v1[name], v2[name]) and _fades(v2[name], v3[name]) for name in moving)
-    if fades and _no_memory(v1, v2, v3, subject.gradient(x, y, lr)):
+    if fades and _no_memory(v1, v2, v3, more[0] if more else subject.gradient(x, y, lr)):
         return Steady(v1, dict.fromkeys(v1, 0.0), 0.0, fading=True)
     carry, gradient, spread = {}, {}, 0.0
     for name in v1:
