@@ -15,7 +15,7 @@ import numpy as np
 from handgrad.audit.dialects.calling import FORWARD
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.objects import own_classes, own_functions
-from handgrad.audit.place.observe import GIVEN, Noted, observe
+from handgrad.audit.place.observe import GIVEN, MADE, NAMED, Noted, observe
 from handgrad.audit.properties.forward import batch
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import line_of
@@ -64,6 +64,8 @@ def _settings(tree: ast.Module) -> Iterator[tuple[ast.stmt | ast.expr, list[str]
             yield node, [name for target in targets for name in _said(target)]
         elif isinstance(node, ast.AnnAssign):
             yield node, _said(node.target)
+        elif isinstance(node, ast.Call) and len(node.args) == 2:  # register("weight", value)
+            yield node, _text(node.args[0])
         elif isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
@@ -164,14 +166,24 @@ def unbent_at(inspection: Inspection, lower: str, above: str) -> int | None:
 
 
 def _hands_on(inspection: Inspection) -> int | None:
-    """The line of a way forward that does nothing but copy hidden units that it is given."""
+    """The line that gives hidden units another name, or of a way forward that does nothing but copy them."""
     subject = inspection.reading.subject
     sizes = {size for value in subject.parameters().values() for size in value.shape}
     sizes -= {subject.features, subject.classes}
     x, y = batch(subject, _ROWS, 5)
+    notes = [
+        note for note in observe(lambda: subject.loss(x, y), {inspection.program.filename, "<audit>"})
+        if note.line > 0 and note.value.dtype.kind == "f"
+        and _ROWS in note.value.shape and len(set(note.value.shape) & sizes) == 1
+    ]  # fmt: skip
+    made = {note.array: note for note in notes[::-1] if note.how == MADE}
+    for note in notes:  # h = z
+        first = made.get(note.array, note)
+        if note.how == NAMED and note.call == first.call and note.line > first.line:
+            return note.line
     calls: dict[int, list[Noted]] = {}
-    for note in observe(lambda: subject.loss(x, y), {inspection.program.filename}):
-        if note.function in FORWARD and note.value.dtype.kind == "f" and set(note.value.shape) & sizes:
+    for note in notes:
+        if note.function in FORWARD:
             calls.setdefault(note.call, []).append(note)
     for first, *rest in calls.values():
         copies = [note for note in rest if note.array != first.array]

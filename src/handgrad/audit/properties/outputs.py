@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from math import exp, log
@@ -13,7 +13,7 @@ import numpy as np
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch as any_batch
-from handgrad.audit.judging.identify import Identity, random_point, targets
+from handgrad.audit.judging.identify import Identity, Matrix, random_point, targets
 from handgrad.audit.judging.stillness import drawn, draws
 from handgrad.audit.place.observe import Noted, observe
 from handgrad.audit.properties.bounded import limited_by
@@ -39,7 +39,7 @@ def squashed_scores(inspection: Inspection) -> list[Finding]:
     if shown is not None:
         twice = _shares_of_shares(inspection)
         bound = None if twice else limited_by(shown.subject, shown.scores)
-        return twice if bound is None else [_said_squashed(inspection, bound, ())]
+        return twice if bound is None else [_said_squashed(inspection, bound, (), shown)]
     matched = squashed(inspection)
     if matched is None:
         return _shares_of_shares(inspection)
@@ -51,15 +51,28 @@ def squashed_scores(inspection: Inspection) -> list[Finding]:
     return [_said_squashed(inspection, first, where)]
 
 
-def _said_squashed(inspection: Inspection, first: str, where: tuple[str, ...]) -> Finding:
+def _said_squashed(inspection: Inspection, first: str, where: tuple[str, ...], shown: Sharing | None = None) -> Finding:
     classes = inspection.reading.subject.classes
-    line = _applied(inspection, first) or line_of(inspection, "forward", "loss", "step")
+    line = _applied(inspection, first) or (None if shown is None else _first_scores(shown))
+    line = line or line_of(inspection, "forward", "loss", "step")
     if first not in _SPAN:  # a ReLU
         return found(inspection, "relu-before-softmax", "warning", line, {"classes": classes}, {}, where)
     low, high = _SPAN[first]
     best = -log(exp(high) / (exp(high) + (classes - 1) * exp(low)))
     measured = {"lowest": best, "most": exp(-best), "classes": classes, "activation": first}
     return found(inspection, "squashed-scores", "warning", line, measured, {"lowest": 0.0}, where)
+
+
+def _first_scores(shown: Sharing) -> int | None:
+    """The line that makes the scores: the first array that differs from them by no more than one number a row."""
+    scores, notes = shown.seen(
+        np.random.default_rng(5).random((_ROWS + (shown.subject.classes == _ROWS), shown.subject.features))
+    )
+    floats = [note for note in notes if note.line > 0 and note.value.dtype.kind == "f"]
+    for note, rows in ((one, rows) for one in floats for rows in (one.value, one.value.T)):
+        if rows.shape == scores.shape and np.allclose(np.diff(rows), np.diff(scores), rtol=_ALIKE, atol=_ALIKE):
+            return note.line
+    return None
 
 
 def _shares_of_shares(inspection: Inspection) -> list[Finding]:
@@ -151,7 +164,7 @@ def no_nonlinearity(inspection: Inspection) -> list[Finding]:
     if len(matrices) < 2:
         return []
     sides = [parameters[m.weight].shape[:: -1 if m.transposed else 1] for m in matrices]
-    for first, last in _runs(identity) if identity is not None else _whole(inspection, len(matrices)):
+    for first, last in _runs(identity) if identity is not None else _whole(inspection, matrices):
         if min(inputs for inputs, _ in sides[first + 1 : last + 1]) < min(sides[first][0], sides[last][1]):
             continue
         where = tuple(matrix.weight for matrix in matrices[first : last + 1])
@@ -161,12 +174,12 @@ def no_nonlinearity(inspection: Inspection) -> list[Finding]:
     return []
 
 
-def _whole(inspection: Inspection, layers: int) -> list[tuple[int, int]]:
+def _whole(inspection: Inspection, matrices: Sequence[Matrix]) -> list[tuple[int, int]]:
     """(first, last) of all layers, where there is nothing between any two of them."""
-    return [(0, layers - 1)] if _straight(inspection) else []
+    return [(0, len(matrices) - 1)] if _straight(inspection, matrices) else []
 
 
-def _straight(inspection: Inspection) -> bool:
+def _straight(inspection: Inspection, matrices: Sequence[Matrix]) -> bool:
     """Whether samples on a straight line have scores on one, whatever the weights, in a network that is not known.
 
     A normalisation by the batch keeps them on one within a batch, a mask that is held keeps those that it meets. The
@@ -181,8 +194,9 @@ def _straight(inspection: Inspection) -> bool:
     line = np.stack([x[0] for x in between] + [ends[0, 0] + share * (ends[1, 0] - ends[0, 0]) for share in (0.2, 0.9)])
     try:
         for scale in (1.0, _LARGE):
-            point = random_point(subject, np.random.default_rng(3))
-            subject.restore({name: scale * value for name, value in point.items()})
+            point = {k: scale * v for k, v in random_point(subject, np.random.default_rng(3)).items()}
+            point[matrices[-1].weight] /= scale ** len(matrices)  # or some scores would be too low for a share
+            subject.restore(point)
             if _on_a_line(_differences(shown, line)):
                 continue
             run = partial(subject.loss, line, np.arange(len(line)) % subject.classes)

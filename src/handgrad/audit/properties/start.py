@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import pairwise
 from math import log
 from typing import Any
 
@@ -12,6 +14,7 @@ from handgrad.audit.dialects.cast import models
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.identify import Identity, Matrix, targets
+from handgrad.audit.judging.stillness import drawn, draws
 from handgrad.audit.objects import slots
 from handgrad.audit.place.observe import Noted
 from handgrad.audit.properties.forward import below, flat, scores
@@ -80,10 +83,9 @@ def start(inspection: Inspection) -> list[Finding]:
     parameters, x = initial(inspection), _input(subject.features)
     if identity is None:
         return _of_unknown(inspection, parameters, x[:_FEW])
-    alike = _alike(identity, parameters)
+    alike = _alike([(matrix, [matrix.bias] if matrix.bias else []) for matrix in identity.matrices], parameters)
     if alike:
-        line = made_at(inspection, alike[0][0], constant=True)
-        return [found(inspection, "symmetric-start", "error", line, {"units": alike[1]}, {"units": 1}, alike[0])]
+        return [_said_alike(inspection, alike)]
     if len(identity.matrices) < 2:
         return []
     layers = (
@@ -99,14 +101,17 @@ def _of_unknown(inspection: Inspection, parameters: dict[str, Array], x: Array) 
     matrices = chain(inspection, parameters)
     if shown is None or len(matrices) < 2:
         return []
-    subject = shown.subject
-    y = np.arange(len(x)) % subject.classes
+    subject, y = shown.subject, np.arange(len(x)) % shown.subject.classes
+    run = partial(subject.loss, x, y)
+    alike = _alike(_with_vectors(matrices, parameters), parameters)
+    if alike and not (drawn(run) or draws(run, np.random.default_rng(0))):  # a mask tells units apart
+        return [_said_alike(inspection, alike)]
     saved = subject.snapshot()
 
     def quieter(name: str) -> float:
         value = parameters[name]
         subject.restore({**parameters, name: value / (value.std() or 1.0) / np.sqrt(max(value.shape))})
-        return float(subject.loss(x, y))
+        return float(run())
 
     try:
         subject.restore(parameters)
@@ -136,16 +141,37 @@ def _bent(notes: Sequence[Noted]) -> Iterator[tuple[Noted, str]]:
                 break
 
 
-def _alike(identity: Identity, parameters: dict[str, Array]) -> tuple[tuple[str, str], int] | None:
-    """The matrices around a hidden layer all of whose units are the same, so that they stay the same for good."""
-    for lower, above in zip(identity.matrices, identity.matrices[1:], strict=False):
+def _with_vectors(matrices: Sequence[Matrix], parameters: dict[str, Array]) -> list[tuple[Matrix, list[str]]]:
+    """Each matrix with every array of the network that has a number for each of its units."""
+    found_ = []
+    for matrix in matrices:
+        units = parameters[matrix.weight].shape[0 if matrix.transposed else 1]
+        found_.append((matrix, [name for name, value in parameters.items() if value.size == max(value.shape) == units]))
+    return found_
+
+
+def _alike(
+    layers: Sequence[tuple[Matrix, list[str]]], parameters: dict[str, Array]
+) -> tuple[tuple[str, str], int] | None:
+    """The matrices around a hidden layer all of whose units are the same, so that they stay the same for good.
+
+    Args:
+        layers: each matrix, with its biases and what else there is for each unit.
+        parameters: their values.
+    """
+    for (lower, vectors), (above, _) in pairwise(layers):
         first, second = parameters[lower.weight], parameters[above.weight]
         into = first.T if lower.transposed else first  # (inputs, units)
         out = second.T if above.transposed else second  # (units, outputs)
-        bias = np.zeros(1) if lower.bias is None else parameters[lower.bias].reshape(-1)
-        if into.shape[1] > 1 and (into == into[:, :1]).all() and (out == out[:1]).all() and (bias == bias[0]).all():
+        even = all(np.ptp(parameters[name]) == 0 for name in vectors)
+        if into.shape[1] > 1 and (into == into[:, :1]).all() and (out == out[:1]).all() and even:
             return (lower.weight, above.weight), into.shape[1]
     return None
+
+
+def _said_alike(inspection: Inspection, alike: tuple[tuple[str, str], int]) -> Finding:
+    line = made_at(inspection, alike[0][0], constant=True)
+    return found(inspection, "symmetric-start", "error", line, {"units": alike[1]}, {"units": 1}, alike[0])
 
 
 def _input(features: int) -> Array:
