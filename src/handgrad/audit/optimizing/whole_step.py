@@ -1,6 +1,7 @@
 """Whole step: what a program's own update does with gradients that are right: whom it moves, and which way.
 
-Where an optimizer makes something else of the gradients, these are judged without it. It is run once all the same.
+Where an optimizer makes something else of the gradients, these are judged without it. It is run once all the same; a
+loop that cannot be run, and updates a dictionary by keys that it writes out, is read.
 """
 
 from __future__ import annotations
@@ -33,14 +34,17 @@ def check_whole_step(inspection: Inspection) -> list[Finding]:
     Everything is put back.
     """
     subject, diagnosis = inspection.reading.subject, inspection.diagnosis
-    if subject.gradients is None or subject.whole is None or not diagnosis.judged:  # its own step was judged
+    if subject.gradients is None or not diagnosis.judged:  # its own step was judged
         return []
+    if subject.whole is None:
+        still, line = _unnamed_keys(inspection)
+        return _left_behind(inspection, still, line)
     moves, gradient = _taken(inspection)
     least = _ENOUGH * max(np.abs(value).max() for value in gradient.values())
     felt = [name for name in moves if name in diagnosis.judged and np.abs(gradient[name]).max() > least]
     still = tuple(name for name in felt if not moves[name].any())
     if still and any(value.any() for value in moves.values()):
-        return _left_behind(inspection, still)
+        return _left_behind(inspection, still, None)
     if diagnosis.ok and felt and all(_cosine(moves[name], gradient[name]) > _UP for name in felt):
         finding = Finding("sign-flipped", "error", tuple(felt), {"factor": -1.0}, {"factor": 1.0})
         return [replace(finding, file=inspection.program.filename, line=next(_movers(inspection), None))]
@@ -80,7 +84,7 @@ def _movers(inspection: Inspection) -> Iterator[int]:
     yield from _lines(inspection)
 
 
-def _left_behind(inspection: Inspection, still: tuple[str, ...]) -> list[Finding]:
+def _left_behind(inspection: Inspection, still: tuple[str, ...], line: int | None) -> list[Finding]:
     """Parameters that stay as they are, if nothing else is wrong; with the line that leaves them out."""
     errors = [one for one in inspection.diagnosis.findings if one.severity == "error"]
     if not still or any(not one.where or set(one.where) - set(still) for one in errors):
@@ -89,8 +93,9 @@ def _left_behind(inspection: Inspection, still: tuple[str, ...]) -> list[Finding
     tree, lines = inspection.program.tree, _lines(inspection)
     skipped = [one for at in lines for one in passing_over(tree, at)]
     chosen = [one for one in skipped if not _counts(tree, one)]
-    seen = [one.line for one in first_wrong(_through_whole(inspection), [finding])]
-    told = (*chosen, forgotten(inspection, finding), *seen, *skipped, *lines)
+    whole = inspection.reading.subject.whole is not None
+    seen = [one.line for one in first_wrong(_through_whole(inspection), [finding])] if whole else []
+    told = (line, *chosen, forgotten(inspection, finding), *seen, *skipped, *lines)
     return [replace(finding, line=next((one for one in told if one is not None), None))]
 
 
@@ -104,6 +109,45 @@ def _counts(tree: ast.Module, line: int) -> bool:
     """Whether a loop begins there that goes over numbers, or slices."""
     loops = (node for node in ast.walk(tree) if isinstance(node, ast.For) and node.lineno == line)
     return any(not isinstance(node.iter, ast.Tuple | ast.List) for node in loops)
+
+
+def _unnamed_keys(inspection: Inspection) -> tuple[tuple[str, ...], int | None]:
+    """The arrays of a dictionary that its one update leaves out, a loop over keys that are written out; its line."""
+    tree, found = inspection.program.tree, list[tuple[tuple[str, ...], int | None]]()
+    for loop in (node for node in ast.walk(tree) if isinstance(node, ast.For)):
+        written = loop.iter.elts if isinstance(loop.iter, ast.Tuple | ast.List) else []
+        keys = {one.value for one in written if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+        for name in _updated(tree, loop) if keys else ():
+            held = inspection.namespace.get(name)
+            arrays = [k for k, v in held.items() if isinstance(v, np.ndarray)] if isinstance(held, dict) else []
+            if keys < set(arrays):
+                found.append((tuple(key for key in arrays if key not in keys), loop.lineno))
+    return found[0] if len(found) == 1 else ((), None)
+
+
+def _updated(tree: ast.Module, loop: ast.For) -> set[str]:
+    """Names of what a loop updates item by item: params[k] -= lr * grads[k], or rule(params[k], grads[k])."""
+    own = {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)}
+    own |= {
+        target.id for one in ast.walk(tree) if isinstance(one, ast.Assign) and ast.unparse(one.value) in own
+        for target in one.targets if isinstance(target, ast.Name)
+    }  # fmt: skip
+    found: set[str] = set()
+    for node in ast.walk(loop):
+        if isinstance(node, ast.AugAssign | ast.Assign) and takes_a_step(node):
+            found |= {_item_of(loop, one) for one in (node.targets if isinstance(node, ast.Assign) else [node.target])}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in own:
+            items = [_item_of(loop, one) for one in node.args]
+            found |= {items[0]} if len(items) > 1 and all(items[:2]) else set()
+    return found - {""}
+
+
+def _item_of(loop: ast.For, node: ast.expr) -> str:
+    """The name of what is asked for the loop's own key."""
+    match node:
+        case ast.Subscript(value=ast.Name(id=name), slice=ast.Name(id=key)) if key == ast.unparse(loop.target):
+            return name
+    return ""
 
 
 def _lines(inspection: Inspection) -> list[int]:

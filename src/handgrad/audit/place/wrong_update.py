@@ -71,8 +71,7 @@ def _beside(step: Step, name: str, quantity: Quantity) -> Iterator[tuple[int, st
         yield from ((line, name) for line in _written(step, name, note.line))
         around = loops_around(step.tree, note.line)
         several = len({gap for gap, _, one in found if one.line == note.line}) > 1
-        beyond = loops_around(step.tree, note.stack[0]) if note.stack else []
-        named = [one.lineno for one in (*around, *beyond) if lists(one.iter) or (several and chooses(one.iter))]
+        named = [one.lineno for one in around if lists(one.iter) or (several and chooses(one.iter))]
         named = [*(turns_ended(around, note.line) if several else ()), *named][:1]
         yield from ((line, name) for line in named)
         if not named and distance == 0 and around:
