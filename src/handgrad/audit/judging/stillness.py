@@ -70,7 +70,8 @@ class _States:
 
     def __init__(self, ours: np.random.Generator) -> None:
         kinds = (np.random.Generator, np.random.RandomState)
-        found = [thing for thing in gc.get_objects() if isinstance(thing, kinds) and thing is not ours]
+        # By their types: `isinstance` asks each object for its class, and some warn or import a package when asked.
+        found = [thing for thing in gc.get_objects() if issubclass(type(thing), kinds) and thing is not ours]
         self.generators: list[tuple[Any, Any]] = [(generator, _state(generator)) for generator in found]
         self.plain = random.getstate()
 

@@ -50,7 +50,7 @@ def _onto_entries(tree: ast.Module) -> Iterator[tuple[str, tuple[int, str]]]:
 def _dictionaries(inspection: Inspection) -> Iterator[tuple[str, Any, dict[str, Array]]]:
     """(its name, object, dictionary) of the file's objects that hold their matrices by name."""
     kinds = tuple(own_classes(inspection.namespace).values())
-    live = (one for one in gc.get_objects() if isinstance(one, kinds)) if kinds else ()
+    live = (one for one in gc.get_objects() if issubclass(type(one), kinds)) if kinds else ()
     for holder in live:
         for name, value in list(getattr(holder, "__dict__", {}).items()):
             if isinstance(value, dict) and any(isinstance(a, np.ndarray) and a.ndim == 2 for a in value.values()):
@@ -128,7 +128,7 @@ def _steppers(inspection: Inspection, live: set[int]) -> Iterator[tuple[Any, Cal
     """(object, its step) of the file's objects that hold the network's parameters and update without being told."""
     kinds = tuple(own_classes(inspection.namespace).values())
     for one in gc.get_objects() if kinds else ():
-        if isinstance(one, kinds) and _holds(list(getattr(one, "__dict__", {}).values()), live, _DEPTH):
+        if issubclass(type(one), kinds) and _holds(list(getattr(one, "__dict__", {}).values()), live, _DEPTH):
             for step in methods(one, UPDATE):
                 wanted = [p for p in inspect.signature(step).parameters.values() if p.default is p.empty]
                 if not wanted and step.__name__ != "__call__":
