@@ -15,7 +15,7 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.judging.descent import UNNAMED
 from handgrad.audit.judging.diagnose import Diagnosis, diagnose, recognise
 from handgrad.audit.place.forgotten import constants
-from handgrad.audit.reading.fence import OutOfTime, time_limit, work_limit
+from handgrad.audit.reading.fence import OutOfTime, work_limit
 from handgrad.audit.reading.source import Program
 from handgrad.audit.whole_loss import whole_loss
 from handgrad.errors import DataError, HandgradError
@@ -51,7 +51,7 @@ def judged(program: Program, namespace: dict[str, Any], patience: float = NOTHIN
         if unknown and reading.dialect != "glue" == unknown[0][0].dialect:
             break  # where there is glue, nobody need guess
         try:
-            with time_limit(READING_SECONDS):
+            with work_limit(READING_SECONDS):
                 worthwhile = (len(unknown) < MOST_UNKNOWN and not right) or recognise(reading.subject) is not None
                 diagnosis = diagnose(reading.subject) if worthwhile else None
         except (Exception, SystemExit, OutOfTime) as error:  # a reading that makes no sense fails in any way it likes
@@ -65,10 +65,10 @@ def judged(program: Program, namespace: dict[str, Any], patience: float = NOTHIN
         if reading.doubtful and (diagnosis is None or not _beyond_doubt(diagnosis)):
             continue
         if diagnosis is not None and diagnosis.identity is not None:
-            if not reading.invented and (diagnosis.ok or not reading.silent):
+            if not reading.invented and (diagnosis.ok or not (reading.silent or reading.open)):
                 return reading, diagnosis
-            spare = spare or (reading, diagnosis)
-            if reading.silent:  # a wrong gradient of a loss that nobody reports: another reading may know of one
+            spare = _nearer(spare, (reading, diagnosis))
+            if reading.silent or reading.open:  # a wrong gradient of a loss that may not be meant: another may be
                 until = min(until, spent() + TOLD_SECONDS)
             continue
         unknown.append((reading, diagnosis))
@@ -98,6 +98,13 @@ def _instead(diagnosis: Diagnosis | None, told: list[Reading]) -> bool:
         and (UNNAMED not in codes or _partly_right(diagnosis))
         and all(only_shows(other.subject, diagnosis.identity) for other in told)
     )
+
+
+def _nearer(spare: tuple[Reading, Diagnosis] | None, new: tuple[Reading, Diagnosis]) -> tuple[Reading, Diagnosis]:
+    """The one that was found first; of two readings with one of several losses each, that with less amiss."""
+    if spare is None or (spare[0].open and new[0].open and _amiss(new[1]) < _amiss(spare[1])):
+        return new
+    return spare
 
 
 def _beyond_doubt(diagnosis: Diagnosis) -> bool:

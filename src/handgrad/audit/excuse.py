@@ -5,8 +5,11 @@ A package may be missing, a network may be there whose forward pass fails, or a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+import builtins
+from collections.abc import Iterator, Mapping
 from functools import partial
+from symtable import symtable
 from typing import Any
 
 import numpy as np
@@ -14,8 +17,9 @@ import numpy as np
 from handgrad.audit.dialects.calling import FORWARD, method
 from handgrad.audit.dialects.cast import models
 from handgrad.audit.dialects.gradients import likely_weights
+from handgrad.audit.dialects.making import asks_for_layers, broken
 from handgrad.audit.dialects.witness import quietly
-from handgrad.audit.objects import slots
+from handgrad.audit.objects import own_classes, slots
 from handgrad.audit.reading.execution import Execution
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.reading.source import Program
@@ -32,17 +36,40 @@ def excuse(program: Program, execution: Execution) -> DataError:
         return DataError("audit.no_network_import", file=file, module=execution.missing[0])
     try:
         with time_limit(SECONDS):
-            reason = _failing_forward(execution.namespace)
+            kinds = filter(asks_for_layers, own_classes(execution.namespace).values())
+            reason = _failing_forward(execution.namespace) or next(filter(None, map(broken, kinds)), "")
     except (Exception, SystemExit, OutOfTime):  # the code is a stranger's
         reason = ""
     if reason:
         return DataError("audit.forward_fails", file=file, reason=reason[:_MOST])
-    failed = [skipped for skipped in execution.skipped if skipped.reason.code == "failed"]
-    if failed:
-        _, line, cell = program.place(failed[0].line)
+    failed = [(one.line, one.reason.detail) for one in execution.skipped if one.reason.code == "failed"]
+    for number, reason in (*failed, *_unset(program)):
+        _, line, cell = program.place(number)
         where = f"[{cell}]:{line}" if cell is not None else str(line)
-        return DataError("audit.no_network_failed", file=file, line=where, reason=failed[0].reason.detail[:_MOST])
+        return DataError("audit.no_network_failed", file=file, line=where, reason=reason[:_MOST])
     return DataError("audit.no_network", file=file)
+
+
+def _unset(program: Program) -> Iterator[tuple[int, str]]:
+    """(line, what Python would say) of names that a function reads and nothing in the file ever sets."""
+    nodes = list(ast.walk(program.tree))
+    if any(alias.name == "*" for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names):
+        return
+    top = symtable(program.text, program.filename, "exec")
+    waiting, known, read = [top], {"__file__", "__name__"}, set[tuple[int, str]]()
+    while waiting:
+        scope = waiting.pop()
+        waiting += scope.get_children()
+        for symbol in scope.get_symbols():
+            if (scope is top or symbol.is_declared_global()) and (symbol.is_assigned() or symbol.is_imported()):
+                known.add(symbol.get_name())
+            elif symbol.is_global() and symbol.is_referenced() and scope is not top:
+                read.add((scope.get_lineno(), symbol.get_name()))
+    lost = sorted((line, name) for line, name in read if name not in known and not hasattr(builtins, name))
+    for line, name in lost:
+        for owner in (one for one in nodes if isinstance(one, ast.FunctionDef | ast.Lambda) and one.lineno == line):
+            reads = [n.lineno for n in ast.walk(owner) if isinstance(n, ast.Name) and n.id == name]
+            yield min(reads, default=line), f"NameError: name '{name}' is not defined"
 
 
 def _failing_forward(namespace: Mapping[str, Any]) -> str:

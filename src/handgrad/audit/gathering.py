@@ -71,8 +71,12 @@ def gather(inspection: Inspection, until: float = inf) -> tuple[Finding, ...]:
     steps = [*optimizers.check(inspection), *optimizers.within(inspection), *of_glue(inspection)]
     if any(one.code == "never-updated" for one in (*found, *steps)):  # the same, of all that is moved by it
         steps = [one for one in steps if one.code != "optimizer-some-not-updated"]
+    if any(one.code == "optimizer-climbs" for one in steps):
+        steps = [one for one in steps if one.code != "sign-flipped"]
     closer = {one.code for one in steps if one.code.startswith("optimizer-")}
     found = [finding for finding in found if finding.code not in closer]  # of which only the steps were seen
+    still = {name for one in steps if one.code == "never-updated" for name in one.where}
+    found = [one for one in found if not one.where or set(one.where) - still]  # what never moves, nothing else spoils
     found += _news(found, steps)
     return worst_first(_somewhere(inspection, finding) for finding in found)
 

@@ -104,13 +104,23 @@ def members(thing: Any) -> Iterator[tuple[Any, Any, str]]:
 
 
 def slots(
-    thing: Any, name: str = "", depth: int = 0, seen: set[int] | None = None, above: Slot | None = None
+    thing: Any,
+    name: str = "",
+    depth: int = 0,
+    seen: set[int] | None = None,
+    above: Slot | None = None,
+    listed: frozenset[int] = frozenset(),
 ) -> Iterator[Slot]:
-    """Every slot below a thing that holds an array of floats with one or two axes, in the order of its attributes."""
+    """Every slot below a thing that holds an array of floats with one or two axes, in the order of its attributes.
+
+    What stands in a list on the way, `listed`, is looked at there, and not where another item knows it too.
+    """
     seen = set() if seen is None else seen
     if id(thing) in seen or depth > _DEEPEST or len(seen) > 5000:
         return
     seen.add(id(thing))
+    if isinstance(thing, list | tuple):
+        listed |= {id(one) for one in thing if is_own(one)}
     for owner, key, written in members(thing):
         slot = Slot((name + written).lstrip("."), owner, key, above if owner is thing else None)
         try:
@@ -121,8 +131,10 @@ def slots(
             if value.dtype.kind == "f" and value.ndim in (1, 2) and value.size and id(value) not in seen:
                 seen.add(id(value))
                 yield slot
-        elif not isinstance(value, (str, bytes, int, float, type, ModuleType)):
-            yield from slots(value, slot.name, depth + 1, seen, slot)
+        elif not isinstance(value, (str, bytes, int, float, type, ModuleType)) and (
+            not is_own(thing) or id(value) not in listed
+        ):
+            yield from slots(value, slot.name, depth + 1, seen, slot, listed)
 
 
 def snapshot(found: list[Slot]) -> list[Array]:

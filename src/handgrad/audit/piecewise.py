@@ -22,6 +22,7 @@ import numpy as np
 from handgrad.audit import properties
 from handgrad.audit.dialects import Reading
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, method
+from handgrad.audit.dialects.making import broken
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.gathering import somewhere
@@ -112,11 +113,14 @@ def _written_here(namespace: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unjudged(namespace: Mapping[str, Any], judged: set[str]) -> list[str]:
-    """Classes with a way forward and a way back that could not be run. What others are derived from does not count."""
+    """Classes with a way forward and a way back that could not be run, and why, where their constructor tells. What
+    others are derived from does not count.
+    """
     kinds = own_classes(namespace)
     bases = {base for kind in kinds.values() for base in kind.__mro__[1:]}
     left = {name: kind for name, kind in kinds.items() if name not in judged and kind not in bases}
-    return [name for name, kind in left.items() if method(kind, FORWARD) and method(kind, BACKWARD)]
+    both = {name: kind for name, kind in left.items() if method(kind, FORWARD) and method(kind, BACKWARD)}
+    return [f"{name} ({why})" if (why := broken(kind)) else name for name, kind in both.items()]
 
 
 def _twice(program: Program, survey: layers.Survey, beside: list[Program]) -> list[Finding]:

@@ -21,6 +21,7 @@ from handgrad.audit.reading.execution import Execution, Reason
 from handgrad.audit.reading.neighbours import together
 from handgrad.audit.reading.pruning import MARK
 from handgrad.audit.reading.source import Program, read_program
+from handgrad.audit.reading.standins import USUAL
 from handgrad.errors import DataError
 
 LATE = 12.0  # seconds after which what is known is said, without a patch, rather than nothing
@@ -138,7 +139,11 @@ def _in_pieces(program: Program, namespace: dict[str, Any], reason: DataError, b
 
 def _subject(program: Program, inspection: Inspection) -> dict[str, Any]:
     reading, identity = inspection.reading, inspection.diagnosis.identity
-    found: dict[str, Any] = {"file": str(program.path), "dialect": reading.dialect, "found": reading.facts}
+    facts, known = dict(reading.facts), list(USUAL.values())
+    said = {node.id for node in ast.walk(program.tree) if isinstance(node, ast.Name)} & inspection.namespace.keys()
+    if absent := sorted(name for name in said if any(inspection.namespace[name] is one for one in known)):
+        facts["absent"] = ", ".join(absent)
+    found: dict[str, Any] = {"file": str(program.path), "dialect": reading.dialect, "found": facts}
     if identity is not None:
         parameters = reading.subject.parameters()
         shapes = [parameters[m.weight].shape[:: -1 if m.transposed else 1] for m in identity.matrices]

@@ -5,13 +5,13 @@ So what a layer or a loss works out on its way, and does not keep, can be shown 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
 
+from handgrad.audit.reading.traced import traced
 from handgrad.core.arrays import Array
 
 Inside = dict[str, list[Any]]
@@ -43,12 +43,8 @@ def watched(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[An
 
         return look
 
-    before = sys.gettrace()
-    sys.settrace(enter)
-    try:
+    with traced(enter):
         result = function(*args, **kwargs)
-    finally:
-        sys.settrace(before)
     return result, inside
 
 

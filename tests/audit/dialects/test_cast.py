@@ -1,10 +1,12 @@
-"""Cast: which lists of layers are a network."""
+"""Cast: which lists of layers are a network, and which objects."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from handgrad.audit.dialects.cast import layer_lists
+import numpy as np
+
+from handgrad.audit.dialects.cast import layer_lists, models
 
 
 class Layer:
@@ -42,3 +44,12 @@ def test_a_criterion_beside_the_layers_makes_no_larger_network() -> None:
 
 def test_one_layer_and_a_list_of_anything_else_are_no_network() -> None:
     assert list(layer_lists({"one": [Layer()], "mixed": [Layer(), 3], "sizes": [784, 10]})) == []
+
+
+def test_a_layer_that_a_model_holds_is_no_model_even_if_it_knows_the_model() -> None:
+    first, last = Layer(W=np.ones((4, 5))), Layer(W=np.ones((5, 3)))
+    net, alone = Layer(layers=[first, last]), Layer(W=np.ones((2, 2)))
+    found = list(models({"first": first, "last": last, "net": net, "alone": alone}))
+    assert found == [net, alone]
+    first.net = net  # type: ignore[attr-defined]
+    assert net in list(models({"first": first, "net": net}))

@@ -177,6 +177,56 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("top @ self.W2.T * self.squash(self.hidden, deriv=True)", "top @ self.W2.T"),
         "activation-derivative-missing",
     ),
+    "ones_beside": (
+        ((4, 1), "tanh", "sigmoid", "binary cross-entropy"),
+        ("(error @ out[1:].T) * (1 - hidden**2)", "(error @ out[1:].T)"),
+        "activation-derivative-missing",
+    ),
+    "compares_slopes": (
+        ((5, 3), "tanh", "none", "squared error"),
+        ("error @ self.W2.T * self.slope(self.z)", "error @ self.W2.T"),
+        "activation-derivative-missing",
+    ),
+    "takes_its_data": (
+        ((12, 1), "sigmoid", "sigmoid", "squared error"),
+        ("self.x.T @ (d @ self.w2.T * self.h * (1 - self.h))", "self.x.T @ (d @ self.w2.T)"),
+        "activation-derivative-missing",
+    ),
+    "trainer_chooses": (
+        ((9, 4), "tanh", "softmax", "cross-entropy"),
+        ("(d @ self.outer.T) * (1 - self.h**2)", "d @ self.outer.T"),
+        "activation-derivative-missing",
+    ),
+    "two_losses": (
+        ((6, 4), "relu", "sigmoid", "binary cross-entropy"),
+        ('@ dZ2 * (cache["A1"] > 0)', "@ dZ2"),
+        "activation-derivative-missing",
+    ),
+    "set_by_calls": (
+        ((6, 1), "tanh", "sigmoid", "binary cross-entropy"),
+        ("(dh * slope) + lam * W1", "(dh * slope)"),
+        "penalty-missing",
+    ),
+    "rates_in_a_list": (
+        ((7, 3), "sigmoid", "sigmoid", "squared error"),
+        ("(d @ w2.T) * h * (1 - h)", "d @ w2.T"),
+        "activation-derivative-missing",
+    ),
+    "share_that_stays": (
+        ((11, 5), "relu", "softmax", "cross-entropy"),
+        ("dvalues * (self.inputs > 0)", "dvalues * 1.0"),
+        "activation-derivative-missing",
+    ),
+    "scores_come_last": (
+        ((5, 3), "relu", "softmax", "cross-entropy"),
+        ("self.w2.T @ d2 * (z1 > 0)", "self.w2.T @ d2"),
+        "activation-derivative-missing",
+    ),
+    "guesses_beside": (
+        ((12, 6), "sigmoid", "sigmoid", "squared error"),
+        ("self.w2 -= rate * h.T @ d2", "self.w2 -= rate * h.T @ (out - wanted)"),
+        "output-derivative-missing",
+    ),
     PACKED: (
         ((10, 5), "relu", "softmax", "cross-entropy"),
         ("dout /= len(X)", "dout /= len(X) ** 2"),
@@ -290,6 +340,14 @@ def test_data_that_is_missing_has_a_stand_in() -> None:
     assert found["ok"]
     assert [one for one in found["findings"] if one["severity"] != "note"] == []
     assert found["subject"]["sizes"] == [784, 32, 10]
+
+
+@pytest.mark.parametrize("mistake", ["", "d @ W2.T * mask"])
+def test_dropout_that_only_a_call_sets_is_looked_at(mistake: str, tmp_path: Path) -> None:
+    path, text = tmp_path / "net.py", (HERE / "set_by_calls.py").read_text(encoding="utf-8")
+    path.write_text(text.replace(mistake, "d @ W2.T") if mistake else text, encoding="utf-8")
+    wrong = [f["code"] for f in session.audit_file({"path": str(path)})["findings"] if f["severity"] == "error"]
+    assert wrong == (["dropout-mask-not-applied"] if mistake else [])
 
 
 DROPPED_SUM = """

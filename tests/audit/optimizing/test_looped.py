@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from handgrad.audit.dialects.claimed import by_form
 from handgrad.audit.session import audit_file
 
 SCRIPT = """
@@ -144,3 +145,12 @@ def test_an_optimizer_in_a_function_that_the_loop_calls(old: str, new: str, code
     path.write_text(CALLED.replace(old, new) if old else CALLED, encoding="utf-8")
     findings = audit_file({"path": str(path)})["findings"]
     assert {one["code"] for one in findings if one["severity"] != "note"} == codes
+
+
+def test_an_average_that_is_corrected_under_its_own_name_or_another_divides() -> None:
+    text = "m = 0.9 * m + 0.1 * g\nv = 0.99 * v + 0.01 * g ** 2\n"
+    own = text + "m, v = m / (1 - 0.9 ** t), v / (1 - 0.99 ** t)\n"
+    other = text + "m_h, v_h = m / (1 - 0.9 ** t), v / (1 - 0.99 ** t)\n"
+    assert by_form(own + "w -= lr * m / (np.sqrt(v) + eps)\n") == "adam"
+    assert by_form(other + "w -= lr * m_h / np.sqrt(v_h)\n") == "adam"
+    assert by_form(other + "w -= lr * m_h\n") == ""

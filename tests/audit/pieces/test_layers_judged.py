@@ -56,6 +56,31 @@ def test_planted_mistakes_have_name_and_line(case: dict[str, Any], tmp_path: Pat
     assert all([finding.cause("en"), finding.cause("ko"), finding.remedy("en"), finding.remedy("ko")])
 
 
+WHOLE = """
+W = np.random.randn(4, 3)
+
+class Top:
+    def shares(self, z):
+        e = np.exp(z - np.max(z))
+        return e / np.sum(e)
+
+    def loss(self, x, t):
+        return -np.log(self.shares(x @ W)[range(len(t)), t]).mean()
+
+top = Top()
+"""
+
+
+def test_shares_of_a_single_1_for_a_whole_batch(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(HEAD + WHOLE)
+    program = read_program(tmp_path / "net.py")
+    names = program.execute().namespace
+    subject = Subject(lambda: {"W": names["W"]}, names["top"].loss, None, lambda x, y: {}, 4, 3)
+    unknown = Diagnosis(None, 0, (Finding("network-unknown", "warning", ()),), 0.0)
+    (finding,) = check(Inspection(program, names, Reading(subject, "modules", {}, {}), unknown))
+    assert (finding.code, finding.line, finding.where) == ("softmax-over-batch", 8, ("Top.shares",))
+
+
 STRANGE = """
 class Lies:
     def __getattribute__(self, name):

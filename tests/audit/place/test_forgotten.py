@@ -18,7 +18,7 @@ MATRICES = (SimpleNamespace(weight="W1", bias="b1"), SimpleNamespace(weight="W2"
 def looked_at(text: str, dialect: str = "modules") -> Any:
     return SimpleNamespace(
         program=SimpleNamespace(tree=ast.parse(text)),
-        reading=SimpleNamespace(dialect=dialect),
+        reading=SimpleNamespace(dialect=dialect, subject=SimpleNamespace(parameters=dict)),
         diagnosis=SimpleNamespace(identity=SimpleNamespace(matrices=MATRICES)),
     )
 

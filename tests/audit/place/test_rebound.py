@@ -30,6 +30,8 @@ def update(params, grads, lr):
 )
 def test_the_line_that_binds_anew(step: str, line: int | None) -> None:
     inspection: Any = SimpleNamespace(
-        program=SimpleNamespace(tree=ast.parse(CODE.replace("STEP", step))), diagnosis=SimpleNamespace(identity=None)
+        program=SimpleNamespace(tree=ast.parse(CODE.replace("STEP", step))),
+        diagnosis=SimpleNamespace(identity=None),
+        reading=SimpleNamespace(subject=SimpleNamespace(parameters=dict)),
     )
     assert forgotten(inspection, Finding("never-updated", "error", ("W1",), {}, {})) == line

@@ -274,6 +274,18 @@ SCALED = {
     evaluate(x_test)
     """: [],
     """
+    x_train, y_train, x_test, y_test = load_mnist()
+    x_train, x_test = x_train / 255, x_test / 255
+    x_train, x_held, y_train, y_held = train_test_split(x_train, y_train)
+    print(accuracy(x_train @ W, y_train), accuracy(x_test @ W, y_test))
+    """: [],
+    """
+    x_train, y_train, x_test, y_test = load_mnist()
+    x_train = x_train / 255
+    x_train, x_held, y_train, y_held = train_test_split(x_train, y_train)
+    print(accuracy(x_train @ W, y_train), accuracy(x_test @ W, y_test))
+    """: ["test-scaled-differently"],
+    """
     X = X / 255
     X_train, X_test = X[:60000], X[60000:]
     evaluate(X_test)

@@ -32,19 +32,17 @@ UPDATE = "def update(params, grads):\n    for key in params:\n        params[key
 
 
 @pytest.mark.parametrize("bend", BENDS)
-@pytest.mark.parametrize("summed", [False, True])
-def test_the_function_ahead_of_the_softmax_is_told_from_the_loss_alone(bend: str | None, summed: bool) -> None:
+def test_the_function_ahead_of_the_softmax_is_told_from_the_scores_alone(bend: str | None) -> None:
     rng = np.random.default_rng(0)
     W, V, b = rng.standard_normal((9, 12)), rng.standard_normal((12, 5)), rng.standard_normal(5)
 
-    def loss(x: Array, y: Array) -> float:
-        p = softmax(BENDS[bend](np.tanh(x @ W) @ V + b))
-        losses = -np.log(p[np.arange(len(y)), y] + 1e-9)
-        return float(losses.sum() if summed else losses.mean()) + 0.1 * float((W * W).sum())
+    def scores(x: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            return np.log(softmax(BENDS[bend](np.tanh(x @ W) @ V + b)))
 
-    subject = Subject(lambda: {"W": W, "V": V, "b": b}, loss, None, None, 9, 5)
+    subject = Subject(lambda: {"W": W, "V": V, "b": b}, lambda x, y: 0.0, None, None, 9, 5)
     before = W.copy()
-    assert limited_by(subject) == bend
+    assert limited_by(subject, scores) == bend
     assert (before == W).all()
 
 

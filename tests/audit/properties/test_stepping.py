@@ -135,14 +135,24 @@ IDLE = {
         return (net.loss(x, t) - before) / eps
     numeric(net, x, t)
     """: None,
+    """
+    class Layer:
+        def backward(self, d):
+            return d @ self.W.T
+    net.loss(x, t)
+    d = net.top.slope()
+    for layer in reversed(net.layers):
+        d = layer.backward(d)
+    """: None,
 }
 
 
 def inspected(text: str) -> Any:
     return SimpleNamespace(
+        namespace={},
         program=SimpleNamespace(tree=ast.parse(dedent(text).lstrip("\n")), filename="net.py"),
         diagnosis=SimpleNamespace(findings=()),
-        reading=SimpleNamespace(subject=SimpleNamespace(parameters=lambda: {"W": np.zeros(2)})),
+        reading=SimpleNamespace(functions={}, subject=SimpleNamespace(parameters=lambda: {"W": np.zeros(2)})),
     )
 
 

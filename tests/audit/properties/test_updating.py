@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from handgrad.audit.findings import Finding
-from handgrad.audit.properties.batches import fixed_size, same_batch
+from handgrad.audit.properties.batches import fixed_size, overlapping, same_batch
 from handgrad.audit.properties.updating import never_called, rate_twice, velocity_line
 
 NET = """
@@ -139,3 +139,7 @@ def test_a_size_of_batches_that_is_fixed() -> None:
     )
     (found,) = same_batch(inspected(LOOP.replace("order[i:i + BATCH]", "order[:BATCH]")))
     assert (found.code, found.line) == ("same-batch", 8)
+    assert overlapping(inspected(LOOP)) == []
+    (found,) = overlapping(inspected(LOOP.replace("range(0, len(x), BATCH)", "range(len(x) // BATCH)")))
+    assert (found.code, found.line) == ("batches-overlap", 7)
+    assert overlapping(inspected(LOOP.replace("range(0, len(x), BATCH)", "range(len(x) - BATCH)"))) == []

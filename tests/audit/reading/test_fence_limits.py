@@ -40,3 +40,19 @@ def within() -> None:
 def test_an_inner_limit_leaves_the_outer_one() -> None:
     with pytest.raises(OutOfTime), work_limit(0.2):
         within()
+
+
+def in_short_pieces() -> None:
+    """Goes on for two seconds, in pieces with limits of their own that are caught."""
+    began = time.process_time()
+    while time.process_time() - began < 2:
+        with suppress(OutOfTime), work_limit(1.0):
+            sum(range(1000))
+        sum(range(1000))
+
+
+def test_many_short_limits_do_not_keep_the_one_around_from_its_end() -> None:
+    began = time.process_time()
+    with pytest.raises(OutOfTime), work_limit(0.05):
+        in_short_pieces()
+    assert time.process_time() - began < 1.5

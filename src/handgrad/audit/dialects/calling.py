@@ -15,11 +15,12 @@ from typing import Any
 NAMES: dict[str, str] = {
     "x": "x xs xb bx xi inputs inp input inputdata inputvector inputarray inputlist inputslist data images image imgs"
     " img features feature samples sample a0 z0 xnew xmb a inputvalues d tensor vec v xdata xvalues instances"
-    " observations datax",
+    " observations datax entrada entradas datos dados",
     "y": "y ys yb by yi t ts tb targets target targetdata targetoutput targetoutputs targetlist targetslist"
     " labels label ytrue truey truth groundtruth gt expected desired true actual onehot yonehot onehoty onehotlabels"
     " labelsonehot yoh yenc yencoded ymb correct answers answer outputdata yreal realy yact ytarget"
-    " outputs desiredoutput expectedoutput outputexpected yexpected truelabels truevalues ydata yvalues datay",
+    " salida salidas saida saidas esperado esperada esperados etiquetas outputs desiredoutput expectedoutput"
+    " outputexpected yexpected truelabels truevalues ydata yvalues datay",
     "pred": "ypred ypreds predy pred preds prediction predictions predicted output outputs out yhat yhats hat"
     " probs prob probabilities p logits scores score ahat al o yprob ylogits yout youtput softmaxoutput"
     " finaloutput finaloutputs modeloutput netoutput networkoutput guess guesses yp y1 a2 a3 z activations"
@@ -30,11 +31,12 @@ NAMES: dict[str, str] = {
     " dpred dypred doutput doutputs e nextgrad lossderivative dprev dnext outputdelta eta_ dh do dx g"
     " grady delta_",
     "lr": "lr learningrate alpha eta stepsize rate learnrate lrate initiallr initiallearningrate lr0 baselr"
-    " learningr lnrate lrinit learningratevalue step gradientstep descentstep",
+    " learningr lnrate lrinit learningratevalue step gradientstep descentstep learning learningspeed learningfactor"
+    " learningconstant learningcoefficient tasaaprendizaje taxaaprendizado taxa tasa lernrate",
     "epochs": "epochs nepochs numepochs epoch nepoch numberofepochs maxepochs maxepoch totalepochs iterations"
     " numiterations niterations iters niters niter numiters numiter nbepochs maxiter maxiters"
     " maxiterations steps nsteps numsteps itersnum epochsnum nbepoch iter times numberofiterations"
-    " numberepochs",
+    " numberepochs epocas epochen",
     "rows": "rows size bs bsize batchsz m nsamples numsamples n trainsize numtrain ntrain datasize numexamples"
     " nexamples numrows samplesize mbsize",
     "batches": "batches nbatches numbatches numberofbatches batchesperepoch stepsperepoch iterperepoch itersperepoch"
@@ -70,6 +72,11 @@ def _listed(text: str) -> list[str]:
     return text.split()
 
 
+def plain(name: str) -> str:
+    """Lower case, no underscores: `Y_true` and `yTrue_` are one name."""
+    return name.replace("_", "").lower()
+
+
 # What methods and functions are called, the clearer names first; case and underscores count for nothing.
 FORWARD = _listed("""
     forward __call__ forward_pass feedforward forward_prop forward_propagation forward_propagate fwd
@@ -93,7 +100,7 @@ TRAIN = _listed("""
     one_epoch train fit train_model train_network train_mlp train_nn train_net run_training fit_model train_loop
     training_loop minibatch_sgd sgd training learn partial_fit trainer train_neural_network start_training
     stochastic_gradient_descent main_train gradient_descent optimize do_training training_model
-    mini_batch_gradient_descent step
+    mini_batch_gradient_descent entrenar treinar entrainer trainieren addestra step
 """)
 LOSS = _listed("""
     compute_loss loss calculate_loss get_loss compute_cost cost calc_loss loss_fn loss_function
@@ -102,6 +109,12 @@ LOSS = _listed("""
     categorical_crossentropy error criterion log_loss negative_log_likelihood cross_entropy_error calculate
     forward __call__ compute value calc
 """)
+# What else a pass forward or back is called: forward_propagat, propagar_adelante, retropropagacion.
+_LIKE = {
+    id(FORWARD): re.compile(r"forward|feedf|adelante|frente|avant$|vorw"),
+    id(BACKWARD): re.compile(r"backw|backprop|retropro|atras|arriere|r.ckw"),
+}
+_KNOWN = {id(names): {plain(name) for name in names} for names in (FORWARD, BACKWARD)}
 RESET = _listed("""
     zero_grad zero_grads reset_grad reset_gradients clear_grad clear_grads zero_gradients reset_grads zero
     clear_gradients zero_gradient reset_gradient
@@ -109,17 +122,13 @@ RESET = _listed("""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _NOISE = {"train", "training", "batch", "mini", "minibatch", "tr", "current", "shuffled", "curr", "cur", "my", "the"}
+_PREPARED = {"norm", "normed", "normalized", "normalised", "scaled", "standardized", "standardised"}
 _HELD_OUT = {"test", "tests", "testing", "val", "valid", "validation", "dev", "eval", "te"}
 _EDGES = re.compile(r"^(?:train|batch)(?=.)|(?<=.)(?:train|batch)$")
 _HELD_EDGES = re.compile(r"^(?:test|val|valid|dev)(?=.)|(?<=.)(?:test|val|valid|dev)$")
 _NOT_FOR_DEFAULTS = {"params", "gradients", "criterion", "slope", "optimizer", "model", "layers", "keep", "loader"}
 
 Context = Mapping[str, Any]
-
-
-def plain(name: str) -> str:
-    """Lower case, no underscores: `Y_true` and `yTrue_` are one name."""
-    return name.replace("_", "").lower()
 
 
 def roles(name: str) -> list[str]:
@@ -130,22 +139,28 @@ def roles(name: str) -> list[str]:
     if plain(name) in {"batchsize", "minibatchsize", "batch", "minibatch", "minibatchsz"}:
         return ["rows"] if plain(name) != "batch" else ["rows", "x"]
     held_out = bool(_HELD_OUT & set(words))
-    key = "".join(word for word in words if word not in _NOISE | _HELD_OUT)
+    key = "".join(word for word in words if word not in _NOISE | _HELD_OUT | _PREPARED)
     if not held_out and _HELD_EDGES.search(key):
         key, held_out = _HELD_EDGES.sub("", key), True
-    for look in (key, _EDGES.sub("", key), re.sub(r"(?<=[a-z])\d+$", "", key)):
+    for look in (key, _EDGES.sub("", key), re.sub(r"(?<=[a-z])\d+$|(?<=^[xy])n$", "", key)):
         if look in _LOOK_UP:
             found = _LOOK_UP[look]
             return [f"held-out {role}" for role in found if role in {"x", "y", "loader"}] if held_out else found
-    if words and not key:  # nothing but noise: `training`, `train`
+    kinds = [_LOOK_UP.get(word, []) for word in words if word not in _NOISE | _HELD_OUT]
+    if len(kinds) > 1 and not held_out:  # words that all stand for one: X_input
+        return [role for role in kinds[0] if all(role in kind for kind in kinds)]
+    if words and not key and _PREPARED.isdisjoint(words):  # nothing but noise: `training`, `train`
         return ["true"] if "batch" not in words else ["rows", "x"]
     return []
 
 
-def fill(function: Callable[..., Any], known: Context, prefer: Iterable[str] = ()) -> dict[str, Any] | None:
+def fill(
+    function: Callable[..., Any], known: Context, prefer: Iterable[str] = (), *, trains: bool = False
+) -> dict[str, Any] | None:
     """Arguments by name for a call, from what is known by role; None where a needed one has no known role.
 
-    Roles in `prefer` win where a parameter's name may stand for several.
+    Roles in `prefer` win where a parameter's name may stand for several. What `trains` gets labels, whatever they are
+    called: they are the only one that has no known role.
     """
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -153,6 +168,7 @@ def fill(function: Callable[..., Any], known: Context, prefer: Iterable[str] = (
         return None
     filled: dict[str, Any] = {}
     used: set[str] = set()
+    unknown: list[str] = []
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
@@ -166,8 +182,10 @@ def fill(function: Callable[..., Any], known: Context, prefer: Iterable[str] = (
             filled[parameter.name] = known[possible[0]]
             used.add(possible[0])
         elif needed:
-            return None
-    return filled
+            unknown.append(parameter.name)
+    if trains and len(unknown) == 1 and "x" in used and "y" not in used:
+        filled[unknown.pop()] = known["y"]
+    return None if unknown else filled
 
 
 def needed(function: Callable[..., Any]) -> list[str] | None:
@@ -216,16 +234,23 @@ def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
 
 
 def methods(thing: Any, names: Iterable[str]) -> Iterator[Callable[..., Any]]:
-    """The thing's methods of these names, in this order; spelt any way."""
+    """The thing's methods of these names, in this order; spelt any way. Where it has none, those that sound alike."""
     if isinstance(thing, FunctionType):
         if "__call__" in names:
             yield thing
         return
     spelt = {plain(name): name for name in dir(thing) if not name.startswith("__") or name == "__call__"}
-    for name in dict.fromkeys(names):
-        found = getattr(thing, spelt.get(plain(name), ""), None)
+    known = [spelt[name] for name in dict.fromkeys(map(plain, names)) if name in spelt]
+    like = _LIKE.get(id(names))
+    for name in known or [name for low, name in spelt.items() if like is not None and like.search(low)]:
+        found = getattr(thing, name, None)
         if callable(found) and not isinstance(found, type):
             yield found
+
+
+def sounds(name: str, names: list[str]) -> bool:
+    """Whether a function's name is one of `FORWARD` or `BACKWARD`, or sounds like one."""
+    return plain(name) in _KNOWN[id(names)] or _LIKE[id(names)].search(plain(name)) is not None
 
 
 def updates(thing: Any) -> Iterator[Callable[..., Any]]:

@@ -142,9 +142,11 @@ def models(namespace: Mapping[str, Any]) -> Iterator[Any]:
         count = len(likely_weights(list(slots(thing))))
         if count and method(thing, FORWARD) and not _says(name + type(thing).__name__, _OPTIMIZER_WORDS):
             weighty.append((count, thing))
+    within = {(id(one), count) for count, thing in weighty for one in parts(thing)}
     unique: dict[int, Any] = {}
-    for _, thing in sorted(weighty, key=lambda pair: -pair[0]):
-        unique.setdefault(id(thing), thing)
+    for count, thing in sorted(weighty, key=lambda pair: -pair[0]):
+        if not any(key == id(thing) and more > count for key, more in within):  # a layer of a network is none
+            unique.setdefault(id(thing), thing)
     yield from list(unique.values())[:3]
     yield from new_models(namespace)
 
@@ -163,10 +165,14 @@ def _built_by_a_batch(thing: Any) -> None:
 
 
 def new_models(namespace: Mapping[str, Any]) -> Iterator[Any]:
-    """Instances of the file's classes with more than one matrix, made by us; the last class first."""
+    """Instances of the file's classes with more than one matrix, made by us; the last class first.
+
+    One is enough where the constructor takes the data: no layer does, and the second may be that of a single output.
+    """
     for kind in reversed(own_classes(namespace).values()):
+        taken = {role for name in needed(kind) or [] for role in roles(name)[:1]}
         for thing in made(kind):
-            if method(thing, FORWARD) and len(likely_weights(list(slots(thing)))) > 1:
+            if method(thing, FORWARD) and len(likely_weights(list(slots(thing)))) > (not {"x", "y"} <= taken):
                 yield thing
                 break
 

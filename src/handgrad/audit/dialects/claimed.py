@@ -34,5 +34,7 @@ def by_form(text: str) -> str:
 
 
 def _divides(name: str, text: str) -> bool:
-    """Whether something is divided by a name, or by its root."""
-    return f"sqrt({name}" in text or re.search(rf"/ \(?{re.escape(name)}[ )]", text) is not None
+    """Whether something is divided by a name, or by its root, or what is kept of it once it is corrected."""
+    corrected = re.search(rf"^ *\(?(\S.*?)\)? = .*(?<!\w){re.escape(name)} / \(1 - ", text, re.M)
+    names = {name, *(corrected[1].split(", ") if corrected else ())}
+    return any(f"sqrt({one}" in text or re.search(rf"/ \(?{re.escape(one)}[ )]", text) for one in names)

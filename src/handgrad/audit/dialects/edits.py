@@ -307,6 +307,9 @@ def resolver(known: Mapping[str, Any]) -> Callable[[ast.expr], Any]:
         if isinstance(node, ast.Attribute):
             owner = resolve(node.value)
             return getattr(owner, node.attr, None) if owner is not None else None
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):  # one of several rates
+            rates, i = resolve(node.value), node.slice.value
+            return rates[i] if isinstance(rates, list | tuple) and isinstance(i, int) and i < len(rates) else None
         return None
 
     return resolve

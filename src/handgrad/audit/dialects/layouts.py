@@ -55,4 +55,5 @@ LAYOUTS = (
     Layout("one-hot, one row a call", _rows, lambda t, y: t, split=True),
     Layout("one-hot, one column a call", lambda x: x.T, lambda t, y: t.T, split=True, columns=True),
     Layout("a whole number, one vector a call", lambda x: x[0], lambda t, y: y[0], split=True),
+    Layout("a whole number, one row a call", _rows, lambda t, y: y[0], split=True),
 )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+from handgrad.audit.dialects.calling import roles
 from handgrad.audit.dialects.edits import resolver, with_rate
 from handgrad.audit.objects import own_classes, own_functions
 from handgrad.audit.reading.pruning import MARK
@@ -97,7 +98,19 @@ class _Shortened(ast.NodeTransformer):
 
     def visit_For(self, loop: ast.For) -> ast.AST:
         self.generic_visit(loop)
-        return _ended(loop) if _is_long(loop.iter) else loop
+        return _ended(loop) if _has_rounds(loop) else loop
+
+
+def _has_rounds(loop: ast.For) -> bool:
+    """Whether a loop is long, or a range of numbers of which none is used, or goes through range(epochs + 1), which for
+    a single epoch has two rounds.
+    """
+    over = loop.iter
+    if _is_long(over) or (_is_range(over) and not _uses(loop.body, ast.unparse(loop.target))):
+        return True
+    added = (n for n in ast.walk(over) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add))
+    said = {name for one in added for n in ast.walk(one) for name in (getattr(n, "id", ""), getattr(n, "attr", ""))}
+    return any("epochs" in roles(name)[:1] for name in said if name)
 
 
 def _is_long(over: ast.expr) -> bool:
@@ -107,17 +120,33 @@ def _is_long(over: ast.expr) -> bool:
     return "range" in calls and any(isinstance(n, int) and n >= _LONG for n in numbers)
 
 
+def _is_range(over: ast.expr) -> bool:
+    """range(10), range(0, 10)."""
+    match over:
+        case ast.Call(func=ast.Name(id="range"), args=args):
+            return all(isinstance(one, ast.Constant) for one in args)
+    return False
+
+
+def _uses(body: list[ast.stmt], name: str) -> bool:
+    """Whether a loop does more with its number than to show it."""
+    nodes = [n for one in body for n in ast.walk(one)]
+    prints = [n for n in nodes if isinstance(n, ast.Call) and ast.unparse(n.func) == "print"]
+    shown = {id(n) for one in (*prints, *(n for n in nodes if isinstance(n, ast.JoinedStr))) for n in ast.walk(one)}
+    return any(isinstance(n, ast.Name) and n.id == name and id(n) not in shown for n in nodes)
+
+
 def once(function: Callable[..., Any], namespace: Mapping[str, Any]) -> Callable[..., Any]:
     """The same function with such loops ended after one round; itself where it has none, or cannot be made again."""
     plain = getattr(function, "__func__", function)
     if not isinstance(plain, FunctionType):
         return function
-    tree, filename = _tree(namespace)
+    tree, filename = _tree(plain.__globals__ if MARK in plain.__globals__ else namespace)
     mine = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and _begins(n) == plain.__code__.co_firstlineno]
     if (
         filename != plain.__code__.co_filename
         or not mine
-        or not any(_is_long(n.iter) for n in ast.walk(mine[0]) if isinstance(n, ast.For))
+        or not any(_has_rounds(n) for n in ast.walk(mine[0]) if isinstance(n, ast.For))
     ):
         return function
     short = ast.fix_missing_locations(ast.Module([_Shortened().visit(copy.deepcopy(mine[0]))], []))

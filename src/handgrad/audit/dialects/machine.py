@@ -24,6 +24,8 @@ from handgrad.audit.dialects.roles import CALLED, called, fill, own
 from handgrad.audit.dialects.sizes import ends
 from handgrad.audit.dialects.turns import batch, number, put_aside
 from handgrad.audit.dialects.world import World, copies
+from handgrad.audit.reading.pruning import MARK
+from handgrad.audit.reading.source import Program
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
@@ -43,6 +45,7 @@ class Machine:
         classes: outputs.
         parts: names of the functions by role: forward, loss, backward, update.
         places: where the parameters are.
+        open: whether other losses would do as well.
     """
 
     namespace: dict[str, Any]
@@ -54,6 +57,7 @@ class Machine:
     classes: int
     parts: dict[str, str] = field(default_factory=dict)
     places: list[Place] = field(default_factory=list)
+    open: bool = False
 
     def __post_init__(self) -> None:
         self.first = copies(self.state)
@@ -237,7 +241,7 @@ class Machine:
             facts["put_aside"] = ", ".join(names)
         functions = {role: self.function(name) for role, name in self.parts.items()}
         functions.setdefault("backward", functions["loss"])
-        return Reading(subject, dialect, facts, functions)
+        return Reading(subject, dialect, facts, functions, open=self.open)
 
 
 def machines(
@@ -247,12 +251,12 @@ def machines(
     state = copies({root: value} | _kept(namespace, root, value))
     places = arrays(state, [root])
     widen(state, places)
-    for held in (places, *parted(places, state)):
+    for way, held in enumerate((places, *parted(places, state))):
         shapes = {str(i): np.shape(place.get(state)) for i, place in enumerate(held)}
         found = ends(shapes)[:3] if 0 < len(held) <= 16 else []
         for (features, classes), form in product(found, forms):
             yield from _assembled(namespace, root, state, held, returns, form, features, classes)
-        if found:
+        if found and not way:
             break
 
 
@@ -277,14 +281,17 @@ def _assembled(
     returns: Mapping[str, list[str]], form: Form, features: int, classes: int,
 ) -> Iterator[Machine]:  # fmt: skip
     """Machines of one form: each loss that works, with each gradient function, with the first update that works."""
+    plain = Machine(namespace, root, copies(state), returns, form, features, classes, {}, places)
+    losses = plain.offered("loss")
+    meant = _called_beside(namespace, losses)
+    several = len(losses) > 1 and len(meant) != 1
 
     def new(parts: dict[str, str]) -> Machine:
-        return Machine(namespace, root, copies(state), returns, form, features, classes, parts, places)
+        return Machine(namespace, root, copies(state), returns, form, features, classes, parts, places, several)
 
-    plain = new({})
     x, y = batch(features, classes)
     for forward in (None, *plain.offered("forward")):
-        for loss in plain.offered("loss"):
+        for loss in sorted(losses, key=lambda name: name not in meant):
             start = {"loss": loss} | ({"forward": forward} if forward else {})
             if not _works(
                 new(start), lambda m: m.loss(x, y) != m.loss(x, np.roll(y, 1)) and bool(m.loss(x[:5], y[:5]))
@@ -300,6 +307,15 @@ def _assembled(
                 parts = {**start, "backward": backward}
                 if _works(new(parts), lambda m: bool(m.gradients(x, y))):
                     yield from _updated(new, parts, x, y)
+
+
+def _called_beside(namespace: Mapping[str, Any], names: list[str]) -> set[str]:
+    """Which of some functions the file calls elsewhere than in one of them."""
+    program = namespace.get(MARK)
+    tree = program.tree if isinstance(program, Program) else ast.Module([], [])
+    inside = {id(n) for one in ast.walk(tree) if getattr(one, "name", None) in names for n in ast.walk(one)}
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and id(node) not in inside)
+    return {getattr(node.func, "attr", getattr(node.func, "id", "")) for node in calls} & set(names)
 
 
 def _updated(new: Callable[[dict[str, str]], Machine], parts: dict[str, str], x: Array, y: Array) -> Iterator[Machine]:

@@ -10,36 +10,28 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from handgrad.audit.dialects.calling import roles
 from handgrad.audit.dialects.choices import choices
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.objects import matrices, slots
+from handgrad.audit.reading.standins import StandIn
 
 FEATURES, HIDDEN, CLASSES = 12, 9, 6
+_ROWS = 8
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_IN = {
-    "in",
-    "input",
-    "inputs",
-    "features",
-    "feature",
-    "inp",
-    "i",
-    "x",
-    "nin",
-    "fan",
-    "indim",
-    "previous",
-    "prev",
-    "from",
-}
-_BETWEEN = {"hidden", "hid", "h", "mid", "middle", "hiddens", "inner", "width", "nh"}
-_OUT = {"out", "output", "outputs", "classes", "class", "o", "y", "nout", "outdim", "labels", "targets", "to", "next"}
-_ALL = {"layers", "sizes", "dims", "architecture", "arch", "structure", "topology", "units", "shape", "shapes", "nodes",
-        "neurons", "dimensions", "layer", "config", "net"}  # fmt: skip
-_SIZE = {"size", "sizes", "dim", "dims", "n", "num", "units", "nodes", "neurons", "features", "d", "width", "shape",
-         "len", "number", "count", "of", "layer", "layers", "dimension", "dimensions", "in", "out"}  # fmt: skip
+_IN = {"in", "input", "inputs", "entrada", "entradas", "features", "feature", "inp", "i", "x", "nin",
+        "fan", "indim", "previous", "prev", "from"}  # fmt: skip
+_BETWEEN = {"hidden", "hid", "h", "mid", "middle", "hiddens", "inner", "width", "nh", "neuro", "oculta",
+        "ocultas", "oculto", "ocultos", "escondida"}  # fmt: skip
+_OUT = {"out", "output", "outputs", "salida", "salidas", "saida", "saidas", "classes", "class", "o", "y",
+        "nout", "outdim", "labels", "targets", "to", "next"}  # fmt: skip
+_ALL = {"layers", "sizes", "dims", "architecture", "arch", "structure", "topology", "units", "shape",
+        "shapes", "nodes", "neurons", "dimensions", "layer", "config", "net", "capas", "camadas"}  # fmt: skip
+_SIZE = {"size", "sizes", "dim", "dims", "n", "num", "units", "nodes", "neurons", "features", "d", "width",
+        "shape", "len", "number", "count", "of", "layer", "layers", "dimension", "dimensions", "in", "out"}  # fmt: skip
 
 
 def size_asked(name: str) -> str:
@@ -59,29 +51,44 @@ def size_asked(name: str) -> str:
 def sized(
     kind: type, features: int = FEATURES, hidden: int = HIDDEN, classes: int = CLASSES
 ) -> Iterator[dict[str, Any]]:
-    """Arguments for a class's constructor, the likeliest first."""
+    """Arguments for a class's constructor, the likeliest first; last with something that does nothing for each setting
+    of which the name tells nothing, such as a counter or a logger.
+    """
     try:
         parameters = [
             p for p in inspect.signature(kind).parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
         ]
     except (TypeError, ValueError):
         return
-    for listed in (False, True):
-        filled: dict[str, Any] = {}
-        plain = 0
-        for p in parameters:
+    asks = any(size_asked(p.name) in ("between", "all") for p in parameters)
+    data = _data(parameters, features)
+    told = [(given, listed, False) for given in ({}, data)[: 1 + bool(data)] for listed in (False, True)[: 1 + asks]]
+    for given, listed, unknown in [*told, (data, False, True)]:
+        filled: dict[str, Any] = dict(given)
+        plain, strange = 0, False
+        for p in (p for p in parameters if p.name not in given):
             value = _value(p, features, hidden, classes, listed=listed, plain=plain)
             if p.default is p.empty and not isinstance(value, int | float | list):
                 value = next(iter(choices(kind, p.name)), value)
             if value is None and p.default is p.empty:
-                break
+                if not unknown:
+                    break
+                value, strange = StandIn(p.name), True
             if value is not None:
                 plain += size_asked(p.name) == "some"
                 filled[p.name] = value
         else:
-            yield filled
-        if not any(size_asked(p.name) in ("between", "all") for p in parameters):
-            return
+            if strange or not unknown:
+                yield filled
+
+
+def _data(parameters: list[inspect.Parameter], features: int) -> dict[str, Any]:
+    """Rows and a column of labels for a constructor that may ask for both, by the names of its parameters."""
+    asked = {next(iter(roles(p.name)), ""): p.name for p in reversed(parameters) if p.default is p.empty}
+    if not {"x", "y"} <= asked.keys():
+        return {}
+    x = np.random.default_rng(0).random((_ROWS, features))
+    return {asked["x"]: x, asked["y"]: np.arange(_ROWS).reshape(-1, 1) % 2.0}
 
 
 def _value(p: inspect.Parameter, features: int, hidden: int, classes: int, *, listed: bool, plain: int) -> Any:
@@ -124,6 +131,29 @@ def made(kind: type, features: int = FEATURES, hidden: int = HIDDEN, classes: in
             continue
         if matrices(list(slots(thing))):
             yield thing
+
+
+def asks_for_layers(kind: type) -> bool:
+    """Whether a class is told the sizes of hidden layers, as whole networks are."""
+    try:
+        return any(size_asked(name) in ("between", "all") for name in inspect.signature(kind).parameters)
+    except (TypeError, ValueError):
+        return False
+
+
+def broken(kind: type) -> str:
+    """The error of a constructor that fails whatever it is given, for a name that is nowhere set; "" of any other."""
+    for arguments in sized(kind):
+        try:
+            quietly(lambda arguments=arguments: kind(**arguments))  # type: ignore[misc]
+        except (NameError, AttributeError) as error:
+            if isinstance(error, NameError) or f"'{kind.__name__}' object" in str(error):
+                return f"{type(error).__name__}: {error}"
+        except Exception:  # other arguments are wanted
+            continue
+        else:
+            return ""
+    return ""
 
 
 def made_layer(kind: type, inputs: int, outputs: int) -> Any:

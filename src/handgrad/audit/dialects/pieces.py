@@ -38,13 +38,17 @@ _GIVEN = dict.fromkeys(("lr", "model", "layers", "params", "gradients", "rows", 
 Known = dict[str, Any]
 
 
-def assembled(play: Play, beside: Beside) -> Iterator[Step]:
-    """Each way to put the pieces together; none where the model has no way back, or nothing tells its error."""
+def assembled(play: Play, beside: Beside, *, sloped: bool) -> Iterator[Step]:
+    """Each way to put the pieces together; none where the model has no way back, or nothing tells its error.
+
+    Where some loss of the file brings its derivative, `sloped`, none is made up for another one.
+    """
     forward, back = method(play.model, FORWARD), method(play.model, BACKWARD)
     if (
         forward is None
         or (beside.loss is None and not _gives_loss(forward) and not _finds_error_itself(back))
         or (back is None and play.dialect != "closures")
+        or (sloped and beside.loss is not None and beside.loss.slope is None and not _finds_error_itself(back))
     ):
         return
     yield Step(play, beside.loss, beside.optimizer, ("pred", "y"))
@@ -84,9 +88,9 @@ class Step:
 
     def _value(self, output: Any, known: Known) -> Any:
         """The loss, which some models give themselves, and some not at all."""
-        if self.loss is None and np.ndim(output) > 0:
+        if self.loss is None and np.ndim(known["pred"]) > 0:
             return math.nan
-        if self.loss is None or np.ndim(output) == 0:
+        if self.loss is None or np.ndim(known["pred"]) == 0:
             return output
         return _call(self.loss.value, known, ("pred", "y"), [self.places, ("x", "y")])
 

@@ -158,18 +158,23 @@ def _is_memory(value: Any) -> bool:
 # The weights and the bias of a matrix that holds both: the bias is its last or first column, or its last or first row.
 _ALL, _REST, _LAST, _LATER, _FIRST = (None, None), (None, -1), (-1, None), (1, None), (None, 1)
 _WITH_BIAS = (
-    ((_ALL, _REST), (_ALL, _LAST)),
-    ((_ALL, _LATER), (_ALL, _FIRST)),
-    ((_REST, _ALL), (_LAST, _ALL)),
-    ((_LATER, _ALL), (_FIRST, _ALL)),
+    (1, ((_ALL, _REST), (_ALL, _LAST))),
+    (1, ((_ALL, _LATER), (_ALL, _FIRST))),
+    (0, ((_REST, _ALL), (_LAST, _ALL))),
+    (0, ((_LATER, _ALL), (_FIRST, _ALL))),
 )
 
 
 def parted(places: list[Place], world: Mapping[str, Any]) -> Iterator[list[Place]]:
-    """The places with each matrix as weights and a bias, as nets have them whose layers get a one beside each input."""
-    if all(np.ndim(place.get(world)) == 2 and min(np.shape(place.get(world))) > 1 for place in places):
-        for both in _WITH_BIAS:
-            yield [Place(place.root, (*place.path, ("part", part))) for place in places for part in both]
+    """The places with each matrix as weights and a bias, as nets have them whose layers get a one beside each input;
+    then with the first matrix whole, for its inputs may have come with their ones.
+    """
+    shapes = [np.shape(place.get(world)) for place in places]
+    for whole in (0, 1) if all(len(shape) == 2 for shape in shapes) else ():
+        for axis, both in _WITH_BIAS:
+            if len(places) > whole and all(shape[axis] > 1 for shape in shapes[whole:]):
+                rest = [Place(one.root, (*one.path, ("part", part))) for one in places[whole:] for part in both]
+                yield [*places[:whole], *rest]
 
 
 def _written(part: tuple[tuple[int | None, int | None], ...]) -> str:

@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects import silent, sizes
+from handgrad.audit.dialects.calling import FORWARD, sounds
 from handgrad.audit.dialects.glue import ends
 from handgrad.audit.dialects.gradients import likely_weights
 from handgrad.audit.dialects.layouts import LAYOUTS
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.settling import Candidate, Net, Way, moves, settled
+from handgrad.audit.dialects.stage import SECONDS
 from handgrad.audit.objects import Slot, matrices, parts, restore, snapshot
 from handgrad.core.arrays import Array
 
@@ -45,6 +47,7 @@ def readings(ways: Iterable[Way]) -> Iterator[Reading]:
             until = math.inf
             if moves(reading.subject):
                 yield reading
+                until = time.process_time() + _SECONDS  # what was found was not all that is asked for
             elif reading.subject.step is not None and "itself" not in reading.facts.get("update", ""):
                 still.append(reading)
     yield from still
@@ -67,7 +70,10 @@ def _in_layouts(way: Way) -> Generator[Reading, None, bool]:
     for features, classes in _ends(likely_weights(found) or matrices(found), found):
         batches = [(rng.random((rows, features)), np.arange(rows) % max(classes, 2)) for rows in _ROWS]
         for layout in LAYOUTS:
+            if layout.split and ran and way.stage.takes_batches():
+                continue
             net = Net(way, layout, features, classes, layout.split, found)
+            began = time.process_time()
             try:
                 net, (first, second) = _first_run(net, batches)
             except TimeoutError:  # it trains to the end whatever it is given
@@ -76,6 +82,8 @@ def _in_layouts(way: Way) -> Generator[Reading, None, bool]:
                 forget()
                 continue
             ran = True
+            if time.process_time() - began > SECONDS:  # it trains for long
+                return ran
             told = list(_by_loss(net, batches[0], first, second))
             try:
                 yield from told or _by_output(net, *batches[0])
@@ -127,10 +135,17 @@ def _first_run(net: Net, batches: list[tuple[Array, Array]]) -> tuple[Net, list[
 def _by_loss(
     net: Net, batch: tuple[Array, Array], first: Mapping[str, float], second: Mapping[str, float]
 ) -> Iterator[Reading]:
-    """A reading for each number that may be the loss, from what two batches gave."""
+    """A reading for each number that may be the loss, from what two batches gave.
+
+    What forward gives for one row may be one number, which is the output where it does not change with the labels.
+    """
     tried: set[tuple[float, float]] = set()
+    outputs = {place for place in first if net.split and sounds(place.rpartition(".")[2].removesuffix("()"), FORWARD)}
+    turned = net.losses(batch[0], (batch[1] + 1) % max(net.classes, 2)) if outputs else {}
     for place, value in first.items():
         both = (value, second.get(place, math.nan))
+        if place in outputs and turned.get(place) == value:
+            continue
         if not all(math.isfinite(v) and abs(v) > 1e-9 for v in both) or both in tried or len(tried) >= _MOST_LOSSES:
             continue
         tried.add(both)

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects.calling import roles
+from handgrad.audit.dialects.edits import base, callee
 from handgrad.audit.dialects.making import CLASSES, FEATURES
-from handgrad.audit.dialects.slices import Scope, scopes
+from handgrad.audit.dialects.slices import first_turns, scopes
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.dialects.world import copies
 from handgrad.audit.memory.restoring import kept, put_back
@@ -40,7 +41,8 @@ class Props(dict[str, Any]):
 
     def __init__(self, namespace: dict[str, Any], tree: ast.Module | None) -> None:
         self.real = getattr(namespace, "real", namespace)
-        held = {name: value for name, value in namespace.items() if not name.startswith("__") and _holds_own(value)}
+        held = {name: value for name, value in namespace.items()
+                if not name.startswith("__") and (_holds_own(value) or _remembers(value))}  # fmt: skip
         self.laid = copies(held)
         self.laid |= built({**namespace, **self.laid}, tree) if tree is not None else {}
         self.first = list(kept([self.laid]))
@@ -71,26 +73,33 @@ def _holds_own(value: Any) -> bool:
     return is_own(value)
 
 
+def _remembers(value: Any) -> bool:
+    """Whether a dictionary holds arrays that a step may change: parameters, or what an optimizer remembers of them."""
+    inner = list(value.values()) if isinstance(value, dict) and len(value) <= _MOST else ()
+    return any(_remembers(one) or (isinstance(one, np.ndarray) and one.dtype.kind == "f") for one in inner)
+
+
 def built(namespace: dict[str, Any], tree: ast.Module) -> dict[str, Any]:
     """Objects of the file's classes that its statements build where they were not run, by the names they are given."""
     found: dict[str, Any] = {}
     classes = {n for n, v in namespace.items() if isinstance(v, type) and not is_foreign(v.__module__)}
     for scope in scopes(tree) if classes else ():
-        if not scope.owner and any(_calls(one, classes) for one in scope.body):
+        if not scope.owner and any(_calls(n, classes) for one in scope.body for n in ast.walk(one)):
+            body = list(first_turns(scope.body, lambda loop: any(_calls(n, classes) for n in ast.walk(loop))))
             for one_hot in (True, False):
-                made = _of(scope, namespace, tree, one_hot)
+                made = _of(body, namespace, tree, one_hot)
                 found |= {name: value for name, value in made.items() if name not in found}
     return found
 
 
-def _of(scope: Scope, namespace: dict[str, Any], tree: ast.Module, one_hot: bool) -> dict[str, Any]:
-    """What one function, or the file itself, builds, with labels in one form."""
+def _of(body: list[ast.stmt], namespace: dict[str, Any], tree: ast.Module, one_hot: bool) -> dict[str, Any]:
+    """What the statements of one function, or of the file itself, build, with labels in one form."""
     local = dict(namespace)
     judge = Judge(tree, local)
     made: dict[str, Any] = {}
-    assigned = (one for one in scope.body if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name))
+    assigned = (one for one in body if isinstance(one, ast.Assign) and _names_one(one))
     for one in islice(assigned, _MOST):
-        name = one.targets[0].id  # type: ignore[attr-defined]
+        name = base(one.targets[0])
         if name in namespace and _holds_own(namespace[name]):
             continue  # another list of layers would not be the one that the optimizer holds
         wanted = {n.id for n in ast.walk(one.value) if isinstance(n, ast.Name)} - local.keys()
@@ -98,6 +107,11 @@ def _of(scope: Scope, namespace: dict[str, Any], tree: ast.Module, one_hot: bool
         if not judge.objection(one) and _runs(one, local) and _holds_own(local.get(name)):
             made[name] = local[name]
     return made
+
+
+def _names_one(one: ast.Assign) -> bool:
+    """Whether a statement gives one name a value, or is the head of a loop in its first turn."""
+    return isinstance(one.targets[0], ast.Name) or (isinstance(one.value, ast.Call) and callee(one.value) == "next")
 
 
 def _runs(one: ast.stmt, names: dict[str, Any]) -> bool:
@@ -111,7 +125,7 @@ def _runs(one: ast.stmt, names: dict[str, Any]) -> bool:
     return True
 
 
-def _calls(one: ast.stmt, classes: set[str]) -> bool:
+def _calls(one: ast.AST, classes: set[str]) -> bool:
     return isinstance(one, ast.Assign) and any(
         isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in classes for n in ast.walk(one)
     )

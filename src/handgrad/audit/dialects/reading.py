@@ -24,6 +24,7 @@ class Reading:
         silent: whether its loss is none that the file reports, but the one that its gradient may belong to.
         doubtful: whether its labels may be meant in another form, if not all that is wrong has a name.
         sure: whether one function gives loss and gradient, so that no other loss can be meant.
+        open: whether the file has several losses, and nothing in it says which of them its gradients are for.
     """
 
     subject: Subject
@@ -34,6 +35,7 @@ class Reading:
     silent: bool = False
     doubtful: bool = False
     sure: bool = False
+    open: bool = False
 
 
 # A reader looks through a file's names, and its syntax tree where names do not say enough, and yields each reading that

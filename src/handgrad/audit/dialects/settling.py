@@ -39,6 +39,7 @@ class Way:
         functions: functions and classes by role.
         plain_descent: nothing updates; theta -= lr * gradient has to do.
         invented: the network is one of the file's layers that the audit put together, not one of the file's own.
+        forward: runs forward alone, for a training that never calls it.
     """
 
     dialect: str
@@ -48,6 +49,7 @@ class Way:
     functions: dict[str, Any] = field(default_factory=dict)
     plain_descent: bool = False
     invented: bool = False
+    forward: Action | None = None
 
 
 @dataclass
@@ -87,14 +89,19 @@ class Net:
         return found
 
     def losses(self, x: Array, y: Array) -> dict[str, float]:
-        """Every number that may be the loss of these rows, at the present parameters, which stay as they are."""
+        """Every number that may be the loss of these rows, at the present parameters, which stay as they are.
+
+        What is above 0 for one row and below for another is how far off the output is, and no loss.
+        """
         found = [report.losses for report in self.still(x, y)]
-        common = [place for place in found[0] if all(place in one for one in found)]
-        return {place: float(np.mean([one[place] for one in found])) for place in common}
+        common = {p: [one[p] for one in found] for p in found[0] if all(p in one for one in found)}
+        return {place: float(np.mean(each)) for place, each in common.items() if not min(each) < 0 < max(each)}
 
     def outputs(self, x: Array, y: Array) -> Array:
         """What its forward gave last for these rows, as rows (B, C). Raises: IndexError where it gave nothing."""
         reports = self.still(x, y)
+        if self.way.forward is not None and not any(report.outputs for report in reports):
+            reports = replace(self, way=replace(self.way, action=self.way.forward)).still(x, y)
         rows = len(x) // len(reports)
         last = [[one for one in report.outputs if one.size == rows * self.classes][-1] for report in reports]
         upright = [one.T if self.layout.columns and one.ndim == 2 else one for one in last]

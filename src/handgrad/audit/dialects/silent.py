@@ -22,6 +22,7 @@ from handgrad.core.arrays import Array
 
 _ROWS, _GENTLE, _NEAR = 5, 2.0**-10, 1e-5
 
+EVERY = 2.0  # the rank of outputs to whose loss all gradients belong
 LOSSES = ("cross-entropy", "binary cross-entropy", "squared error")
 
 
@@ -52,13 +53,27 @@ def readings(
         sure: whether the labels have the form of the outputs. Labels in another form may run as well and give nonsense,
             and only a right gradient of some parameter, or a mistake that has a name, then shows that they do not.
     """
+    yield from ranked(make, output, sure=sure)[1]
+
+
+def ranked(
+    make: Callable[[Callable[[Array, Array], float]], Reading],
+    output: Callable[[Array, Array], Array],
+    *,
+    sure: bool,
+) -> tuple[float, list[Reading]]:
+    """How well such outputs fit, and `readings`: all gradients belong to their loss, or some, or none; of two that fit
+    alike those are the likelier outputs that went through an activation.
+    """
     made = {name: _with(make, output, name) for name in LOSSES}
     try:
         known = recognise(made["squared error"].subject)  # any outputs have that loss
     except Exception:
-        return
+        return 0, []
     possible: list[Reading] = []
     doubtful: list[Reading] = []
+    rank = 0.5 * (known is not None and known.output != "none")
+    most = 0
     for name, reading in made.items():
         identity = known and replace(known, loss=name, divisor="2B" if name == "squared error" else "B")
         try:
@@ -66,12 +81,12 @@ def readings(
         except Exception:  # outputs for which there is no such loss
             continue
         if every:
-            yield reading
-            return
+            return EVERY, [reading]
+        most = max(most, some)
         if identity is not None:
             (possible if sure or some else doubtful).append(replace(reading, doubtful=not (sure or some)))
     found = possible or doubtful
-    yield from found[-1:] if _squashed(found) else found[:1]
+    return rank + most, found[-1:] if _squashed(found) else found[:1]
 
 
 def only_shows(subject: Subject, identity: Identity) -> bool:

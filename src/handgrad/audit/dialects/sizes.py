@@ -28,10 +28,10 @@ _USUAL = {
 }
 _TURNS = re.compile(r"epoch|iter|steps|rounds|generations")
 _IN = re.compile(
-    r"^n_?x$|^dim$|^n_?in|in(put)?_?(s|size|dim|dims|features|nodes|neurons|units|layer)*$|features|inputs|^d(_in)?$|^nin$"
+    r"^n_?x$|^dim$|^n_?in|in(put)?_?(s|size|dim|dims|features|nodes|neurons|units|layer)*$|features?|inputs|^d(_in)?$|^nin$"
 )
 _OUT = re.compile(
-    r"^n_?y$|^n_?out|out(put)?_?(s|size|dim|features|nodes|neurons|units|layer)*$|classes|outputs|^c$|^k$|^nouts?$|labels"
+    r"^n_?y$|^n_?out|out(put)?_?(s|size|dim|features|nodes|neurons|units|layer)*$|classes|(^|_)class$|outputs|^c$|^k$|^nouts?$|labels"
 )
 _HIDDEN = re.compile(r"hid|^n_?h\d*$|^h\d*$|units|neurons|mid")
 _LIST = re.compile(r"^sizes$|layers?$|layers?_?(dims?|sizes?|list)|dims$|arch|structure|shape|topology|nodes$|^nouts$")
@@ -107,6 +107,14 @@ def with_rate_of(kept: Mapping[Any, Any], lr: float) -> dict[Any, Any]:
         return {}
     rates = [name for name in kept if isinstance(name, str) and role(name) == "lr" and isinstance(kept[name], float)]
     return {**kept, **dict.fromkeys(rates, lr)} if rates else {}
+
+
+def set_rates(held: Any, lr: float) -> None:
+    """Set the learning rate in settings, of each parameter perhaps, among which an optimizer keeps its memory."""
+    for name, value in list(held.items()) if isinstance(held, dict) else ():
+        if isinstance(value, float) and role(str(name)) == "lr":
+            held[name] = lr
+        set_rates(value, lr)
 
 
 def deep(value: Any, like: Sequence[Any]) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from handgrad.audit.dialects.edits import base, callee, reads
@@ -25,12 +25,14 @@ class Scope:
         body: its statements, in order.
         node: the function's definition.
         owner: the class that a method belongs to.
+        asked: the arguments, but for self, of each function and method of the file.
     """
 
     name: str
     body: list[ast.stmt]
     node: ast.FunctionDef | None = None
     owner: str = ""
+    asked: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def arguments(self) -> list[str]:
@@ -84,7 +86,11 @@ def scopes(tree: ast.Module) -> list[Scope]:
                     found.append(Scope(f"{node.name}.{inner.name}", inner.body, inner, node.name))
     methods = {id(scope.node) for scope in found}
     functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and id(n) not in methods]
-    return found + [Scope(node.name, node.body, node) for node in functions]
+    found += [Scope(node.name, node.body, node) for node in functions]
+    asked = {one.node.name: one.arguments[bool(one.owner) :] for one in found if one.node is not None}
+    for one in found:
+        one.asked = asked
+    return found
 
 
 def _flat(body: list[ast.stmt]) -> list[ast.stmt]:
@@ -106,7 +112,8 @@ def slices(scope: Scope) -> Iterator[Slice]:
             continue
         targets = _targets(loop)
         lines = (loop.lineno, loop.end_lineno or loop.lineno)
-        for kept, inputs in _inputs(scope, before, body, targets):
+        rows = set(targets) if isinstance(loop, ast.For) and not _counted(loop) else set()
+        for kept, inputs in _inputs(scope, before, body, targets, rows):
             yield Slice(scope, before, kept, targets, inputs, [], lines)
 
 
@@ -143,18 +150,31 @@ def _loops(body: list[ast.stmt], before: list[ast.stmt]) -> Iterator[tuple[list[
         ahead = [*ahead, one]
 
 
+def first_turns(body: list[ast.stmt], into: Callable[[ast.For], bool]) -> Iterator[ast.stmt]:
+    """The statements of a body, with those of a first turn in place of each loop that is to be gone into."""
+    for one in body:
+        if isinstance(one, ast.For) and into(one):
+            yield from _first(one)
+            yield from first_turns(one.body, into)
+        else:
+            yield one
+
+
 def _first(loop: ast.For | ast.While) -> list[ast.stmt]:
     """The names of a loop as they are in a turn of it, for the loops within."""
     if isinstance(loop, ast.While):
         return []
-    counted = isinstance(loop.iter, ast.Call) and callee(loop.iter) in ("range", "trange", "tqdm", "count")
-    if counted:
+    if _counted(loop):
         values = _targets(loop)
         made = [ast.Assign([ast.Name(name, ast.Store())], ast.Constant(value)) for name, value in values.items()]
     else:
         first = ast.Call(ast.Name("next", ast.Load()), [ast.Call(ast.Name("iter", ast.Load()), [loop.iter], [])], [])
         made = [ast.Assign([loop.target], first)]
     return [ast.fix_missing_locations(ast.copy_location(one, loop)) for one in made]
+
+
+def _counted(loop: ast.For) -> bool:
+    return isinstance(loop.iter, ast.Call) and callee(loop.iter) in ("range", "trange", "tqdm", "count")
 
 
 def _changes(body: list[ast.stmt]) -> bool:
@@ -178,9 +198,11 @@ def _targets(loop: ast.For | ast.While) -> dict[str, int]:
 
 
 def _inputs(
-    scope: Scope, before: list[ast.stmt], body: list[ast.stmt], targets: dict[str, int]
+    scope: Scope, before: list[ast.stmt], body: list[ast.stmt], targets: dict[str, int], rows: set[str]
 ) -> Iterator[tuple[list[ast.stmt], dict[str, str]]]:
-    """(body, names that get the batch): those of the loop, those chosen at its beginning, or the whole data."""
+    """(body, names that get the batch): those of the loop, those chosen at its beginning, or the whole data, of which
+    the loop may give the numbers of some rows.
+    """
     looped = {name: role(name) for name in targets if role(name) in ("x", "y")}
     chosen: dict[str, str] = {}
     kept: list[ast.stmt] = []
@@ -194,8 +216,10 @@ def _inputs(
     counters = {base(n.target) for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.value, ast.Constant)}
     counters |= {base(n.targets[0]) for n in [*before, *nodes] if isinstance(n, ast.Assign) and _is_count(n)}
     called = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # one_hot(label)
-    free = {n: role(n) for n in free_names(body) if role(n) in ("x", "y") and n not in counters | called}
-    whole = _Unpicked(body, free)
+    handed = _handed(nodes, scope.asked)
+    free = {n: role(n) or handed.get(n, "") for n in free_names(body) if n not in counters | called}
+    free = {n: kind for n, kind in free.items() if kind in ("x", "y")}
+    whole = _Unpicked(body, free, rows)
     ways = [(looped | chosen, kept), (looped, body), (free, body)]
     if whole.found:
         ways.insert(2, (free, whole.body))
@@ -204,15 +228,23 @@ def _inputs(
             yield rest, free | names
 
 
+def _handed(nodes: list[ast.AST], asked: Mapping[str, list[str]]) -> dict[str, str]:
+    """The roles of names as those take them to whom they are handed: rows_1 of net.forward(rows_1) for forward(x)."""
+    calls = [n for n in nodes if isinstance(n, ast.Call) and callee(n) in asked]
+    pairs = [(a, name) for n in calls for a, name in zip(n.args, asked[callee(n)], strict=False)]
+    return {a.id: role(name) for a, name in pairs if isinstance(a, ast.Name) and role(name) in ("x", "y")}
+
+
 class _Unpicked(ast.NodeTransformer):
     """A body that gets its batch as it is, where it picks one on the way: step(X[rows], y[rows]).
 
     Args:
         body: one turn of a loop.
         data: names of data and labels.
+        rows: names that the loop gives the numbers of rows: for rows in np.array_split(order, n).
     """
 
-    def __init__(self, body: list[ast.stmt], data: Mapping[str, str]) -> None:
+    def __init__(self, body: list[ast.stmt], data: Mapping[str, str], rows: set[str]) -> None:
         self.data = data
         self.first = next((name for name, kind in data.items() if kind == "x"), "")
         nodes = [n for one in body for n in ast.walk(one)]
@@ -220,18 +252,23 @@ class _Unpicked(ast.NodeTransformer):
             part.id for n in nodes if isinstance(n, ast.Subscript) and self._of_data(n)
             for part in _parts(n.slice) if isinstance(part, ast.Name)
         }  # fmt: skip
-        self.found = False
+        given = sorted(self.used & rows)
+        self.found = bool(given)
         self.body = [self.visit(copy.deepcopy(one)) for one in body] if self.first else body
+        self.body = [*(self._all_rows([ast.Name(name, ast.Store())], body[0]) for name in given), *self.body]
 
     def _of_data(self, node: ast.Subscript) -> bool:
         return isinstance(node.value, ast.Name) and node.value.id in self.data
+
+    def _all_rows(self, targets: list[ast.expr], at: ast.stmt) -> ast.stmt:
+        every = ast.parse(f"list(range(len({self.first})))", mode="eval").body
+        return ast.fix_missing_locations(ast.copy_location(ast.Assign(targets, every), at))
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         """All rows, for the numbers of some of them."""
         if self.used & _row_numbers(node) and isinstance(node.targets[0], ast.Name):
             self.found = True
-            every = ast.parse(f"list(range(len({self.first})))", mode="eval").body
-            return ast.fix_missing_locations(ast.copy_location(ast.Assign(node.targets, every), node))
+            return self._all_rows(node.targets, node)
         self.generic_visit(node)
         return node
 

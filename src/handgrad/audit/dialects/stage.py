@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import needed, plain, roles
+from handgrad.audit.dialects.calling import call, fill, needed, plain, roles
 from handgrad.audit.dialects.edits import RATE
 from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.sizes import kept
@@ -138,6 +138,11 @@ class Stage:
             elif value in batches and _COUNTS_BATCHES.search(key.lower()):
                 yield self.namespace, key, 1
 
+    def takes_batches(self) -> bool:
+        """Whether the file has set a size of batches to more than one row."""
+        sizes = [self.namespace[key] for key in self.namespace if plain(key) in ("batchsize", "minibatchsize")]
+        return any(isinstance(size, int) and size > 1 for size in sizes)
+
     def drops(self) -> bool:
         """Whether any object is a dropout that can be put aside."""
         return any(True for root in self.roots for thing in parts(root) for _ in _undropped(thing))
@@ -176,9 +181,12 @@ class Stage:
         for root in self.roots:
             yield from _data_of(root, known)
             for thing in parts(root, 0, seen):
-                yield from () if self.dropping or kept() < 1 else _undropped(thing)
+                measured = [] if self.dropping or kept() < 1 else list(_undropped(thing))
+                yield from measured
                 bent = any(word in type(thing).__name__.lower() for word in _BENT)
                 for key, value in vars(thing).items():
+                    if any(key == one for _, one, _ in measured):  # a dropout rate may be the share that stays
+                        continue
                     role = None if _counts_parts(key, value, thing) else _ROLE_OF.get(plain(key))
                     if (
                         self.dropping
@@ -227,7 +235,11 @@ def _data_of(root: Any, known: Mapping[str, Any]) -> Iterator[tuple[dict[str, An
 
 
 def _undropped(thing: Any) -> Iterator[tuple[dict[str, Any], str, Any]]:
-    """Dropout that lets everything pass, whether its number is the share that stays or the one that goes."""
+    """Dropout that lets everything pass, whether its number is the share that stays or the one that goes.
+
+    What its forward gives may be kept and not returned; that is asked only where the name of the number says what to
+    set, for what it says may be wrong.
+    """
     if "drop" not in type(thing).__name__.lower() or not hasattr(thing, "forward"):
         return
     ones = np.ones((3, 7))
@@ -236,7 +248,10 @@ def _undropped(thing: Any) -> Iterator[tuple[dict[str, Any], str, Any]]:
             for passing in (0.0, 1.0):
                 setattr(thing, key, passing)
                 try:
-                    same = np.array_equal(thing.forward(ones.copy()), ones)
+                    known = fill(thing.forward, {"x": ones.copy(), "true": True})
+                    out = call(thing.forward, known) if known is not None else thing.forward(ones.copy())
+                    out = thing.output if out is None and plain(key) in _ROLE_OF else out
+                    same = out is not None and np.array_equal(out, ones)
                 except Exception:
                     same = False
                 setattr(thing, key, value)

@@ -107,8 +107,7 @@ def _ready(
     first.prepare(FEATURES, CLASSES, literal=False)
     roots = [n for n in first.state if n not in cut.inputs]
     first.places = _candidates(first, roots)
-    way, found = _sizes(first)
-    for features, classes in found:
+    for way, features, classes in _sizes(first):
         for literal in (False, True):
             loop = Loop(namespace, cut, form, rows, given)
             loop.places, loop.wrapped = first.places, wrapped
@@ -128,20 +127,21 @@ def _ready(
                 break
 
 
-def _sizes(loop: Loop) -> tuple[int, list[tuple[int, int]]]:
-    """(features, classes) that the arrays may lead between; matrices of zeros, which may be buffers, left out last.
+def _sizes(loop: Loop) -> list[tuple[int, int, int]]:
+    """(way, features, classes) that the arrays may lead between; those of zeros, maybe buffers, left out last.
 
-    Before them which way of `parted` it is, from 1; 0 where the arrays lead there as they are.
+    The way is 0 where the arrays lead there as they are, else which of `parted` it is, from 1.
     """
+    found: list[tuple[int, int, int]] = []
     for way, places in enumerate((loop.places, *parted(loop.places, loop.state))):
         values = [np.asarray(place.get(loop.state)) for place in places]
-        found: list[tuple[int, int]] = []
-        for kept in (values, [v for v in values if v.ndim < 2 or min(v.shape) == 1 or v.any()]):
+        bare = [v for v in values if v.ndim < 2 or min(v.shape) == 1 or v.any()]
+        for kept in (values, bare, [v for v in bare if v.any()]):
             shapes = {str(i): v.shape for i, v in enumerate(kept)}
-            found += ends(shapes)[:4] if len(shapes) <= 16 else []
-        if found:
-            return way, list(dict.fromkeys(found))
-    return 0, []
+            found += [(way, *one) for one in ends(shapes)[:4]] if len(shapes) <= 16 else []
+        if found and not way:
+            break
+    return list(dict.fromkeys(found))
 
 
 def _candidates(loop: Loop, roots: list[str]) -> list[Place]:
@@ -301,14 +301,16 @@ def _readings(loop: Loop, name: str, dialect: Callable[[list[Place]], str]) -> I
     """A loop as a reading with the loss of that name; without a name, with the loss that its gradients belong to."""
     if not name:
         sure = loop.form.labels == "one-hot" or loop.classes == 1
-        known = loop.output
+        known, best = loop.output, (-1.0, "", list[Reading]())
         for output in (known, *loop.others[:_SLOPES]):
             loop.output = output
-            found = list(silent.readings(lambda loss: _reading(loop, loss, "", dialect), loop.outputs, sure=sure))
-            if found:
-                last = output == known
-                yield from (one if last else replace(one, doubtful=True) for one in found)
-                return
+            rank, found = silent.ranked(lambda loss: _reading(loop, loss, "", dialect), loop.outputs, sure=sure)
+            if found and rank > best[0]:
+                best = rank, output, found
+            if rank == silent.EVERY:
+                break
+        _, loop.output, found = best
+        yield from (one if loop.output == known else replace(one, doubtful=True) for one in found)
     else:
         yield _reading(loop, lambda x, y: loop.losses_at(x, y)[name], name, dialect)
 

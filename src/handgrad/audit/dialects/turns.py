@@ -129,7 +129,7 @@ class Loop:
                 found[name] = self.namespace[name]
             elif name in literal and setting(name, None) is None:
                 found[name] = literal[name]
-            elif (value := setting(name, plain)) is not None:
+            elif (value := setting(name, plain or literal.get(name, plain))) is not None:
                 known = literal.get(name, plain)
                 found[name] = deep(value, known) if isinstance(known, list | tuple) else value
             elif default is not None:
@@ -161,7 +161,7 @@ class Loop:
         found: dict[str, Any] = {RATE: lr}
         for name in [*self.namespace, *self.state, *self.given]:
             value = self.state.get(name, self.namespace.get(name))
-            if isinstance(value, dict) and (kept := sizes.with_rate_of(value, lr)):
+            if kept := sizes.with_rate_of(value, lr) if isinstance(value, dict) else {}:
                 found[name] = kept
             if not isinstance(value, int | float) or isinstance(value, bool):
                 continue
@@ -180,7 +180,7 @@ class Loop:
             found += sizes.put_aside(getattr(value, "__dict__", {})) if own(value) else []
         if self.cut.scope.node is not None:
             defaults = {n: getattr(v, "value", None) for n, v in self.cut.scope.defaults().items()}
-            found += sizes.put_aside(defaults)
+            found += sizes.put_aside(defaults | called_with(self.namespace, self.cut.scope))
         return list(dict.fromkeys(found))
 
     def begin_again(self) -> None:
@@ -326,7 +326,9 @@ def _is_share(value: Any) -> bool:
 
 
 def called_with(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
-    """Arguments that the file itself gives a function, where they are written as plain values."""
+    """Arguments that the file itself gives a function, where they are written as plain values: of several calls the
+    first that is not 0.
+    """
     program = namespace.get(MARK)
     node = scope.node
     found: dict[str, Any] = {}
@@ -338,7 +340,7 @@ def called_with(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
             given = [*zip(names, call.args, strict=False), *((k.arg, k.value) for k in call.keywords if k.arg)]
             for name, value in given:
                 try:
-                    found.setdefault(name, ast.literal_eval(_meant(value, program.tree)))
+                    found[name] = found.get(name) or ast.literal_eval(_meant(value, program.tree))
                 except ValueError:  # it is worked out
                     continue
     return found
@@ -378,9 +380,8 @@ def number(value: Any) -> float | None:
 def put_aside(state: Mapping[str, Any], lr: float, rows: int) -> None:
     """Set what instances keep as learning rate and number of samples, and put their regularisation aside."""
     for value in list(state.values()):
-        if not own(value):
-            continue
-        held = dict(getattr(value, "__dict__", {}))
+        sizes.set_rates(value, lr)
+        held = dict(getattr(value, "__dict__", {})) if own(value) else {}
         sides = {side for one in held.values() if isinstance(one, np.ndarray) and one.ndim == 2 for side in one.shape}
         for name, number in held.items():
             if isinstance(number, float) and role(name) == "lr":

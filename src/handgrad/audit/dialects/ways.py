@@ -44,8 +44,9 @@ def ways(play: Play) -> Iterator[Way]:
     yield from _own_trainings(play, beside)
     if not play.fresh:
         yield from _own_loops(play)
+    sloped = any(one.loss is not None and one.loss.slope is not None for one in beside)
     for one in beside:
-        for step in assembled(play, one):
+        for step in assembled(play, one, sloped=sloped):
             told = {"update": step.told, **({"loss": one.loss.name} if one.loss else {})}
             yield _way(play, one, step, told, {}, plain_descent=step.told == PLAIN)
 
@@ -61,10 +62,18 @@ def _own_trainings(play: Play, beside: list[Beside]) -> Iterator[Way]:
             yield from _trainings(play, function, beside)
     for kind in own_classes(play.namespace).values():
         if "train" in kind.__name__.lower() and kind is not type(play.model):
-            for one in beside:
-                trainer = _trainer(kind, play.known() | one.known())
+            for one, trainer in _trainers(play, kind, beside):
                 for function in methods(trainer, TRAIN) if trainer is not None else ():
                     yield _training(play, function, one, more=[trainer])
+
+
+def _trainers(play: Play, kind: type, beside: list[Beside]) -> Iterator[tuple[Beside, Any]]:
+    """The trainer that the file has made for this very model, with the loss that it chose; else those that we make."""
+    made = [one for one in own_instances(play.namespace).values() if type(one) is kind]
+    own = [one for one in made if any(value is play.model for value in vars(one).values())]
+    yield from ((Beside(), one) for one in own)
+    if not own:
+        yield from ((one, _trainer(kind, play.known() | one.known())) for one in beside)
 
 
 def _trainer(kind: type, known: dict[str, Any]) -> Any:
@@ -105,14 +114,18 @@ def _training(
 
     def action(known: dict[str, Any]) -> Any:
         known = known if data is None else known | dict.fromkeys(("loader", "held-out loader"), data(known))
-        arguments = fill(short, known, prefer) or fill_by_place(short, [known["x"], known["y"]], known)
+        arguments = fill(short, known, prefer, trains=True) or fill_by_place(short, [known["x"], known["y"]], known)
         if arguments is None:
             raise TypeError(function)
         return call(short, arguments)
 
     code = getattr(function, "__code__", None)
     read = frozenset(code.co_names) if code is not None else frozenset()  # data among global names can then be given
-    return _way(play, beside, action, {"update": label(function)}, {"train": function}, names=read, more=more)
+    way = _way(play, beside, action, {"update": label(function)}, {"train": function}, names=read, more=more)
+    forward = None if isinstance(play.model, Chain) else method(play.model, FORWARD)
+    if forward is not None and "x" in names:  # it goes forward by itself
+        way.forward = lambda known: forward(known["x"])
+    return way
 
 
 def _own_loops(play: Play) -> Iterator[Way]:

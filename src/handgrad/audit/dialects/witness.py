@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import BACKWARD, FORWARD, LOSS, TRAIN, UPDATE, plain, roles
+from handgrad.audit.dialects.calling import BACKWARD, FORWARD, LOSS, TRAIN, UPDATE, plain, roles, sounds
 from handgrad.audit.dialects.chain import left_behind
 from handgrad.audit.dialects.forms import mean_of_rows
 from handgrad.audit.dialects.sizes import seed_of_draws
@@ -31,8 +31,6 @@ _SAYS_OTHER = re.compile(r"prime|grad|deriv|delta|backward|val|test|best|prev|mi
 _ERRORS = {"err", "error", "mse", "nll", "j", "l", "e", "ce", "totalerror", "obj", "total", "avg", "mean", "epocherror"}
 _MOST_OUTPUTS = 20
 _MAY_BE = {"forward", "__call__", "calculate", "compute", "<lambda>"}  # of a loss, or of a network that ends in one
-_FORWARDS = {plain(name) for name in FORWARD}
-_BACKWARDS = {plain(name) for name in BACKWARD}
 _TRAINS = {plain(name) for name in TRAIN}
 _UPDATES = {plain(name) for name in UPDATE} - {"step", "train", "learn", "__call__", "call", "sgd"} | {"step"}
 
@@ -97,20 +95,21 @@ class Witness:
             name = plain(code.co_name)
             if self.on_update is not None and name in _UPDATES:
                 self.on_update()
-            self.worked = self.worked or name in _UPDATES | _BACKWARDS
-            self.moved = self.moved or bool(self.outputs and name in _UPDATES | _BACKWARDS)
+            works = name in _UPDATES or sounds(name, BACKWARD)
+            self.worked = self.worked or works
+            self.moved = self.moved or bool(self.outputs and works)
             return
         where = code.co_qualname if hasattr(code, "co_qualname") else code.co_name
         for name, local in frame.f_locals.items():
             if says_loss(name) or plain(name) in _ERRORS:
                 self._note(1 if says_loss(name) else 5, f"{where}: {name}", local)
-        name = code.co_name
+        name, forward = code.co_name, sounds(code.co_name, FORWARD)
         if plain(name) in _LOSS_NAMES or says_loss(name):
             self._note(2, f"{where}()", value)
         elif not isinstance(value, (list, tuple)):
-            self._note(3 if name in _MAY_BE else 6, f"{where}()", value if plain(name) in _FORWARDS | _MAY_BE else None)
+            self._note(3 if name in _MAY_BE else 6, f"{where}()", value if forward or name in _MAY_BE else None)
         self.returned[name] = value
-        if plain(name) in _FORWARDS and not self.moved:
+        if forward and not self.moved:
             given = value if value is not None else left_behind(frame.f_locals.get("self"))
             given = _end(given)
             if isinstance(given, np.ndarray) and given.dtype.kind == "f":
@@ -142,10 +141,15 @@ class Witness:
 
 
 def _end(given: Any) -> Any:
-    """The last of what a forward gives: of lists of activations and of scores, of the one that has the input, too."""
+    """The last array of what a forward gives, with a guess after it perhaps; of lists of activations and of scores, the
+    end of the one that has the input, too.
+    """
     lists = [one for one in given if isinstance(one, list) and one] if isinstance(given, tuple) else []
     several = max(lists, key=len) if lists and len(lists) == len(given) else given
-    return several[-1] if isinstance(several, (tuple, list)) and several else several
+    if not isinstance(several, (tuple, list)) or not several:
+        return several
+    arrays = [one for one in several if isinstance(one, np.ndarray) and one.dtype.kind == "f"]
+    return arrays[-1] if arrays and np.size(several[-1]) == 1 else several[-1]
 
 
 def _first_loss(result: tuple[Any, ...]) -> Any:

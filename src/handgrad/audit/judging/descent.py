@@ -154,7 +154,7 @@ class _Descent:
             alive += 1
             made = [
                 list(
-                    of_weights(case.walk, i, one.value, self.rows[i])
+                    of_weights(case.walk, i, one.value, one.above, self.rows[i])
                     if name == matrix.weight
                     else of_bias(case.walk, i, one.value, one.above)
                 )

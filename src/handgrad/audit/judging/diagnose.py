@@ -194,11 +194,13 @@ def _rate_twice(subject: Subject, gentle: dict[str, Array], bold: dict[str, Arra
 def _carry(found: list[Steady]) -> list[Finding]:
     """A gradient that brings the one before along was never reset; a share of it is momentum."""
     carries = {name: float(np.mean([one.carry[name] for one in found])) for name in found[0].carry}
+    told = [one for one in found if not one.fading] or found  # a velocity that only settles down tells no share
     findings = []
     for code, severity, low, high in (("never-reset", "error", 1 - 1e-6, np.inf), ("momentum", "note", 1e-6, 1 - 1e-6)):
         names = tuple(name for name, carry in carries.items() if low <= carry < high)
         if names:
-            findings.append(Finding(code, severity, names, {"carry": carries[names[0]]}, {"carry": 0.0}))
+            share = float(np.mean([one.carry[names[0]] for one in told]))
+            findings.append(Finding(code, severity, names, {"carry": share}, {"carry": 0.0}))
     turned = tuple(name for name, carry in carries.items() if -1 < carry < -_TURNED)
     if turned and len(turned) == sum(bool(found[0].gradient[name].any()) for name in carries):
         measured = {"carry": carries[turned[0]], "optimizer": "update"}

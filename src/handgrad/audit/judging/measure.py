@@ -19,6 +19,10 @@ from handgrad.core.arrays import Array
 EXACT = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 2e-3}  # relative: what rounding may leave over
 
 
+_APART = 1e-6  # relative: calls that are farther apart than rounding
+_LEAST = 1e-6  # relative: what each call adds to the sum of those before
+
+
 @dataclass(frozen=True, slots=True)
 class Fit:
     """One parameter's gradient as a multiple of another.
@@ -93,11 +97,19 @@ def steady(subject: Subject, x: Any, y: Any, lr: float) -> Steady:
     """The gradient of a batch, from three calls at one point.
 
     If each call gives v_n = c v_(n-1) + g, then v_3 - v_2 = c (v_2 - v_1), which yields the carry c; g = v_2 - c v_1.
+    Where that is not so, the differences of calls may follow one another in that way: a velocity with gradients that
+    are never reset.
     """
     v1, v2, v3 = (subject.gradient(x, y, lr) for _ in range(3))
     moving = [name for name in v1 if v1[name].any()]
+    more: list[dict[str, Array]] = []
+    if any(not np.allclose(v1[name], v2[name], rtol=_APART, atol=0) for name in moving):
+        more = [subject.gradient(x, y, lr) for _ in range(2)]
+        summed = _summed([v1, v2, v3, *more])
+        if summed:
+            return Steady(summed, dict.fromkeys(v1, 1.0), 0.0)
     fades = bool(moving) and all(_fades(v1[name], v2[name]) and _fades(v2[name], v3[name]) for name in moving)
-    if fades and _no_memory(v1, v2, v3, subject.gradient(x, y, lr)):
+    if fades and _no_memory(v1, v2, v3, more[0] if more else subject.gradient(x, y, lr)):
         return Steady(v1, dict.fromkeys(v1, 0.0), 0.0, fading=True)
     carry, gradient, spread = {}, {}, 0.0
     for name in v1:
@@ -108,6 +120,25 @@ def steady(subject: Subject, x: Any, y: Any, lr: float) -> Steady:
         left, size = np.linalg.norm(second - carry[name] * first), np.linalg.norm(v3[name])
         spread = max(spread, float(left / size) if size else 0.0)
     return Steady(gradient, carry, spread)
+
+
+def _summed(calls: list[dict[str, Array]]) -> dict[str, Array]:
+    """The gradient, if each call is a share of the one before and the sum of all gradients; empty if it is not.
+
+    v_n = c v_(n-1) + n g: each difference of two calls is a share c of the one before, and g.
+    """
+    found = {}
+    for name in calls[0]:
+        grown = [later[name] - call[name] for call, later in pairwise(calls)]
+        first, second, third = (later - one for one, later in pairwise(grown))
+        most = float(np.linalg.norm(calls[-1][name]))
+        bends = float(np.linalg.norm(first)) > _APART * most
+        share = float(np.vdot(second, first) / np.vdot(first, first)) if bends else 0.0
+        found[name] = grown[1] - share * grown[0]
+        apart = np.linalg.norm(second - share * first) + np.linalg.norm(third - share * second)
+        if apart > _APART * most or not 0 <= share < 1 or np.linalg.norm(found[name]) < _LEAST * most:
+            return {}
+    return found
 
 
 def _no_memory(*calls: Mapping[str, Array]) -> bool:

@@ -169,12 +169,15 @@ def wrong_slopes(stage: Stage, dy: Array) -> Iterator[tuple[str, str, Array]]:
     yield "mask-from-error", "", 1.0 * (dy > 0)
 
 
-def of_weights(w: Walk, i: int, delta: Array, rows: Rows = ALL) -> Iterator[Guess]:
-    """dL/dW of layer i in (inputs, outputs), or some of its rows, from what somebody has for dL/dz."""
+def of_weights(w: Walk, i: int, delta: Array, above: Array | None, rows: Rows = ALL) -> Iterator[Guess]:
+    """dL/dW of layer i in (inputs, outputs), or some of its rows, from what somebody has for dL/dz, and dL/dy above."""
     stage = w.stages[i]
     x = stage.x[:, rows]
     right = x.T @ delta
     yield Guess((), "", right)
+    if above is not None and stage.bend is not None:
+        missing = "output-derivative-missing" if stage is w.stages[-1] else "activation-derivative-missing"
+        yield Guess((missing,), "", x.T @ above)
     if i and w.stages[i - 1].bend is not None:
         yield Guess(("weights-from-preactivation",), "", w.stages[i - 1].z[:, rows].T @ delta)
     inputs = [(other.matrix.weight, other.x) for other in w.stages if other is not stage] + [("own output", stage.y)]

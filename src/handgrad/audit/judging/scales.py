@@ -6,6 +6,7 @@ One factor for all parameters is the business of the learning rate; a factor for
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,12 @@ def scales(found: Sequence[Mapping[str, Fit]], rows: Sequence[int], *, averaged:
         return []
     sizes = np.array(rows, np.float64)
     powers = [_power(factors, sizes) for factors, _ in groups]
-    if not averaged and len(groups) == 1 and powers == [-1] and groups[0][0][0] > 0:
-        return [_finding("averaged", "note", groups[0][1], float(groups[0][0][-1]), rows, {})]
+    most = max(range(len(groups)), key=lambda i: len(groups[i][1]))
+    share, names = groups[most]
+    if not averaged and powers[most] == -1 and share[0] > 0:  # a convention of most, against which the rest is held
+        rest = [{n: replace(fit, factor=fit.factor / part) for n, fit in one.items()}
+                for one, part in zip(found, share, strict=True)]  # fmt: skip
+        return [_finding("averaged", "note", names, float(share[-1]), rows, {}), *scales(rest, rows)]
     if len(groups) > 1 and any(p == -2 for p in powers) and all(p is not None and p <= 0 for p in powers):
         names = [name for (_, group), p in zip(groups, powers, strict=True) for name in group if p != 0]
         least = min(float(factors[-1]) for factors, _ in groups)

@@ -13,7 +13,7 @@ import numpy as np
 
 from handgrad.audit.findings import Finding
 from handgrad.audit.optimizing.claims import Settings, says
-from handgrad.audit.optimizing.judge import judge, unnamed
+from handgrad.audit.optimizing.judge import apart, judge, unnamed
 from handgrad.audit.optimizing.linear import fit_linear
 from handgrad.audit.optimizing.path import Path, path_of
 from handgrad.core.arrays import Array
@@ -57,6 +57,7 @@ def judge_optimizer_step(
     found = judge(path, claim, settings)
     if found is None and claim == "nesterov" and _looks_ahead(parameters, gradients, values, path):
         found = []
+    found = apart(path, claim, settings) if found is None else found
     for live, start in zip(parameters().values(), values[0].values(), strict=True):
         live[...] = start
     findings = [unnamed(path, claim, settings)] if found is None else found

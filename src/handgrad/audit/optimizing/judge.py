@@ -35,16 +35,17 @@ def judge(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
 
 
 def apart(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
-    """What is to be said of each parameter by itself, where some are updated rightly and others in a wrong way that is
-    known: as with a slip in the line for the weights beside a right one for the biases. None where it is otherwise.
+    """What is to be said of each parameter by itself, where some are updated rightly and others in one wrong way, known
+    or not: as with a slip in the line for the weights beside a right one for the biases. None where it is otherwise.
     """
     each = [judge(path.only(i), claim, settings) for i in range(len(path.names))]
-    if None in each:
-        return None
     wrong = [finding for found in each for finding in found or [] if finding.severity != "note"]
-    right = any(all(one.severity == "note" for one in found or []) for found in each)
-    if not wrong or not right or len({one.code for one in wrong}) > 1:
+    lost = [i for i, found in enumerate(each) if found is None]
+    right = any(found is not None and all(one.severity == "note" for one in found) for found in each)
+    if not right or len({one.code for one in wrong}) + bool(lost) != 1:
         return None
+    if lost:
+        return [unnamed(path.without([i for i in range(len(each)) if i not in lost]), claim, settings)]
     return [replace(wrong[0], where=tuple(name for one in wrong for name in one.where))]
 
 

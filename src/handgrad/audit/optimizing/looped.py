@@ -71,8 +71,10 @@ def check_looped(inspection: Inspection) -> list[Finding]:
     functions = sorted(loop.called(), key=lambda one: not by_form(ast.unparse(one).lower()))
     placed = []
     for one in found:
-        if one.code not in _UNSURE and one.severity != "note":
-            line = next(filter(None, (_line(program, there, one) for there in (node, *functions))), first)
+        some = len(one.where) < len(loop.parameters())  # the rest shows the rule
+        unsure = one.code in _UNSURE and not (some and one.code == "optimizer-unnamed")
+        if not unsure and one.severity != "note":
+            line = next(filter(None, (_line(program, there, one, by_name=some) for there in (node, *functions))), first)
             told = one.measured | {"optimizer": f"the loop in line {first}"}
             placed.append(replace(one, measured=told, file=program.filename, line=line))
     return placed

@@ -26,10 +26,10 @@ from handgrad.audit.optimizing.claims import config_of, role_of, says
 from handgrad.audit.optimizing.driving import Plan, Run, runs
 from handgrad.audit.optimizing.inside import judge_optimizer_step
 from handgrad.audit.optimizing.judge import apart, judge, unnamed
-from handgrad.audit.optimizing.left_behind import check_left_behind
 from handgrad.audit.optimizing.looped import check_looped
 from handgrad.audit.optimizing.places import place
 from handgrad.audit.optimizing.stage import ALIKE, ROLES, SHAPES
+from handgrad.audit.optimizing.whole_step import check_whole_step
 from handgrad.audit.optimizing.within import check_within, memory_lost
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.reading.source import Program
@@ -56,7 +56,7 @@ def within(inspection: Inspection) -> list[Finding]:
     """What the update of a network that is its own optimizer is not, though it says so."""
     try:
         with inspection.program.guarded(), time_limit(SECONDS):
-            checks = (check_within, check_looped, check_amid, memory_lost, check_left_behind)
+            checks = (check_within, check_looped, check_amid, memory_lost, check_whole_step)
             return next((found for check in checks if (found := check(inspection))), [])
     except (Exception, SystemExit, OutOfTime):  # what fails in a stranger's code says nothing of its numbers
         return []
@@ -93,12 +93,12 @@ def judged(
     """
     trees = [program.tree, *beside]
     driven = Driven()
-    end = time.perf_counter() + seconds
+    end = time.thread_time() + seconds
     called = {getattr(one.func, "id", getattr(one.func, "attr", "")) for one in _calls(program.tree)}
     for name, target, claim in targets(namespace):
         if not _written_in(program, target) and name not in called:
             continue  # somebody else's, and not used
-        if time.perf_counter() > end:
+        if time.thread_time() > end:
             break
         run: Run | None = None
         findings: list[Finding] = []
@@ -165,9 +165,10 @@ def _judged(program: Program, target: Any, claim: str, trees: Sequence[ast.Modul
         if small[0] is not None and small[1] is not None:
             run, found = small[0], small[1]
     found = apart(run.path, claim, run.settings) if found is None else found
-    if found is None:
+    if found is None or [one.code for one in found] == ["optimizer-unnamed"]:
         alone = _each_number_alone(target, plan, run)
-        return run, [unnamed(run.path, claim, run.settings)] if alone and not run.settings.extra else []
+        found = found or [unnamed(run.path, claim, run.settings)]
+        return run, found if alone and not run.settings.extra else []
     if any("clip" in name.lower() or "norm" in name.lower() for name in run.settings.extra):
         found = [one for one in found if one.code != "optimizer-clipped"]
     if run.spoilt:

@@ -131,7 +131,8 @@ def _only_begins(text: str) -> bool:
     return begins and not re.search(rf"[-+].*{_GRAD}", text.partition("=")[2])
 
 
-def _line(program: Program, node: ast.AST, finding: Finding) -> int | None:
+def _line(program: Program, node: ast.AST, finding: Finding, *, by_name: bool = False) -> int | None:
+    """The line of a function that a finding is about. `by_name`: each parameter may have its own lines: vdw1, vdb1."""
     lines = program.text.splitlines()
     statements = sorted(
         {
@@ -155,7 +156,9 @@ def _line(program: Program, node: ast.AST, finding: Finding) -> int | None:
     biased = {first: text for first, text in texts.items() if re.search(r"(?:\b|_|\.|d)b(?:\b|ias|_|\[|\d)", text)}
     left_out = finding.code == _LEFT_OUT  # of which nothing is written
     only_biases = all(name.startswith("b") for name in finding.where) and not left_out
-    for some in (biased, texts) if only_biases else (texts,):
+    short = [re.escape(name.rpartition(".")[2]) for name in finding.where] if by_name else []
+    mine = {first: text for first, text in texts.items() if any(re.search(rf"{n}(?!\d)", text) for n in short)}
+    for some in (mine, biased, texts) if only_biases else (mine, texts):
         for shape in (*shapes, *_STEP):
             for first, text in some.items():
                 if re.search(shape, text):

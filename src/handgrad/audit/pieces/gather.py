@@ -145,10 +145,21 @@ def _unit(thing: Any, drawn: tuple[Any, ...]) -> Unit:
     forward, backward = method(thing, FORWARD), method(thing, BACKWARD)
     assert forward is not None
     assert backward is not None
-    inner = [one for one in parts(thing) if one is not thing and method(one, FORWARD) and method(one, BACKWARD)]
+    inner = [one for one in parts(thing, seen=_neighbours(thing)) if one is not thing and is_layer(one)]
     unit = Unit(type(thing).__name__, partial(ObjectWorker, thing), _plain(forward), _plain(backward), thing, drawn)
     unit.holds = bool(inner)
     return unit
+
+
+def _neighbours(thing: Any) -> set[int]:
+    """The identities of the layers before and behind one in a chain, who know each other by the same two names."""
+    return {
+        id(other)
+        for name, other in vars(thing).items()
+        if is_own(other)
+        for back, one in vars(other).items()
+        if one is thing and hasattr(thing, back) and hasattr(other, name)
+    }
 
 
 def _plain(function: Any) -> Any:

@@ -7,11 +7,11 @@ convention that the whole network makes good is no mistake.
 from __future__ import annotations
 
 import random
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from handgrad.audit.pieces.judging import Verdict, judge
 from handgrad.audit.pieces.places import code_of, place, written_into
 from handgrad.audit.pieces.unit import Unit
 from handgrad.audit.reading.fence import OutOfTime, work_limit
+from handgrad.audit.reading.traced import traced
 
 SECONDS, EACH_SECONDS = 1.0, 0.4  # at most, for all pieces of a file and for each
 _ANYTHING = (Exception, SystemExit, KeyboardInterrupt, OutOfTime)  # what somebody else's code may raise
@@ -151,8 +152,11 @@ class Survey:
                 judged(piece)
 
     def _traced(self, inspection: Inspection) -> None:
-        self.seen, ran = _trace(inspection)
+        self.seen, whole, ran = _trace(inspection)
         self.traced = ran and any(code.co_filename == inspection.program.filename for code in self.seen)
+        over = None if whole is None or self._right else Complaint("softmax-over-batch", "")
+        if over is not None and whole is not None:
+            self._note(whole.co_qualname, over, (whole,))
 
     def _pair(self, unit: Unit) -> None:
         """A function pair, in the shapes in which least is wrong."""
@@ -337,12 +341,20 @@ def _inner(unit: Any) -> set[type]:
     return {type(one) for one in parts(unit.thing) if one is not unit.thing}
 
 
-def _trace(inspection: Inspection) -> tuple[dict[Any, list[tuple[int, ...]]], bool]:
-    """(code that one loss and one gradient of the network run, with shapes of its first array; whether they ran)."""
+def _trace(inspection: Inspection) -> tuple[dict[Any, list[tuple[int, ...]]], CodeType | None, bool]:
+    """(code that one loss and one gradient of the network run, with shapes of its first array; the first of it that
+    shares 1 out over all of a batch; whether they ran).
+    """
     seen: dict[Any, list[tuple[int, ...]]] = {}
+    whole: list[CodeType] = []
 
-    def note(frame: Any, event: str, _: Any) -> None:
+    def note(frame: Any, event: str, value: Any) -> Any:
         code = frame.f_code
+        if event != "call":
+            if event == "return" and _shared_out(value):
+                whole.append(code)
+            return note
+        frame.f_trace_lines = False
         shapes = seen.setdefault(code, [])
         if len(shapes) < 4:
             names = code.co_varnames[: code.co_argcount]
@@ -350,26 +362,24 @@ def _trace(inspection: Inspection) -> tuple[dict[Any, list[tuple[int, ...]]], bo
             shape = next((np.shape(one) for one in arrays if isinstance(one, np.ndarray)), None)
             if shape and shape not in shapes:
                 shapes.append(shape)
+        return note
 
     subject = inspection.reading.subject
     try:
         one, saved = batch(subject, 5, 0), subject.snapshot()
-        with _tracing(note):
+        with traced(note):
             try:
                 subject.loss(one.x, one.y)
                 subject.gradient(one.x, one.y)
             finally:
                 subject.restore(saved)
     except Exception:  # it takes another batch than most
-        return seen, False
-    return seen, True
+        return seen, next(iter(whole), None), False
+    return seen, next(iter(whole), None), True
 
 
-@contextmanager
-def _tracing(note: Callable[[Any, str, Any], None]) -> Iterator[None]:
-    before = sys.gettrace()
-    sys.settrace(note)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
+def _shared_out(value: Any) -> bool:
+    """Whether an array of several rows and columns has shares of a single 1."""
+    if not isinstance(value, np.ndarray) or value.ndim != 2 or min(value.shape) < 2 or value.dtype.kind != "f":
+        return False
+    return bool(value.min() > 0) and bool(np.isclose(value.sum(), 1.0, rtol=1e-9))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import sys
 import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 from types import CodeType
 from typing import Any
 
 from handgrad.audit.dialects.calling import plain
 from handgrad.audit.dialects.chain import DOWN
 from handgrad.audit.reading.source import Program
+from handgrad.audit.reading.traced import traced
 
 _MODE = re.compile(r"(not\b.*)?(train|learn|test|eval|infer)")
 
@@ -63,14 +64,8 @@ def _calls_in(action: Callable[[], Any], within: CodeType | None) -> list[CodeTy
         if within is None or (frame.f_back is not None and frame.f_back.f_code is within):
             seen.append(frame.f_code)
 
-    before = sys.gettrace()
-    sys.settrace(note)
-    try:
+    with suppress(Exception), traced(note):  # it need not run to the end
         action()
-    except Exception:  # it need not run to the end
-        pass
-    finally:
-        sys.settrace(before)
     return seen
 
 
@@ -97,14 +92,8 @@ def ran_lines(action: Callable[[], Any], function: Any) -> frozenset[int]:
             seen.add(frame.f_lineno)
         return note
 
-    before = sys.gettrace()
-    sys.settrace(note)
-    try:
+    with suppress(Exception), traced(note):  # it need not run to the end
         action()
-    except Exception:  # it need not run to the end
-        pass
-    finally:
-        sys.settrace(before)
     return frozenset(seen)
 
 

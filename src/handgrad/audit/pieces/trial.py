@@ -6,7 +6,7 @@ Which form of batch a layer takes is found by trying: a form counts if forward r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -135,11 +135,20 @@ class Trial:
         return found
 
     def scales(self, name: str) -> bool:
-        """Whether a gradient is linear in dy, as every derivative is; one that is clipped is not."""
+        """Whether a wrong gradient is linear in dy, as every derivative is, or wrong for tiny dy too; one that is only
+        clipped is neither.
+        """
         other: Array = np.roll(self.dy, 1) * 0.7 + 0.1
-        runs = [self.unit.run(self.x, dy) for dy in (other, 2 * self.dy - 3 * other)]
-        beside, both = (one.dx if name == "dx" else one.grads.get(name) for one in runs)
-        return beside is not None and both is not None and like(both, 2 * self.gradients[name] - 3 * beside)
+        tiny = [1e-6 * self.dy, 1e-7 * self.dy]
+        runs = [self.unit.run(self.x, dy) for dy in (other, 2 * self.dy - 3 * other, *tiny)]
+        beside, both, small, least = (one.dx if name == "dx" else one.grads.get(name) for one in runs)
+        if beside is None or both is None or small is None or least is None:
+            return False
+        if like(both, 2 * self.gradients[name] - 3 * beside):
+            return True
+        slope = 1e6 * small
+        ran = replace(self.ran, dx=slope) if name == "dx" else replace(self.ran, grads={name: slope})
+        return like(slope, 1e7 * least, 1e-4) and Trial(self.unit, self.x, self.dy, ran).distance(name) > WRONG
 
 
 def like(a: Array | None, b: Array | None, rtol: float = 1e-6) -> bool:

@@ -70,7 +70,7 @@ class Chart:
                 self.count = len(order)
             self.probe = Probe(lambda: self._loss(subject, one), files)
             self.directions: dict[tuple[int, ...], Array] = {}
-            self.numbers = self._numbers(time.process_time() + seconds)
+            self.numbers = self._numbers(time.thread_time() + seconds)
             self.links = {one.at: dict(self._elementwise(one)) for one in self.numbers}
             self.numbers = sorted([*self.numbers, *self._unnoted()], key=lambda one: one.at)
         finally:
@@ -118,7 +118,7 @@ class Chart:
         found: list[Number] = []
         for same in list(chosen.values())[-_MOST:][::-1]:
             for note, rows in same[-_TWINS:]:  # where a forward pass runs twice, one of them leads to the loss
-                if time.process_time() > until:
+                if time.thread_time() > until:
                     return sorted(found, key=lambda one: one.at)
                 moved = self.probe.slopes(note, np.array([laid(v, note) for v in self.along(rows.shape)]))
                 if moved is not None and np.isfinite(moved).all() and np.abs(moved).max() > 1e-12:

@@ -82,11 +82,11 @@ def _judged(subject: Subject, matrices: tuple[Matrix, ...], scales: tuple[float,
     rng = np.random.default_rng(3)
     for value in subject.parameters().values():
         value[...] = rng.standard_normal(value.shape) / np.sqrt(max(value.shape))
-    until = time.process_time() + _LOOKING
+    until = time.thread_time() + _LOOKING
     pairs: list[_Pair] = []
     units: list[tuple[float, float]] = []
     for seed in range(_MOST):
-        if seed >= _FEWEST and time.process_time() > until:
+        if seed >= _FEWEST and time.thread_time() > until:
             break
         pairs.append(_Pair(held(subject, rng), batch(subject, 1, seed), seed))  # each with draws of its own
         units += pairs[-1].units(matrices[-1], outputs=False)
@@ -146,7 +146,8 @@ class _Pair:
             line = v[:, unit] if axis else v[unit]
             line[...] = rng.standard_normal(line.shape)
             own = value[:, unit] if axis else value[unit]
-            line -= own * (np.vdot(own, line) / (np.vdot(own, own) or 1.0))  # across it a penalty does not change
+            if own.size > 1:  # across it a penalty does not change; with one output there is no across
+                line -= own * (np.vdot(own, line) / (np.vdot(own, own) or 1.0))
             found.append((float(np.vdot(self.gradient[matrix.weight], v)), self._slope(matrix.weight, v)))
         return found
 

@@ -9,6 +9,8 @@ import ast
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 
@@ -30,7 +32,8 @@ def forgotten(inspection: Inspection, finding: Finding) -> int | None:
             return line
         missing = _kinds(inspection, finding)
         lines = [line for body in _lists(tree) for line in _short(body, missing)]
-        return lines[0] if lines else _new_entry(tree)
+        lines += _given(tree) if missing == "layers" else ()
+        return lines[0] if lines else next(_by_key(inspection), None) or _new_entry(tree)
     if finding.code == "never-reset" and inspection.reading.dialect == "scalars":
         return next(_backward_in_loops(tree), None)
     return None
@@ -88,14 +91,25 @@ def _new_entry(tree: ast.Module) -> int | None:
 
 def _kinds(inspection: Inspection, finding: Finding) -> str:
     """What is missing: "biases", "weights", or "layers" where it is both."""
-    identity = inspection.diagnosis.identity
+    identity, missing = inspection.diagnosis.identity, set(finding.where)
     if identity is None:
-        return ""
-    missing = set(finding.where)
+        shapes = [value.shape for name, value in inspection.reading.subject.parameters().items() if name in missing]
+        return "biases" if all(np.prod(shape) == max(shape, default=1) for shape in shapes) else "layers"
     weights, biases = {m.weight for m in identity.matrices}, {m.bias for m in identity.matrices if m.bias}
     if missing == biases:
         return "biases"
     return "weights" if missing == weights else "layers"
+
+
+def _given(tree: ast.Module) -> Iterator[int]:
+    """Lines that hand only some parameters or layers to one of the file's classes: Adam(net.parameters()[2:])."""
+    classes = {one.name for one in ast.walk(tree) if isinstance(one, ast.ClassDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in classes:
+            parts = [one for one in node.args if isinstance(one, ast.Subscript) and isinstance(one.slice, ast.Slice)]
+            yield from (
+                one.lineno for one in parts if re.search(r"param|layer|variable", ast.unparse(one.value).lower())
+            )
 
 
 def _lists(tree: ast.Module) -> Iterator[list[ast.AST]]:
@@ -127,6 +141,16 @@ def _short(body: list[ast.AST], missing: str) -> Iterator[int]:
 def _asks_name(test: ast.expr) -> bool:
     """Whether a condition compares something with a name that is written out: key == "weight"."""
     return any(isinstance(node, ast.Constant) and isinstance(node.value, str) for node in ast.walk(test))
+
+
+def _by_key(inspection: Inspection) -> Iterator[int]:
+    """Lines of what is gathered of parameters only where their key is a certain one: ... if key == "W"."""
+    keys = {re.split(r"\W+", name.rstrip("']"))[-1] for name in inspection.reading.subject.parameters()}
+    for node in ast.walk(inspection.program.tree):
+        for test in node.ifs if isinstance(node, ast.comprehension) else ():
+            compared = [part for one in ast.walk(test) if isinstance(one, ast.Compare) for part in ast.walk(one)]
+            if keys & {part.value for part in compared if isinstance(part, ast.Constant)}:
+                yield test.lineno
 
 
 def _some(loop: ast.For | ast.comprehension) -> bool:

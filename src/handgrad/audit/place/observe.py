@@ -6,13 +6,14 @@ step by step without a change to its code.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
+
+from handgrad.audit.reading.traced import traced
 
 MADE, CHANGED, NAMED, GIVEN, RETURNED = "made", "changed", "named", "given", "returned"
 _DEPTH = 4  # self.layers[0].W.grad
@@ -73,12 +74,8 @@ def observe(
     """
     offsets = dict(filenames) if isinstance(filenames, Mapping) else dict.fromkeys(filenames, 0)
     observer = _Observer(offsets, most, large)
-    before = sys.gettrace()
-    sys.settrace(observer.enter)
-    try:
+    with traced(observer.enter):
         call()
-    finally:
-        sys.settrace(before)
     return observer.notes
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.place.observe import Noted, held_by, observe, returned
+from handgrad.audit.reading.traced import traced
 from handgrad.core.arrays import Array
 
 DIRECTIONS = 3  # one tells the factor between two arrays, the others that it is one
@@ -78,12 +79,8 @@ class _Touch:
 
     def run(self, call: Callable[[], float]) -> float:
         """Run the call with this in place."""
-        before = sys.gettrace()
-        sys.settrace(self.event)
-        try:
+        with traced(self.event):
             return float(call())
-        finally:
-            sys.settrace(before)
 
     def event(self, frame: FrameType, event: str, value: Any) -> Any:
         """For `sys.settrace`."""

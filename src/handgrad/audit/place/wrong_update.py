@@ -150,7 +150,7 @@ def _place(note: Noted) -> tuple[int, int, str, str]:
 
 def _adds(step: Step, note: Noted, old: Noted, quantity: Quantity) -> bool:
     """Whether a note is what stood there a step ago and the gradient once more."""
-    return factor_of(note.value - old.value, step.right.back[quantity], 1e-5) is not None
+    return factor_of(note.value - old.value, step.right.back[quantity], max(1e-5, step.trail.exact)) is not None
 
 
 def updated_too_early(step: Step) -> Iterator[Suspect]:

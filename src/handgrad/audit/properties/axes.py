@@ -21,6 +21,7 @@ from handgrad.audit.properties.places import found
 _ROWS = (7, 11, 13, 17)
 _TURNED = re.compile(r"\.T\b|transpose|swapaxes|moveaxis|reshape|ravel|flatten")
 _LEAST = 3  # classes
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def argmax_axis(inspection: Inspection) -> list[Finding]:
@@ -90,13 +91,17 @@ def _given(call: ast.Call) -> ast.expr:
 
 
 def _against_labels(tree: ast.Module) -> Iterator[ast.AST]:
-    """Every argmax that is compared with labels under their own name: outputs.argmax(axis=1) == y_test."""
+    """Every argmax that is compared with labels under their own name, itself or by a name that it is given."""
+    given = {
+        node.targets[0].id: node.value for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Call)
+    }  # fmt: skip
     for node in ast.walk(tree):
         match node:
             case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
                 for one, other in ((left, right), (right, left)):
                     if isinstance(other, ast.Name | ast.Attribute | ast.Subscript) and kind_of(_root(other)) == "y":
-                        yield one
+                        yield given.get(one.id, one) if isinstance(one, ast.Name) else one
 
 
 def _root(node: ast.expr) -> str:
@@ -146,13 +151,15 @@ def _turned(scope: ast.AST, given: ast.expr) -> bool:
 
 def _one_by_one(scope: ast.AST, given: ast.expr) -> bool:
     """Whether it is of one sample, which a loop takes out of all of them."""
+    around = [
+        part for node in _own(scope)
+        if isinstance(node, ast.For) or (isinstance(node, _COMPREHENSIONS) and any(n is given for n in ast.walk(node)))
+        for part in (node.generators if isinstance(node, _COMPREHENSIONS) else [node])
+    ]  # fmt: skip
     taken = {
-        part.id
-        for node in _own(scope)
-        if isinstance(node, ast.For | ast.comprehension) and not ast.unparse(node.iter).startswith("range")
-        for part in ast.walk(node.target)
-        if isinstance(part, ast.Name)
-    }
+        part.id for one in around if not ast.unparse(one.iter).startswith("range")
+        for part in ast.walk(one.target) if isinstance(part, ast.Name)
+    }  # fmt: skip
     own = {
         part.id for node in ast.walk(given) if isinstance(node, ast.comprehension) for part in ast.walk(node.target)
         if isinstance(part, ast.Name)

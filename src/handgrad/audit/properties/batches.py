@@ -35,6 +35,38 @@ def same_batch(inspection: Inspection) -> list[Finding]:
     return []
 
 
+def overlapping(inspection: Inspection) -> list[Finding]:
+    """Batches that begin one row after another: as many turns as there are batches, with the turn as the first row."""
+    tree = inspection.program.tree
+    made = {one.targets[0].id: one.value for one in ast.walk(tree)
+            if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name)}  # fmt: skip
+    for loop in _loops(tree):
+        if not isinstance(loop.target, ast.Name) or not isinstance(loop.iter, ast.Call) or len(loop.iter.args) != 1:
+            continue
+        (turns,) = loop.iter.args
+        parts = [turns, made.get(turns.id, turns)] if isinstance(turns, ast.Name) else [turns]
+        divisors = {ast.dump(node.right) for part in parts for node in ast.walk(part)
+                    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.FloorDiv)}  # fmt: skip
+        for node in (node for one in loop.body for node in ast.walk(one)):
+            size = _rows_from(node, loop.target.id)
+            if size is not None and ast.dump(size) in divisors:
+                told = {"rows": ast.unparse(node), "turn": loop.target.id, "size": ast.unparse(size)}
+                return [found(inspection, "batches-overlap", "warning", loop.lineno, told)]
+    return []
+
+
+def _rows_from(node: ast.AST, turn: str) -> ast.expr | None:
+    """The size of data[turn : turn + size]; None of anything else."""
+    for part in _parts(node.slice) if isinstance(node, ast.Subscript) else ():
+        match part:
+            case ast.Slice(
+                lower=ast.Name(id=first), upper=ast.BinOp(left=ast.Name(id=again), op=ast.Add(), right=size)
+            ):
+                if first == again == turn:
+                    return size
+    return None
+
+
 def _changing(loop: ast.For) -> set[str]:
     """The names that are not the same in every turn of a loop: its own, what is counted up, what is made of either."""
     changing = _names(loop.target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def descend(
     """
     if subject.step is None:
         return None
-    saved, ends = subject.snapshot(), perf_counter() + seconds
+    saved, ends = subject.snapshot(), thread_time() + seconds
     try:
         first = best = float(subject.loss(x, y))
         done = 0
@@ -61,7 +61,7 @@ def descend(
             subject.step(x, y, lr)
             if done % 5 == 0 or done < 3:
                 best = min(best, float(subject.loss(x, y)))
-                if perf_counter() > ends or (stop and best < first - (1 - _FALLS) * abs(first)):
+                if thread_time() > ends or (stop and best < first - (1 - _FALLS) * abs(first)):
                     break
         return Descent(first, best, done, subject.snapshot())
     except Exception:  # somebody else's code may raise anything

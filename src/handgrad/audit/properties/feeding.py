@@ -15,7 +15,14 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.naming import kind_of, last_name
 from handgrad.audit.properties.places import found
-from handgrad.audit.properties.preparation import Range, loaded_alike, prepared, range_of, scaled_differently
+from handgrad.audit.properties.preparation import (
+    Range,
+    given_back,
+    loaded_alike,
+    prepared,
+    range_of,
+    scaled_differently,
+)
 
 _LOADS = re.compile(r"load|read|fetch|open|fromfile|frombuffer|genfromtxt", re.IGNORECASE)
 _ASIDE = re.compile(
@@ -123,8 +130,8 @@ class _Follower:
         elif isinstance(value, ast.Call):
             pairs = [one.elts[0] for one in target.elts if isinstance(one, ast.Tuple) and len(one.elts) == 2]
             rows = pairs or [one for one in target.elts if isinstance(one, ast.Name) and kind_of(one.id) == "x"]
-            line = value.lineno
-            self.ranges |= {n.id: Range(f"line {line}", 0.0, 255.0, line) for n in rows if isinstance(n, ast.Name)}
+            held = given_back(value, self.ranges, value.lineno)
+            self.ranges |= {n.id: held for n in rows if isinstance(n, ast.Name)}
 
     def set(self, name: str, value: ast.expr, line: int) -> None:
         """Follow what is data: made of other data, loaded, or called so."""

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
 from handgrad.audit.dialects.calling import UPDATE, plain
+from handgrad.audit.dialects.edits import base
+from handgrad.audit.dialects.world import reachable
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found
 from handgrad.audit.properties.stepping import lost_update, onto_itself
-from handgrad.audit.properties.updating import BACK, RATES, is_rate, never_called, takes_a_step
+from handgrad.audit.properties.updating import BACK, RATES, TRAINS, is_rate, never_called, takes_a_step
+from handgrad.audit.reading.traced import traced
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Loop = ast.For | ast.While
@@ -43,7 +47,9 @@ def never_stepped(inspection: Inspection) -> list[Finding]:
         if not back or any(_may_move(node, file) for node in file.around(scope, loop)):
             continue
         measured = {"update": file.unused_update() or _AN_UPDATE, "backward": last_name(back[-1].func)}
-        return [found(inspection, "update-never-called", "error", back[-1].lineno, measured)]
+        kept = [n for n in ast.walk(loop) if isinstance(n, ast.Assign) and base(n.targets[0]) in file.memories]
+        line = max([back[-1].lineno, *(node.lineno for node in kept)])  # an update would follow what it needs
+        return [found(inspection, "update-never-called", "error", line, measured)]
     return _unused(inspection, file)
 
 
@@ -113,6 +119,7 @@ class _File:
             made = [one for one in kind.body if isinstance(one, Function) and one.name in ("__init__", "__call__")]
             self.by_name.setdefault(kind.name, []).extend(made)
         self.constants = _constants(self.tree)
+        self.memories = _memories(inspection)
         ran, moved = _still(inspection)
         known = (one for one in self.functions if one.lineno in ran or BACK.search(one.name))
         self.still = {id(one) for one in known if one.lineno not in moved and not _steps(one)}
@@ -149,17 +156,29 @@ class _File:
         return ((scope, loop) for scope, loop in loops if id(scope) not in within | self.still)
 
     def back_calls(self, loop: Loop) -> list[ast.Call]:
-        """The calls in a loop, or in what it comes to, that go back; where one does both, it must be given labels."""
+        """The calls in a loop, or in what it comes to, that go back; where one does both, it must be given labels.
+
+        A loop that calls its own items, `for layer in ...: d = layer.backward(d)`, is one way back and no training.
+        """
         own = list(ast.walk(loop))
+        items = _names(loop.target) if isinstance(loop, ast.For) else set()
         for nodes in (
             own,
             [n for one in self.reached(own).values() if id(one) not in self.still for n in ast.walk(one)],
         ):
             calls = [n for n in nodes if isinstance(n, ast.Call) and last_name(n.func) in self.back]
             calls = [n for n in calls if BACK.search(last_name(n.func)) or len(n.args) + len(n.keywords) > 1]
+            calls = [n for n in calls if items.isdisjoint(_names(n.func))]
             if calls:
-                return sorted(calls, key=lambda n: n.lineno)
+                named = [n for n in calls if BACK.search(last_name(n.func))]
+                return sorted(named or self._within(calls) or calls, key=lambda n: n.lineno)
         return []
+
+    def _within(self, calls: list[ast.Call]) -> list[ast.Call]:
+        """The calls that by their names go back, in functions that by their names train to which some calls come."""
+        trains = [c for c in calls if TRAINS.search(last_name(c.func))]
+        nodes = (n for one in self.reached(p for c in trains for p in ast.walk(c)).values() for n in ast.walk(one))
+        return [n for n in nodes if isinstance(n, ast.Call) and BACK.search(last_name(n.func))]
 
     def around(self, scope: ast.Module | Function, loop: Loop) -> Iterator[ast.AST]:
         """All that may run where the loop stands, or within it, but for what is known to be still."""
@@ -203,17 +222,15 @@ def _still(inspection: Inspection) -> tuple[set[int], set[int]]:
             moved.add(frame.f_code.co_firstlineno)
         return note
 
-    before = sys.gettrace()  # for what runs may use the profiler itself
     saved: dict[str, Any] = {}
     try:
         one, saved = batch(subject, _ROWS, 1), subject.snapshot()
-        sys.settrace(note)
-        subject.gradient(one.x, one.y)
-        subject.loss(one.x, one.y)
+        with traced(note):
+            subject.gradient(one.x, one.y)
+            subject.loss(one.x, one.y)
     except Exception:  # nothing is known of it
         return set(), set()
     finally:
-        sys.settrace(before)
         with suppress(Exception):
             subject.restore(saved)
     return ran - moved, moved
@@ -223,9 +240,9 @@ def _may_move(node: ast.AST, file: _File) -> bool:
     """Whether a statement could be an update: it changes something by what is no plain number, or speaks of a rate."""
     match node:
         case ast.AugAssign(target=target, value=value):
-            return not _is_number(value) and not _counts(target, value, file)
+            return not _is_number(value) and not _counts(target, value, file) and base(target) not in file.memories
         case ast.Assign(targets=[target, *_], value=value):
-            if isinstance(target, ast.Name) and target.id in file.constants:
+            if (isinstance(target, ast.Name) and target.id in file.constants) or base(target) in file.memories:
                 return False
             onto = onto_itself(node) is not None or isinstance(target, ast.Attribute | ast.Subscript)
             return (onto and not _is_number(value) and not _counts(target, value, file)) or _each_less(value)
@@ -268,6 +285,26 @@ def _is_number(value: ast.expr) -> bool:
     return isinstance(value.operand if isinstance(value, ast.UnaryOp) else value, ast.Constant)
 
 
+def _memories(inspection: Inspection) -> set[str]:
+    """Containers of arrays that the way to the loss and back never looks at, nor any that it shares: an optimizer's."""
+    names = inspection.namespace
+    ways = [n for one in inspection.reading.functions.values() for n in [getattr(one, "__name__", "")] if n in names]
+    read = set(reachable(names, ways))
+    used = {id(array) for name in read for array in _arrays(names[name])}
+    held = {
+        name: _arrays(value) for name, value in names.items() if name not in read and isinstance(value, dict | list)
+    }
+    return {name for name, arrays in held.items() if ways and arrays and not used & {id(array) for array in arrays}}
+
+
+def _arrays(value: Any) -> list[Any]:
+    """The arrays of floats in a container, or a container of such."""
+    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list | tuple) else None
+    if inner is None:
+        return [value] if isinstance(value, np.ndarray) and value.dtype.kind == "f" else []
+    return [array for one in inner[:_MOST] for array in _arrays(one)]
+
+
 def _constants(tree: ast.Module) -> set[str]:
     """Names that begin as a plain number or an empty list: counters, sums of losses, histories."""
     found: set[str] = set()
@@ -296,6 +333,10 @@ def _own(scope: ast.AST) -> Iterator[ast.AST]:
         if not isinstance(node, Function | ast.ClassDef):
             yield node
             yield from _own(node)
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _said(node: ast.AST) -> str:

@@ -15,6 +15,8 @@ import numpy as np
 from handgrad.audit.dialects.calling import FORWARD
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.objects import own_classes, own_functions
+from handgrad.audit.place.observe import GIVEN, MADE, NAMED, Noted, observe
+from handgrad.audit.properties.forward import batch
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import line_of
 
@@ -24,6 +26,7 @@ _DRAWS = {"randn", "rand", "normal", "standard_normal", "uniform", "random", "ra
 _CONSTANT = {"zeros", "ones", "full", "zeros_like", "ones_like", "full_like"}
 _LATER = re.compile(r"updat|step|backw|backprop|grad|train|fit|optim|save|load", re.IGNORECASE)
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+_ROWS = 6
 _PROBE = np.array([[-1.5, -0.5, 0.25, 2.0], [1.0, -3.0, 0.5, -0.125]])
 
 
@@ -61,6 +64,8 @@ def _settings(tree: ast.Module) -> Iterator[tuple[ast.stmt | ast.expr, list[str]
             yield node, [name for target in targets for name in _said(target)]
         elif isinstance(node, ast.AnnAssign):
             yield node, _said(node.target)
+        elif isinstance(node, ast.Call) and len(node.args) == 2:  # register("weight", value)
+            yield node, _text(node.args[0])
         elif isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
@@ -133,11 +138,12 @@ def loops(inspection: Inspection) -> bool:
 def unbent_at(inspection: Inspection, lower: str, above: str) -> int | None:
     """Where an activation is missing between two layers: between the lines that use them, or in what is put together.
 
-    An activation function of the file that gives back what it gets is the place itself.
+    An activation of the file that gives back what it gets is the place itself.
     """
     idle = next((f for f in own_functions(inspection.namespace).values() if _idle(f)), None)
-    if idle is not None:
-        return _last_line(inspection, idle)
+    line = _hands_on(inspection) if idle is None else _last_line(inspection, idle)
+    if line is not None:
+        return line
     if not loops(inspection):
         first, last = (_used_at(inspection, name) for name in (lower, above))
         if first is not None and last is not None and first < last:
@@ -147,9 +153,43 @@ def unbent_at(inspection: Inspection, lower: str, above: str) -> int | None:
                 if isinstance(node, ast.stmt) and first < node.lineno < last
             ]
             return min(between, default=last)
-    heavy = _with_weights(inspection)
-    weighty = [line for line, name in pieces_at(inspection) if name in heavy]
-    return weighty[0] if weighty else line_of(inspection, "forward", "loss", "step")
+    tree, pieces = inspection.program.tree, pieces_at(inspection)
+    whole = {
+        node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and _calls(node, _makers(inspection))
+    }
+    many = {last_name(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) > 1}
+    for kinds in (_with_weights(inspection), many):  # that draw weights, or are handed them and biases
+        weighty = [line for line, name in pieces if name in kinds - whole]
+        if weighty:
+            return weighty[0]
+    return line_of(inspection, "forward", "loss", "step")
+
+
+def _hands_on(inspection: Inspection) -> int | None:
+    """The line that gives hidden units another name, or of a way forward that does nothing but copy them."""
+    subject = inspection.reading.subject
+    sizes = {size for value in subject.parameters().values() for size in value.shape}
+    sizes -= {subject.features, subject.classes}
+    x, y = batch(subject, _ROWS, 5)
+    notes = [
+        note for note in observe(lambda: subject.loss(x, y), {inspection.program.filename, "<audit>"})
+        if note.line > 0 and note.value.dtype.kind == "f"
+        and _ROWS in note.value.shape and len(set(note.value.shape) & sizes) == 1
+    ]  # fmt: skip
+    made = {note.array: note for note in notes[::-1] if note.how == MADE}
+    for note in notes:  # h = z
+        first = made.get(note.array, note)
+        if note.how == NAMED and note.call == first.call and note.line > first.line:
+            return note.line
+    calls: dict[int, list[Noted]] = {}
+    for note in notes:
+        if note.function in FORWARD:
+            calls.setdefault(note.call, []).append(note)
+    for first, *rest in calls.values():
+        copies = [note for note in rest if note.array != first.array]
+        if first.how == GIVEN and copies and all(np.array_equal(note.value, first.value) for note in rest):
+            return copies[0].line
+    return None
 
 
 def _with_weights(inspection: Inspection) -> set[str]:

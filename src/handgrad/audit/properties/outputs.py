@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from math import exp, log
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy as np
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch as any_batch
-from handgrad.audit.judging.identify import Identity, targets
+from handgrad.audit.judging.identify import Identity, Matrix, random_point, targets
+from handgrad.audit.judging.stillness import drawn, draws
 from handgrad.audit.place.observe import Noted, observe
 from handgrad.audit.properties.bounded import limited_by
 from handgrad.audit.properties.descent import descend
@@ -20,23 +22,27 @@ from handgrad.audit.properties.forward import batch, flat, made_small, squashed
 from handgrad.audit.properties.making import loops, pieces_at, unbent_at
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found, line_of
+from handgrad.audit.properties.sharing import Sharing, chain, shares, sharing
 from handgrad.core.arrays import Array
 from handgrad.core.layers import Softmax
 
 _SPAN = {"softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
-_ROWS, _ALIKE, _EVEN = 5, 1e-6, 1e-6  # samples; relative; shares that differ by less are all the same
+_ROWS, _ALIKE = 5, 1e-6  # samples; relative
+_LARGE, _MOVES = 8.0, 1e-3  # times the usual weights; what scores differ by at least
 _UNEVEN = 1e-4  # within a row of shares
-_FEWEST = 2  # classes: fewer show no pattern
 _OTHERS = 0.7  # outputs of wrong classes, on average, that show where a loss leads
 
 
 def squashed_scores(inspection: Inspection) -> list[Finding]:
     """Scores that go through a function of their own before the softmax of the loss."""
+    shown = sharing(inspection) if inspection.diagnosis.identity is None else None
+    if shown is not None:
+        twice = _shares_of_shares(inspection)
+        bound = None if twice else limited_by(shown.subject, shown.scores)
+        return twice if bound is None else [_said_squashed(inspection, bound, (), shown)]
     matched = squashed(inspection)
     if matched is None:
-        twice = _shares_of_shares(inspection)
-        bound = None if twice else _bound(inspection)
-        return twice if bound is None else [_said_squashed(inspection, bound, ())]
+        return _shares_of_shares(inspection)
     classes, first = matched.reading.subject.classes, matched.identity.output
     inspection = replace(inspection, reading=matched.reading)
     where = (matched.identity.matrices[-1].weight,)
@@ -45,40 +51,28 @@ def squashed_scores(inspection: Inspection) -> list[Finding]:
     return [_said_squashed(inspection, first, where)]
 
 
-def _bound(inspection: Inspection) -> str | None:
-    """The function that bounds the scores of a network that is not known, told from its losses alone."""
-    reading, diagnosis = inspection.reading, inspection.diagnosis
-    told = "none reported" not in reading.facts.get("loss", "")
-    usable = diagnosis.identity is None and told and flat(reading.subject) and reading.subject.classes > _FEWEST
-    return limited_by(reading.subject) if usable and _is_cross_entropy(inspection) else None
-
-
-def _is_cross_entropy(inspection: Inspection) -> bool:
-    """Whether the loss is -log of the shares that were seen on the way there: others are bounded by themselves."""
-    subject = inspection.reading.subject
-    rng, y = np.random.default_rng(7), np.arange(_ROWS) % subject.classes
-    x, losses = rng.random((_ROWS, subject.features)), list[float]()
-    notes = observe(lambda: losses.append(float(subject.loss(x, y))), {inspection.program.filename, "<audit>"})
-    if not losses:
-        return False
-    for note in notes:
-        for rows in _shares(note.value):
-            if rows.shape == (_ROWS, subject.classes):
-                cost = -np.log(rows[np.arange(_ROWS), y])
-                if np.isclose(losses[0], [cost.mean(), cost.sum()], rtol=_ALIKE, atol=0).any():
-                    return True
-    return False
-
-
-def _said_squashed(inspection: Inspection, first: str, where: tuple[str, ...]) -> Finding:
+def _said_squashed(inspection: Inspection, first: str, where: tuple[str, ...], shown: Sharing | None = None) -> Finding:
     classes = inspection.reading.subject.classes
-    line = _applied(inspection, first) or line_of(inspection, "forward", "loss", "step")
+    line = _applied(inspection, first) or (None if shown is None else _first_scores(shown))
+    line = line or line_of(inspection, "forward", "loss", "step")
     if first not in _SPAN:  # a ReLU
         return found(inspection, "relu-before-softmax", "warning", line, {"classes": classes}, {}, where)
     low, high = _SPAN[first]
     best = -log(exp(high) / (exp(high) + (classes - 1) * exp(low)))
     measured = {"lowest": best, "most": exp(-best), "classes": classes, "activation": first}
     return found(inspection, "squashed-scores", "warning", line, measured, {"lowest": 0.0}, where)
+
+
+def _first_scores(shown: Sharing) -> int | None:
+    """The line that makes the scores: the first array that differs from them by no more than one number a row."""
+    scores, notes = shown.seen(
+        np.random.default_rng(5).random((_ROWS + (shown.subject.classes == _ROWS), shown.subject.features))
+    )
+    floats = [note for note in notes if note.line > 0 and note.value.dtype.kind == "f"]
+    for note, rows in ((one, rows) for one in floats for rows in (one.value, one.value.T)):
+        if rows.shape == scores.shape and np.allclose(np.diff(rows), np.diff(scores), rtol=_ALIKE, atol=_ALIKE):
+            return note.line
+    return None
 
 
 def _shares_of_shares(inspection: Inspection) -> list[Finding]:
@@ -92,28 +86,17 @@ def _twice(inspection: Inspection) -> tuple[Noted, Noted] | None:
     subject = inspection.reading.subject
     one = any_batch(subject, _ROWS, 3)
     notes = observe(lambda: subject.loss(one.x, one.y), {inspection.program.filename, "<audit>"})
-    shares = [(note, rows) for note in notes if note.line > 0 for rows in _shares(note.value)]
-    for i, (last, rows) in enumerate(shares):
+    seen = [(note, rows) for note in notes if note.line > 0 for rows in shares(note.value)]
+    for i, (last, rows) in enumerate(seen):
         if not np.ptp(rows, axis=1).max() > _UNEVEN:
             continue  # units that are all alike share evenly, and so does a softmax of theirs
         before = [
-            (note, p) for note, p in shares[:i]
+            (note, p) for note, p in seen[:i]
             if p.shape == rows.shape and np.allclose(rows, Softmax()(p), rtol=_ALIKE, atol=0)
         ]  # fmt: skip
         if before:
             return next((note for note, p in before if np.isclose(note.value.sum(), len(p))), last), last
     return None
-
-
-def _shares(value: Array) -> Iterator[Array]:
-    """What an array (B, C), either way round, gives as shares with a sum of 1: positive numbers, or logarithms."""
-    if value.dtype.kind != "f" or value.ndim != 2 or min(value.shape) < 2 or not np.ptp(value) > _EVEN:
-        return
-    for rows in (value.astype(np.float64), value.T.astype(np.float64)):
-        if (rows > 0).all():
-            yield rows / rows.sum(axis=1, keepdims=True)
-        elif (rows < 0).all() and np.allclose(np.exp(rows).sum(axis=1), 1.0, rtol=_ALIKE, atol=0):
-            yield np.exp(rows)
 
 
 def _said_twice(
@@ -176,19 +159,68 @@ def _applies(node: ast.expr, kind: str) -> bool:
 
 def no_nonlinearity(inspection: Inspection) -> list[Finding]:
     """Layers that collapse into one matrix. Where they narrow on the way they may be meant so, as word vectors are."""
-    identity = inspection.diagnosis.identity
-    if identity is None or len(identity.matrices) < 2:
+    identity, parameters = inspection.diagnosis.identity, inspection.reading.subject.parameters()
+    matrices = chain(inspection, parameters) if identity is None else identity.matrices
+    if len(matrices) < 2:
         return []
-    shapes = [inspection.reading.subject.parameters()[m.weight].shape for m in identity.matrices]
-    sides = [shape[::-1] if m.transposed else shape for shape, m in zip(shapes, identity.matrices, strict=True)]
-    for first, last in _runs(identity):
+    sides = [parameters[m.weight].shape[:: -1 if m.transposed else 1] for m in matrices]
+    for first, last in _runs(identity) if identity is not None else _whole(inspection, matrices):
         if min(inputs for inputs, _ in sides[first + 1 : last + 1]) < min(sides[first][0], sides[last][1]):
             continue
-        where = tuple(matrix.weight for matrix in identity.matrices[first : last + 1])
-        severity = "error" if identity.output in ("softmax", "sigmoid") else "warning"
+        where = tuple(matrix.weight for matrix in matrices[first : last + 1])
+        severity = "error" if identity is not None and identity.output in ("softmax", "sigmoid") else "warning"
         line, measured = unbent_at(inspection, *where[:2]), {"matrices": len(where)}
         return [found(inspection, "no-nonlinearity", severity, line, measured, {"matrices": 1}, where)]
     return []
+
+
+def _whole(inspection: Inspection, matrices: Sequence[Matrix]) -> list[tuple[int, int]]:
+    """(first, last) of all layers, where there is nothing between any two of them."""
+    return [(0, len(matrices) - 1)] if _straight(inspection, matrices) else []
+
+
+def _straight(inspection: Inspection, matrices: Sequence[Matrix]) -> bool:
+    """Whether samples on a straight line have scores on one, whatever the weights, in a network that is not known.
+
+    A normalisation by the batch keeps them on one within a batch, a mask that is held keeps those that it meets. The
+    weights are large once, for there are activations that are straight in their middle.
+    """
+    shown = sharing(inspection)
+    if shown is None:
+        return False
+    subject, saved = shown.subject, shown.subject.snapshot()
+    ends = np.random.default_rng(12).random((2, _ROWS, subject.features))
+    between = [share * ends[0] + (1 - share) * ends[1] for share in (0.0, 0.4, 1.0)]
+    line = np.stack([x[0] for x in between] + [ends[0, 0] + share * (ends[1, 0] - ends[0, 0]) for share in (0.2, 0.9)])
+    try:
+        for scale in (1.0, _LARGE):
+            point = {k: scale * v for k, v in random_point(subject, np.random.default_rng(3)).items()}
+            point[matrices[-1].weight] /= scale ** len(matrices)  # or some scores would be too low for a share
+            subject.restore(point)
+            if _on_a_line(_differences(shown, line)):
+                continue
+            run = partial(subject.loss, line, np.arange(len(line)) % subject.classes)
+            if not (drawn(run) or draws(run, np.random.default_rng(0))):
+                return False
+            if not all(
+                _on_a_line(np.stack(one)) for one in zip(*(_differences(shown, x) for x in between), strict=True)
+            ):
+                return False
+    finally:
+        subject.restore(saved)
+    return True
+
+
+def _differences(shown: Sharing, x: Array) -> Array:
+    """How far each score is above the first (B, C)."""
+    scores = shown.scores(x)
+    return scores - scores[:, :1]
+
+
+def _on_a_line(points: Array) -> bool:
+    """Whether some rows are apart, and all of them on one straight line."""
+    sizes = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    return bool(sizes[0] > _MOVES and sizes[1] <= _ALIKE * sizes[0])
 
 
 def _runs(identity: Identity) -> list[tuple[int, int]]:

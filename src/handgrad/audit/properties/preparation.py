@@ -21,6 +21,7 @@ _KEEPS = {"reshape", "astype", "copy", "flatten", "ravel", "array", "asarray", "
 }  # fmt: skip
 _RAW = 255.0
 _SCALES = re.compile(r"norm|scal|stand|preproc|transform|prepare|clean|whiten|rescale", re.IGNORECASE)
+_SPLITS = re.compile(r"split|shuffle|permut|fold", re.IGNORECASE)
 _STACKS = {"hstack", "column_stack", "concatenate", "append", "insert"}  # of the rows and a column of ones
 _SETS = re.compile(r"x?_?(train|training|test|testing|val|valid|validation|dev|tr|te|t10k|\d+|_|-|\.)+", re.IGNORECASE)
 
@@ -100,9 +101,19 @@ def _unpack(
                 if one.id in held:
                     ranges[one.id] = held[one.id]
         return
-    for part in ast.walk(target):
-        if isinstance(part, ast.Name) and kind_of(part.id) == "x":
-            ranges[part.id] = Range(f"line {line}", 0.0, 255.0, line)
+    made = given_back(value, ranges, line)
+    ranges |= {part.id: made for part in ast.walk(target) if isinstance(part, ast.Name) and kind_of(part.id) == "x"}
+
+
+def given_back(value: ast.expr, ranges: dict[str, Range], line: int) -> Range:
+    """The range of rows that come out of something together: pixels as they come of what loads, the range that they
+    had where rows that are followed are only split or mixed.
+    """
+    known = [ranges[part.id] for part in ast.walk(value) if isinstance(part, ast.Name) and part.id in ranges]
+    if not known:
+        return Range(f"line {line}", 0.0, 255.0, line)
+    splits = isinstance(value, ast.Call) and _SPLITS.search(last_name(value.func))
+    return known[0] if splits else Range(known[0].origin, None, None, line)
 
 
 def _set(name: str, value: ast.expr, line: int, ranges: dict[str, Range], own: dict[str, int]) -> None:

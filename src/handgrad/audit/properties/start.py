@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import pairwise
 from math import log
 from typing import Any
 
@@ -11,16 +14,24 @@ from handgrad.audit.dialects.cast import models
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.identify import Identity, Matrix, targets
+from handgrad.audit.judging.stillness import drawn, draws
 from handgrad.audit.objects import slots
+from handgrad.audit.place.observe import Noted
 from handgrad.audit.properties.forward import below, flat, scores
 from handgrad.audit.properties.making import made_at
 from handgrad.audit.properties.places import found
+from handgrad.audit.properties.sharing import chain, sharing
 from handgrad.core.arrays import Array
 
-_ROWS = 64
-_HIGH = 10  # times ln(classes): a first loss that no usual start gives
-_FULL, _DEAD = 0.95, 0.98  # shares of units
+_ROWS, _FEW = 64, 17  # samples; of a network whose run is looked at line by line
+_HIGH = 3  # times ln(classes): a first loss that no usual start gives
+_FULL, _DEAD = 0.5, 0.98  # shares of units
 _ENDS = {"sigmoid": (0.01, 0.99), "tanh": (-0.99, 0.99)}
+_BENDS: dict[str, Callable[[Array], Array]] = {
+    "tanh": np.tanh,
+    "sigmoid": lambda z: 0.5 * (1 + np.tanh(z / 2)),
+    "relu": lambda z: np.maximum(z, 0),
+}
 _STREAM = 200_000
 
 
@@ -67,29 +78,100 @@ def _woken(value: Array, stream: Array) -> bool:
 def start(inspection: Inspection) -> list[Finding]:
     """Hidden units that are all alike, a first loss far off, units that are saturated or dead before the first step."""
     identity, subject = inspection.diagnosis.identity, inspection.reading.subject
-    if identity is None or not flat(subject):
+    if not flat(subject):
         return []
-    parameters = initial(inspection)
-    alike = _alike(identity, parameters)
+    parameters, x = initial(inspection), _input(subject.features)
+    if identity is None:
+        return _of_unknown(inspection, parameters, x[:_FEW])
+    alike = _alike([(matrix, [matrix.bias] if matrix.bias else []) for matrix in identity.matrices], parameters)
     if alike:
-        line = made_at(inspection, alike[0][0], constant=True)
-        return [found(inspection, "symmetric-start", "error", line, {"units": alike[1]}, {"units": 1}, alike[0])]
+        return [_said_alike(inspection, alike)]
     if len(identity.matrices) < 2:
         return []
-    x = _input(subject.features)
-    return [*_first_loss(inspection, identity, parameters, x), *_asleep(inspection, identity, parameters, x)]
+    layers = (
+        (identity.bends[i], below(identity, i).net(parameters)(x), matrix)
+        for i, matrix in enumerate(identity.matrices[:-1])
+    )
+    return [*_first_loss(inspection, identity, parameters, x), *_asleep(inspection, layers)]
 
 
-def _alike(identity: Identity, parameters: dict[str, Array]) -> tuple[tuple[str, str], int] | None:
-    """The matrices around a hidden layer all of whose units are the same, so that they stay the same for good."""
-    for lower, above in zip(identity.matrices, identity.matrices[1:], strict=False):
+def _of_unknown(inspection: Inspection, parameters: dict[str, Array], x: Array) -> list[Finding]:
+    """The same of a network that is not known, of which only what it makes on its way to the loss is seen."""
+    shown = sharing(inspection)
+    matrices = chain(inspection, parameters)
+    if shown is None or len(matrices) < 2:
+        return []
+    subject, y = shown.subject, np.arange(len(x)) % shown.subject.classes
+    run = partial(subject.loss, x, y)
+    alike = _alike(_with_vectors(matrices, parameters), parameters)
+    if alike and not (drawn(run) or draws(run, np.random.default_rng(0))):  # a mask tells units apart
+        return [_said_alike(inspection, alike)]
+    saved = subject.snapshot()
+
+    def quieter(name: str) -> float:
+        value = parameters[name]
+        subject.restore({**parameters, name: value / (value.std() or 1.0) / np.sqrt(max(value.shape))})
+        return float(run())
+
+    try:
+        subject.restore(parameters)
+        scores, notes = shown.seen(x)
+        loss = -float(scores.mean())  # over all labels that the rows may have
+        high = loss >= _HIGH * log(subject.classes)
+        loudest = min((matrix.weight for matrix in matrices), key=quieter) if high else ""
+    finally:
+        subject.restore(saved)
+    layers = (
+        (kind, note.value, matrix) for note, kind in _bent(notes) for matrix in matrices[:-1]
+        if parameters[matrix.weight].shape[0 if matrix.transposed else 1] == note.value.shape[1]
+    )  # fmt: skip
+    said = [_said_high(inspection, loss, scores - scores.mean(axis=1, keepdims=True), loudest)] if high else []
+    return [*said, *_asleep(inspection, layers)]
+
+
+def _bent(notes: Sequence[Noted]) -> Iterator[tuple[Noted, str]]:
+    """The arrays of a run, a row for each sample, that are an activation of one before, and of which."""
+    new = {(note.array, note.value.tobytes()): note for note in notes if note.value.shape[:1] == (_FEW,)}
+    rows = [note for note in new.values() if note.value.dtype.kind == "f" and note.value.ndim == 2]
+    for i, note in enumerate(rows):
+        before = [one.value for one in rows[:i] if one.value.shape == note.value.shape]
+        for kind, bend in _BENDS.items():
+            if any(np.allclose(bend(z[0]), note.value[0]) and np.allclose(bend(z), note.value) for z in before):
+                yield note, kind
+                break
+
+
+def _with_vectors(matrices: Sequence[Matrix], parameters: dict[str, Array]) -> list[tuple[Matrix, list[str]]]:
+    """Each matrix with every array of the network that has a number for each of its units."""
+    found_ = []
+    for matrix in matrices:
+        units = parameters[matrix.weight].shape[0 if matrix.transposed else 1]
+        found_.append((matrix, [name for name, value in parameters.items() if value.size == max(value.shape) == units]))
+    return found_
+
+
+def _alike(
+    layers: Sequence[tuple[Matrix, list[str]]], parameters: dict[str, Array]
+) -> tuple[tuple[str, str], int] | None:
+    """The matrices around a hidden layer all of whose units are the same, so that they stay the same for good.
+
+    Args:
+        layers: each matrix, with its biases and what else there is for each unit.
+        parameters: their values.
+    """
+    for (lower, vectors), (above, _) in pairwise(layers):
         first, second = parameters[lower.weight], parameters[above.weight]
         into = first.T if lower.transposed else first  # (inputs, units)
         out = second.T if above.transposed else second  # (units, outputs)
-        bias = np.zeros(1) if lower.bias is None else parameters[lower.bias].reshape(-1)
-        if into.shape[1] > 1 and (into == into[:, :1]).all() and (out == out[:1]).all() and (bias == bias[0]).all():
+        even = all(np.ptp(parameters[name]) == 0 for name in vectors)
+        if into.shape[1] > 1 and (into == into[:, :1]).all() and (out == out[:1]).all() and even:
             return (lower.weight, above.weight), into.shape[1]
     return None
+
+
+def _said_alike(inspection: Inspection, alike: tuple[tuple[str, str], int]) -> Finding:
+    line = made_at(inspection, alike[0][0], constant=True)
+    return found(inspection, "symmetric-start", "error", line, {"units": alike[1]}, {"units": 1}, alike[0])
 
 
 def _input(features: int) -> Array:
@@ -110,9 +192,14 @@ def _first_loss(inspection: Inspection, identity: Identity, parameters: dict[str
     loss = float((np.log(np.exp(z - top).sum(axis=1)) + top[:, 0] - (t * z).sum(axis=1)).mean())
     if loss < _HIGH * log(classes):
         return []
-    measured = {"loss": loss, "spread": float(z.std()), "classes": classes, "expected": log(classes)}
-    line = made_at(inspection, _largest(identity, parameters), constant=False)
-    return [found(inspection, "first-loss-high", "warning", line, measured, {"loss": log(classes)})]
+    return [_said_high(inspection, loss, z, _largest(identity, parameters))]
+
+
+def _said_high(inspection: Inspection, loss: float, z: Array, loudest: str) -> Finding:
+    expected = log(z.shape[1])
+    measured = {"loss": loss, "spread": float(z.std()), "classes": z.shape[1], "expected": expected}
+    line = made_at(inspection, loudest, constant=False)
+    return found(inspection, "first-loss-high", "warning", line, measured, {"loss": expected})
 
 
 def _largest(identity: Identity, parameters: dict[str, Array]) -> str:
@@ -125,11 +212,9 @@ def _largest(identity: Identity, parameters: dict[str, Array]) -> str:
     return max(identity.matrices, key=gain).weight
 
 
-def _asleep(inspection: Inspection, identity: Identity, parameters: dict[str, Array], x: Array) -> list[Finding]:
-    """Layers whose units are at the flat ends of their activation for nearly every row."""
-    for i, matrix in enumerate(identity.matrices[:-1]):
-        kind = identity.bends[i]
-        a = below(identity, i).net(parameters)(x)
+def _asleep(inspection: Inspection, layers: Iterable[tuple[str, Array, Matrix]]) -> list[Finding]:
+    """Of (kind, units, weights), those whose units are at the flat ends of their activation for most rows, or off."""
+    for kind, a, matrix in layers:
         if kind in _ENDS:
             low, high = _ENDS[kind]
             share, code, bad = float(((a < low) | (a > high)).mean()), "saturated-start", _FULL

@@ -32,7 +32,7 @@ _SAME = {"sum", "mean", "copy", "array", "asarray", "reshape", "squeeze", "ravel
 BACK = re.compile(r"back_?ward|back_?prop|^grad(ient)?s?$|compute_grad|gradients?$", re.I)
 _UPDATE = {plain(name) for name in UPDATE}
 _ANYTHING = re.compile("")
-_TRAINS = re.compile(r"train|fit|learn|epoch|iter|batch|main|step|sgd|descent", re.I)
+TRAINS = re.compile(r"train|fit|learn|epoch|iter|batch|main|step|sgd|descent", re.I)
 _PASSES = 3  # through the file, for what is assigned below and used above
 
 
@@ -97,7 +97,7 @@ def never_called(inspection: Inspection) -> list[Finding]:
     within = {id(node) for one in functions if one.name in updates for node in ast.walk(one)}
     outside = {_said(one) for one in ast.walk(tree) if id(one) not in within}
     named = {"__call__", "__init__"} & updates  # which are called without their name
-    itself = any(_TRAINS.search(one.name) and _own_calls(one, BACK) for one in functions if one.name in updates)
+    itself = any(TRAINS.search(one.name) and _own_calls(one, BACK) for one in functions if one.name in updates)
     loose = any(takes_a_step(node) and id(node) not in within for node in ast.walk(tree))
     if not updates or named or itself or loose or updates & outside:
         return []
@@ -105,7 +105,7 @@ def never_called(inspection: Inspection) -> list[Finding]:
         if id(loop) in within or any(plain(last_name(one.func)) in _UPDATE for one in _own_calls(loop, _ANYTHING)):
             continue  # what is called may come from another file
         back = _own_calls(loop, BACK)
-        if back and _TRAINS.search(name) and last_name(back[-1].func) not in updates:
+        if back and TRAINS.search(name) and last_name(back[-1].func) not in updates:
             measured = {"update": sorted(updates)[0], "backward": last_name(back[-1].func)}
             return [found(inspection, "update-never-called", "error", back[-1].lineno, measured)]
     return []

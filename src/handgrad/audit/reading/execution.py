@@ -22,7 +22,7 @@ from handgrad.audit.reading.fence import BlockedError, OutOfTime, fenced, time_l
 from handgrad.audit.reading.neighbours import HONEST, Neighbours, forget, home_of
 from handgrad.audit.reading.pruning import MARK, Judge, Objection, stored_names
 from handgrad.audit.reading.source import Program
-from handgrad.audit.reading.standins import Missing
+from handgrad.audit.reading.standins import USUAL, Missing
 from handgrad.words import say
 
 STATEMENT_SECONDS = 1.0
@@ -214,10 +214,13 @@ class _Runner:
         return program is not None and any(alias.name in stored_names(one) for one in program.tree.body)
 
     def absent(self, alias: ast.alias, module: str) -> None:
-        """Let a name that could not be imported stand for something that says so when it is used."""
-        if alias.name != "*":
-            name = alias.asname or alias.name.partition(".")[0]
-            self.namespace.setdefault(name, Missing(module))
+        """Let a name that could not be imported stand for what everybody means by it, or for something that says so
+        when it is used.
+        """
+        own = {alias.asname or alias.name.partition(".")[0]: alias.name}
+        for name, there in own.items() if alias.name != "*" else zip(USUAL, USUAL, strict=True):
+            usual = USUAL.get(there) if there != module else None
+            self.namespace.setdefault(name, usual or Missing(module))
             self.judge.unset.discard(name)
         if module and module not in self.done.missing:
             self.done.missing.append(module)

@@ -9,6 +9,7 @@ import builtins
 import collections
 import collections.abc
 import io
+import math
 import os
 import random
 import signal
@@ -57,6 +58,7 @@ _OLD_NUMPY = {
 _getcwd = os.getcwd  # the true one: `neighbours` lets code believe that it runs in its own folder
 _AGAIN = 0.25  # seconds after which the alarm rings again, for code that catches everything
 _SOON = 1e-3
+_ENDS = [math.inf]  # of processor time, of the limits that are on
 _BUSY = 4.0  # wall time to processor time, at most
 
 
@@ -270,15 +272,21 @@ def work_limit(seconds: float) -> Iterator[None]:
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
+    began = time.process_time()
+    if began >= _ENDS[-1]:  # many short ones would keep the outer one, which is set anew after each, from ringing
+        raise OutOfTime
     outer, _ = signal.setitimer(signal.ITIMER_PROF, 0)
-    handler, began = signal.signal(signal.SIGPROF, _ring), time.process_time()
-    signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN)
+    handler = signal.signal(signal.SIGPROF, _ring)
+    around = len(_ENDS)
     try:
+        _ENDS.append(min(began + seconds, _ENDS[-1]))
+        signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN)
         with time_limit(_BUSY * seconds):
             yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, handler)
+        del _ENDS[around:]
         if outer:
             signal.setitimer(signal.ITIMER_PROF, max(outer - (time.process_time() - began), _SOON), _AGAIN)
 

@@ -23,8 +23,9 @@ MARK = "__audited__"  # in the namespace of each module of the user's
 Objection = tuple[str, str]  # a code of `audit_file.held_...`, and what it is about
 
 _TRAINING = {
-    "train", "trains", "training", "trainer", "fit", "learn", "forward", "backward", "backprop", "backpropagate",
-    "backpropagation", "propagate", "feedforward", "predict", "predictions", "evaluate", "eval", "optimize", "optimise",
+    "train", "trains", "training", "trainer", "entrenar", "treinar", "fit", "learn", "forward", "backward", "backprop",
+    "backpropagate", "backpropagation",
+    "propagate", "feedforward", "predict", "predictions", "evaluate", "eval", "optimize", "optimise",
     "minimize", "minimise", "update", "main", "test", "tests", "benchmark", "epoch", "epochs", "validate", "descent",
     "gradcheck", "backprop1", "infer", "classify",
 }  # fmt: skip

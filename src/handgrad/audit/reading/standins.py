@@ -6,10 +6,12 @@ depend on, and that is not installed, says so when it is used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from types import FunctionType
 from typing import Any
+
+import numpy as np
 
 from handgrad.audit.reading.fence import no_limit
 from handgrad.words import say
@@ -195,6 +197,23 @@ class Missing:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+
+def _sigmoid(z: Any) -> Any:
+    return 0.5 * (1 + np.tanh(0.5 * np.asarray(z)))
+
+
+def _relu(z: Any) -> Any:
+    return np.maximum(z, 0)
+
+
+def _tanh(z: Any) -> Any:
+    return np.tanh(z)
+
+
+# Functions of one number which everybody means alike, for files that import them from a module that is not there. No
+# derivatives, which may be of the input or of the output, and no softmax, whose axis is not known.
+USUAL: dict[str, Callable[[Any], Any]] = {"sigmoid": _sigmoid, "relu": _relu, "tanh": _tanh}
 
 
 def replacement(module: str) -> StandIn | None:

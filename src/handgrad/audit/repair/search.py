@@ -256,7 +256,8 @@ class Search:
 
     def likely(self) -> list[str]:
         """Operators by how well they fit what the mistakes are called."""
-        found: dict[str, None] = {}
+        alone = any(one.code == "activation-derivative-missing" and len(one.where) == 1 for one in self.findings)
+        found: dict[str, None] = {"name": None} if alone else {}  # the others have the derivative: it has a name
         for code in sorted(self.errors):
             found |= dict.fromkeys(LIKELY.get(code, USUAL))
         return list(found)

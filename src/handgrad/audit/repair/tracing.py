@@ -6,7 +6,6 @@ Only these lines can hold the mistake, and only arrays of the right shape can be
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.reading.traced import traced
 from handgrad.audit.repair.source_text import SourceText
 
 _LOOP = "<audit>"  # what code is called that the dialects have cut out of the file
@@ -56,12 +56,8 @@ class Tracer:
 
     def watch(self, action: Callable[[], Any]) -> Trace:
         """Run an action once. What it raises is raised."""
-        before = sys.gettrace()
-        sys.settrace(self._global)
-        try:
+        with traced(self._global):
             action()
-        finally:
-            sys.settrace(before)
         return self.trace
 
     def _global(self, frame: FrameType, event: str, value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import FrameType
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.place.observe import MADE, Noted
+from handgrad.audit.reading.traced import traced
 from handgrad.core.arrays import Array
 from handgrad.explain.strangers.finding import Finder, Found
 
@@ -26,12 +26,8 @@ def gathered(call: Callable[[], object], filenames: set[str]) -> dict[str, Array
                 if type(held).__module__ != "builtins" and not isinstance(held, np.ndarray):
                     objects[id(held)] = held
 
-    before = sys.gettrace()
-    sys.settrace(enter)
-    try:
+    with traced(enter):
         call()
-    finally:
-        sys.settrace(before)
     found: dict[str, list[float]] = {}
     for one in objects.values():
         names = [*getattr(one, "__dict__", {}), *getattr(type(one), "__slots__", ())]

@@ -6,13 +6,14 @@ For networks that the audit can run but not recognise: what their own lines say 
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
 import numpy as np
+
+from handgrad.audit.reading.traced import traced
 
 MOST = 400  # statements of one step
 MOST_TIMES = 3  # of one line in one call
@@ -44,12 +45,8 @@ class Done:
 def watch_statements(call: Callable[[], object], filenames: set[str], tree: ast.Module) -> list[Done]:
     """Run `call`; what each statement of the file that makes an array did, the first time that it ran in its call."""
     watcher = _Watcher(filenames, tree)
-    before = sys.gettrace()
-    sys.settrace(watcher.enter)
-    try:
+    with traced(watcher.enter):
         call()
-    finally:
-        sys.settrace(before)
     return [done for done in watcher.done if _is_numbers(done.result)]
 
 

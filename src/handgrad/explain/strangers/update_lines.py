@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.reading.traced import traced
 from handgrad.core.arrays import Array
 from handgrad.explain.strangers.statements import LARGEST, Done, Statement, is_path, read_path
 
@@ -64,12 +65,8 @@ class UpdateWatcher:
 
     def run(self, call: Callable[[], object]) -> None:
         """Run `call`, watched here and by the trace function that is set already."""
-        before = sys.gettrace()
-        sys.settrace(_Both(before, self.enter))
-        try:
+        with traced(_Both(sys.gettrace(), self.enter)):
             call()
-        finally:
-            sys.settrace(before)
 
     def enter(self, frame: FrameType, event: str, value: Any) -> Any:
         """For `sys.settrace`: a new call begins."""
