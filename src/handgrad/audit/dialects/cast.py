@@ -24,7 +24,7 @@ from handgrad.audit.dialects.calling import (
 )
 from handgrad.audit.dialects.chain import Chain
 from handgrad.audit.dialects.gradients import likely_weights
-from handgrad.audit.dialects.making import CLASSES, FEATURES, HIDDEN, made, made_layer, plain_made
+from handgrad.audit.dialects.making import CLASSES, FEATURES, HIDDEN, keeps_data, made, made_layer, plain_made
 from handgrad.audit.dialects.witness import quietly, says_loss
 from handgrad.audit.objects import is_own, matrices, own_classes, own_functions, own_instances, parts, slots
 
@@ -170,9 +170,8 @@ def new_models(namespace: Mapping[str, Any]) -> Iterator[Any]:
     One is enough where the constructor takes the data: no layer does, and the second may be that of a single output.
     """
     for kind in reversed(own_classes(namespace).values()):
-        taken = {role for name in needed(kind) or [] for role in roles(name)[:1]}
         for thing in made(kind):
-            if method(thing, FORWARD) and len(likely_weights(list(slots(thing)))) > (not {"x", "y"} <= taken):
+            if method(thing, FORWARD) and len(likely_weights(list(slots(thing)))) > (not keeps_data(thing)):
                 yield thing
                 break
 

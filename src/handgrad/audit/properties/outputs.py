@@ -37,9 +37,10 @@ def squashed_scores(inspection: Inspection) -> list[Finding]:
     """Scores that go through a function of their own before the softmax of the loss."""
     shown = sharing(inspection) if inspection.diagnosis.identity is None else None
     if shown is not None:
-        twice = _shares_of_shares(inspection)
-        bound = None if twice else limited_by(shown.subject, shown.scores)
-        return twice if bound is None else [_said_squashed(inspection, bound, (), shown)]
+        if twice := _shares_of_shares(inspection):
+            return twice
+        if bound := limited_by(shown.subject, shown.scores):
+            return [_said_squashed(inspection, bound, (), shown)]
     matched = squashed(inspection)
     if matched is None:
         return _shares_of_shares(inspection)
@@ -48,7 +49,7 @@ def squashed_scores(inspection: Inspection) -> list[Finding]:
     where = (matched.identity.matrices[-1].weight,)
     if first == "softmax":
         return [_said_twice(inspection, _twice(inspection), classes, where)]
-    return [_said_squashed(inspection, first, where)]
+    return [_said_squashed(inspection, first, where, shown)]
 
 
 def _said_squashed(inspection: Inspection, first: str, where: tuple[str, ...], shown: Sharing | None = None) -> Finding:

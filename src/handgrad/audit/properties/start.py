@@ -25,7 +25,7 @@ from handgrad.core.arrays import Array
 
 _ROWS, _FEW = 64, 17  # samples; of a network whose run is looked at line by line
 _HIGH = 3  # times ln(classes): a first loss that no usual start gives
-_FULL, _DEAD = 0.5, 0.98  # shares of units
+_MANY, _FULL, _DEAD = 0.5, 0.8, 0.98  # shares of units: worth a note, a warning
 _ENDS = {"sigmoid": (0.01, 0.99), "tanh": (-0.99, 0.99)}
 _BENDS: dict[str, Callable[[Array], Array]] = {
     "tanh": np.tanh,
@@ -217,13 +217,14 @@ def _asleep(inspection: Inspection, layers: Iterable[tuple[str, Array, Matrix]])
     for kind, a, matrix in layers:
         if kind in _ENDS:
             low, high = _ENDS[kind]
-            share, code, bad = float(((a < low) | (a > high)).mean()), "saturated-start", _FULL
+            share, code, least = float(((a < low) | (a > high)).mean()), "saturated-start", _MANY
         elif kind == "relu":
-            share, code, bad = float((a == 0).all(axis=0).mean()), "dead-start", _DEAD
+            share, code, least = float((a == 0).all(axis=0).mean()), "dead-start", _DEAD
         else:
             continue
-        if share >= bad:
+        if share >= least:
+            severity = "warning" if share >= _FULL else "note"
             measured, where = {"share": 100 * share, "activation": kind}, (matrix.weight,)
             line = made_at(inspection, matrix.weight, constant=False)
-            return [found(inspection, code, "warning", line, measured, {"share": 0.0}, where)]
+            return [found(inspection, code, severity, line, measured, {"share": 0.0}, where)]
     return []
