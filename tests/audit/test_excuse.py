@@ -66,3 +66,10 @@ def test_a_name_that_nothing_sets_is_told_with_its_line(tmp_path: Path) -> None:
     assert raised.value.key == "audit.no_network_failed"
     assert raised.value.values["line"] == "7"
     assert "'Z'" in raised.value.values["reason"]
+
+
+def test_what_the_stranger_s_error_ends_with_is_said_once(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text("def made():\n    raise ValueError('no such file.')\n\nW = made()\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"no such file\. Mend that line"):
+        run_in_child("handgrad.audit.session:audit_file", {"path": str(file)})

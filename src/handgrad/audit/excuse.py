@@ -41,13 +41,18 @@ def excuse(program: Program, execution: Execution) -> DataError:
     except (Exception, SystemExit, OutOfTime):  # the code is a stranger's
         reason = ""
     if reason:
-        return DataError("audit.forward_fails", file=file, reason=reason[:_MOST])
+        return DataError("audit.forward_fails", file=file, reason=_short(reason))
     failed = [(one.line, one.reason.detail) for one in execution.skipped if one.reason.code == "failed"]
     for number, reason in (*failed, *_unset(program)):
         _, line, cell = program.place(number)
         where = f"[{cell}]:{line}" if cell is not None else str(line)
-        return DataError("audit.no_network_failed", file=file, line=where, reason=reason[:_MOST])
+        return DataError("audit.no_network_failed", file=file, line=where, reason=_short(reason))
     return DataError("audit.no_network", file=file)
+
+
+def _short(reason: str) -> str:
+    """An error message as it stands within a sentence of ours."""
+    return reason[:_MOST].rstrip(". ")
 
 
 def _unset(program: Program) -> Iterator[tuple[int, str]]:
