@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -10,6 +11,7 @@ from math import inf
 from typing import Any
 
 from handgrad.audit.dialects import READERS, Reading
+from handgrad.audit.dialects.edits import callee
 from handgrad.audit.dialects.silent import only_shows
 from handgrad.audit.findings import Finding
 from handgrad.audit.judging.descent import UNNAMED
@@ -65,10 +67,11 @@ def judged(program: Program, namespace: dict[str, Any], patience: float = NOTHIN
         if reading.doubtful and (diagnosis is None or not _beyond_doubt(diagnosis)):
             continue
         if diagnosis is not None and diagnosis.identity is not None:
-            if not reading.invented and (diagnosis.ok or not (reading.silent or reading.open)):
+            beside = spare is not None and spare[1].ok and _beside(reading, spare[1], program.tree)
+            if not (reading.invented or reading.silent or beside) and (diagnosis.ok or not reading.open):
                 return reading, diagnosis
             spare = _nearer(spare, (reading, diagnosis))
-            if reading.silent or reading.open:  # a wrong gradient of a loss that may not be meant: another may be
+            if reading.silent or reading.open:  # of a loss that may not be meant: another may be
                 until = min(until, spent() + TOLD_SECONDS)
             continue
         unknown.append((reading, diagnosis))
@@ -98,6 +101,17 @@ def _instead(diagnosis: Diagnosis | None, told: list[Reading]) -> bool:
         and (UNNAMED not in codes or _partly_right(diagnosis))
         and all(only_shows(other.subject, diagnosis.identity) for other in told)
     )
+
+
+def _beside(reading: Reading, right: Diagnosis, tree: ast.Module) -> bool:
+    """Whether a loss says nothing of a network that is right for another: nobody calls it, or it only shows how far off
+    the outputs are.
+    """
+    loss = getattr(reading.functions.get("loss"), "__name__", "__call__")
+    called = {callee(node) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    if not (loss.startswith("__") or loss in called):
+        return True
+    return right.identity is not None and only_shows(reading.subject, right.identity)
 
 
 def _nearer(spare: tuple[Reading, Diagnosis] | None, new: tuple[Reading, Diagnosis]) -> tuple[Reading, Diagnosis]:

@@ -24,6 +24,11 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("error @ self.weights[i].T) * (self.seen[i] > 0)", "error @ self.weights[i].T)"),
         "activation-derivative-missing",
     ),
+    "pairs_made_anew": (
+        ((64, 10), "relu", "softmax", "cross-entropy"),
+        ("(delta @ w.T) * (a > 0)", "delta @ w.T"),
+        "activation-derivative-missing",
+    ),
     "row_after_row": (
         ((2, 1), "sigmoid", "sigmoid", "squared error"),
         ("top = (y - t) * y * (1 - y)", "top = y - t"),

@@ -17,7 +17,7 @@ from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import called, is_buffer, own
 from handgrad.audit.dialects.sizes import make
 
-MADE = "_made_"
+MADE = "params"  # where the file has no name for what a function makes that starts parameters
 
 
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
@@ -46,8 +46,13 @@ def _holds(attributes: dict[str, Any]) -> bool:
 
 
 def _are_arrays(value: Any) -> bool:
-    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    return any(isinstance(one, np.ndarray) and one.ndim == 2 and one.dtype.kind == "f" for one in inner)
+    return any(isinstance(one, np.ndarray) and one.ndim == 2 and one.dtype.kind == "f" for one in _items(value))
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, list | tuple) else []
 
 
 def _dictionaries(namespace: dict[str, Any], returns: dict[str, list[str]]) -> Iterator[tuple[str, Any]]:
@@ -68,6 +73,6 @@ def _dictionaries(namespace: dict[str, Any], returns: dict[str, list[str]]) -> I
 
 
 def _holds_arrays(value: Any) -> bool:
-    """Whether a value is a dictionary or list of arrays, or of one dictionary of arrays for each layer."""
-    layers = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    return _are_arrays(value) or (bool(layers) and all(isinstance(one, dict) and _are_arrays(one) for one in layers))
+    """Whether a value is a dictionary or list of arrays, or of one such container for each layer."""
+    layers = _items(value)
+    return _are_arrays(value) or (bool(layers) and all(map(_are_arrays, layers)))

@@ -360,5 +360,12 @@ def returned(tree: ast.Module | None) -> dict[str, list[str]]:
         last = [n.value for n in ast.walk(node) if isinstance(n, ast.Return) and n.value is not None]
         if last:
             parts = last[-1].elts if isinstance(last[-1], ast.Tuple) else [last[-1]]
-            found[node.name] = [part.id if isinstance(part, ast.Name) else "" for part in parts]
+            found[node.name] = [_name(part) for part in parts]
     return found
+
+
+def _name(value: ast.expr) -> str:
+    """The name of a value that is returned as it is or in the other order: grads, grads[::-1]; "" of any other."""
+    turned = isinstance(value, ast.Subscript) and ast.unparse(value.slice) == "::-1"
+    whole = value.value if isinstance(value, ast.Subscript) and turned else value
+    return whole.id if isinstance(whole, ast.Name) else ""

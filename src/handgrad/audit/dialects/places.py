@@ -70,6 +70,8 @@ class Place:
             _down(holder, kind, key)[...] = new
         elif kind == "cell":
             holder.__closure__[holder.__code__.co_freevars.index(key)].cell_contents = new
+        elif isinstance(holder, tuple):
+            Place(self.root, self.path[:-1]).put(world, (*holder[:key], new, *holder[key + 1 :]))
         else:
             holder[key] = new
 
@@ -135,7 +137,7 @@ def _steps(value: Any) -> list[tuple[tuple[str, Any], Any]]:
     """What can be reached from a container or an instance, with the step that leads there."""
     if isinstance(value, dict):
         return [(("item", k), v) for k, v in value.items()]
-    if isinstance(value, list) or (isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1):
+    if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1):
         return [(("item", i), v) for i, v in enumerate(value[:100])]
     if isinstance(value, FunctionType):
         return [(("cell", n), v) for n, v in _kept(value).items() if not isinstance(v, np.ndarray) or v.ndim in (1, 2)]

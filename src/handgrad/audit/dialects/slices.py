@@ -301,7 +301,8 @@ def _is_count(one: ast.Assign) -> bool:
     if len(one.targets) != 1 or not isinstance(one.targets[0], ast.Name):
         return False
     value, name = one.value, one.targets[0].id
-    if isinstance(value, ast.BinOp) and isinstance(value.left, ast.Name) and value.left.id == name:
+    adds = isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub)  # X = X / 255 counts nothing
+    if isinstance(value, ast.BinOp) and adds and isinstance(value.left, ast.Name) and value.left.id == name:
         value = value.right
     return isinstance(value, ast.Constant) and isinstance(value.value, int | float)
 
