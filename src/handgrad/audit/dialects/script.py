@@ -10,10 +10,11 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
+from handgrad.audit.dialects.edits import callee
 from handgrad.audit.dialects.machine import returned
 from handgrad.audit.dialects.places import Place
 from handgrad.audit.dialects.reading import Reading
-from handgrad.audit.dialects.roles import called
+from handgrad.audit.dialects.roles import CALLED, called, is_loss
 from handgrad.audit.dialects.sizes import make
 from handgrad.audit.dialects.slices import Slice, scopes, slices, whole
 from handgrad.audit.dialects.trying import loops
@@ -26,9 +27,24 @@ def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[
 
 
 def cuts(tree: ast.Module) -> list[Slice]:
-    """Each loop of a file, then each function that may be a training step."""
+    """Each loop of a file, those that tell a loss first, then each function that may be a training step.
+
+    An inner loop comes before the one around it, unless only that one tells a loss: after each of its epochs.
+    """
     every = scopes(tree)
-    return [cut for scope in every for cut in slices(scope)] + [cut for scope in every for cut in whole(scope)]
+    loops = sorted((cut for scope in every for cut in slices(scope)), key=lambda cut: not _tells(cut))
+    return loops + [cut for scope in every for cut in whole(scope)]
+
+
+def _tells(cut: Slice) -> bool:
+    """Whether a turn has a name for a loss, or calls a function that is named after one."""
+    nodes = [node for one in cut.body for node in ast.walk(one)]
+    named = any(isinstance(node, ast.Name | ast.Attribute) and is_loss(_last(node)) for node in nodes)
+    return named or any(isinstance(node, ast.Call) and CALLED["loss"].search(callee(node).lower()) for node in nodes)
+
+
+def _last(node: ast.Name | ast.Attribute) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr
 
 
 def started(namespace: dict[str, Any], returns: dict[str, list[str]]) -> dict[str, Any]:
