@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from optuna.storages.journal import JournalFileSymlinkLock
 from optuna.trial import TrialState
@@ -130,6 +131,44 @@ def test_the_trial_of_a_killed_process_is_tried_again(recipe: Recipe, tmp_path: 
     sweep.space.recipe_of(again)
     assert again.params == trial.params
     assert [t.state for t in sweep.trials()].count(TrialState.RUNNING) == 2
+
+
+def test_settings_that_were_written_just_before_the_stop_are_tried_again(recipe: Recipe, tmp_path: Path) -> None:
+    sweep = Sweep.start(tmp_path / "sweep", recipe, VARY)
+    trial = sweep.begin(2)
+    assert trial is not None
+    kept = optuna.Trial(Sweep.open(tmp_path / "sweep").study, trial._trial_id)
+    sweep.space.recipe_of(kept)
+    assert not trial.params  # Ctrl-C came when they were in the journal, and this study had not read them back yet
+    sweep.give_back(trial)
+    again = sweep.begin(2)
+    assert again is not None
+    sweep.space.recipe_of(again)
+    assert again.params == kept.params != {}
+
+
+def test_ctrl_c_while_a_trial_is_given_back_loses_nothing(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep.start(tmp_path / "sweep", recipe, VARY)
+    trial = sweep.begin(2)
+    assert trial is not None
+    sweep.space.recipe_of(trial)
+    tell = optuna.Study.tell
+
+    def again(*args: Any, **options: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return tell(*args, **options)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background ignores it
+    monkeypatch.setattr(optuna.Study, "tell", again)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            sweep.give_back(trial)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    monkeypatch.undo()
+    assert [one.state for one in sweep.trials()] == [TrialState.WAITING]
 
 
 def test_silence_from_another_machine(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,14 +134,16 @@ class Sweep:
 
     def give_back(self, trial: FrozenTrial | optuna.Trial) -> None:
         """A trial that nobody will finish: another one with the same settings takes its place in the queue."""
-        number, params = trial.number, dict(trial.params)
-        try:
-            self.study._storage.set_trial_user_attr(trial._trial_id, LOST, True)
-            self.study.tell(number, state=TrialState.FAIL)
-        except (RuntimeError, ValueError):  # somebody else has done so just now
-            return
-        if params:
-            self.study.enqueue_trial(params)
+        storage = self.study._storage
+        with _undisturbed():  # Ctrl-C may come twice, and between the two steps the settings would be lost
+            try:
+                storage.set_trial_user_attr(trial._trial_id, LOST, True)
+                self.study.tell(trial.number, state=TrialState.FAIL)
+            except (RuntimeError, ValueError):  # somebody else has done so just now
+                return
+            params = storage.get_trial(trial._trial_id).params  # where it was stopped, it may not know them all itself
+            if params:
+                self.study.enqueue_trial(params)
 
     def nameless(self) -> bool:
         """Whether there is a trial of a process that has only just begun it, or was killed as it did."""
