@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from handgrad.audit.subject import Subject
-from handgrad.audit.whole_loss import charges
+from handgrad.audit.whole_loss import charges, decays
 from handgrad.core.arrays import Array
 
 W, b = np.random.default_rng(0).standard_normal((6, 4)), np.zeros(4)
@@ -31,4 +31,22 @@ def test_a_loss_that_is_another_one_and_a_penalty(more, told: bool) -> None:  # 
     )
     before = W.copy()
     assert charges(whole, part) is told
+    assert (before == W).all()
+
+
+@pytest.mark.parametrize(("shrinks", "told"), [(0.0, False), (1e-3, True)])
+def test_whether_an_optimizer_takes_of_the_weights_what_their_gradients_do_not_tell(shrinks: float, told: bool) -> None:
+    """Root of the squares beneath each gradient, so that no step is a multiple of one."""
+
+    def gradients(x: Array, y: Array) -> dict[str, Array]:
+        h = np.tanh(x @ W + b)
+        off = (h - np.eye(4)[y]) * (1 - h * h)
+        return {"W": x.T @ off, "b": off.sum(axis=0)}
+
+    def step(x: Array, y: Array, lr: float) -> None:
+        for name, g in gradients(x, y).items():
+            {"W": W, "b": b}[name][...] -= lr * (g / (np.abs(g) + 1e-8) + shrinks * {"W": W, "b": b}[name])
+
+    before = W.copy()
+    assert decays(Subject(lambda: {"W": W, "b": b}, data, None, gradients, 6, 4, None, step)) is told
     assert (before == W).all()

@@ -68,7 +68,7 @@ def gather(inspection: Inspection, until: float = inf) -> tuple[Finding, ...]:
     found += _news(found, properties.check(inspection))
     if any(finding.code in properties.EXPLAINS for finding in found):  # why the network was not known
         found = [finding for finding in found if finding.code not in _NAMELESS | _OF_LOSSES]
-    steps = [*optimizers.check(inspection), *optimizers.within(inspection), *of_glue(inspection)]
+    steps = [*optimizers.check(inspection), *of_glue(inspection)]
     if any(one.code == "never-updated" for one in (*found, *steps)):  # the same, of all that is moved by it
         steps = [one for one in steps if one.code != "optimizer-some-not-updated"]
     if any(one.code == "optimizer-climbs" for one in steps):

@@ -5,8 +5,9 @@ Each is remembered as a slot, by its owner, since people re-bind (`self.W = self
 
 from __future__ import annotations
 
+import dis
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -205,3 +206,9 @@ def _recast(thing: Any, memo: dict[int, Any], kept: list[Any], depth: int) -> An
 def matrices(found: list[Slot]) -> list[Array]:
     """Those that may be weights."""
     return [v for v in (slot.get() for slot in found) if v.ndim == 2 and min(v.shape) > 1]
+
+
+def counters(values: Iterable[Any]) -> set[str]:
+    """Global names that the functions among some values bind anew: `global steps`."""
+    functions = (one for one in values if isinstance(one, FunctionType))
+    return {n.argval for one in functions for n in dis.get_instructions(one) if n.opname == "STORE_GLOBAL"}

@@ -149,6 +149,54 @@ def test_a_square_matrix_that_is_kept_turned_round(old: str, new: str, code: str
     assert new in found[code]
 
 
+# A batch normalisation in the line of its activation, on the way back in one line as well.
+INLINE = """
+import numpy as np
+
+rng = np.random.default_rng(0)
+W1, W2, b2 = rng.standard_normal((4, 6)), rng.standard_normal((6, 3)), np.zeros(3)
+gain = np.ones(6)
+
+
+def parameters():
+    return {"W1": W1, "W2": W2, "b2": b2}
+
+
+def forward(x):
+    z1 = x @ W1
+    std = np.sqrt(z1.var(axis=0) + 1e-6)
+    h1 = np.tanh((z1 - z1.mean(axis=0)) / std)
+    return std, h1, h1 @ W2 + b2
+
+
+def loss(x, y):
+    return np.log(np.cosh(forward(x)[-1] - np.eye(3)[y])).sum() / len(y)
+
+
+def gradients(x, y):
+    std, h1, out = forward(x)
+    dout = np.tanh(out - np.eye(3)[y]) / len(y)
+    hat = np.arctanh(h1)
+    dh = (dout @ W2.T) * (1 - h1**2)
+    dz1 = (dh - dh.mean(axis=0) - hat * (dh * hat).mean(axis=0)) / std
+    return {"W1": x.T @ dz1, "W2": h1.T @ dout, "b2": dout.sum(axis=0)}
+"""
+
+
+@pytest.mark.parametrize(
+    ("new", "code"),
+    [
+        ("dz1 = (dout @ W2.T) * (1 - h1**2) / std", "norm-statistics-constant"),
+        ("dz1 = (dh - dh.mean(axis=0)) / std", "norm-variance-constant"),
+    ],
+)
+def test_a_normalisation_that_is_never_kept(new: str, code: str, tmp_path: Path) -> None:
+    old = "dz1 = (dh - dh.mean(axis=0) - hat * (dh * hat).mean(axis=0)) / std"
+    found = said(tmp_path, old, new, INLINE)
+    assert list(found) == [code]
+    assert found[code] == new
+
+
 def test_what_no_mistake_explains_stays_unnamed(tmp_path: Path) -> None:
     assert list(said(tmp_path, "dn1 = dh1 * (1 - h1**2)", "dn1 = dh1 * (1 - np.abs(h1)) ** 1.5")) == ["unnamed"]
 

@@ -5,7 +5,10 @@ Only what is claimed is judged by its steps; plain descent and momentum need no 
 
 from __future__ import annotations
 
+import ast
 import re
+import textwrap
+from collections.abc import Iterator
 
 # What names in a loop say that its optimizer is, the more special first.
 _SIGNS = {
@@ -22,19 +25,87 @@ def by_name(text: str) -> str:
 
 def by_form(text: str) -> str:
     """The optimizer of which statements have the form: an average, or sum, of squares, which divides something;
-    with an average beside it Adam's.
+    with another average in what it divides Adam's.
     """
-    text = re.sub(r"\.get\((\w+), 0(?:\.0)?\)", r"[\1]", text)
-    averages = re.findall(r"^ *(\S+) = .*\* \1 [+-] .*$", text, re.M)
-    squares = re.search(r"^ *(\S+) = (?=.*\* \1 \+).*(?:\*\* 2|square|abs\()", text, re.M)
-    sums = re.search(r"^ *(\S+) \+= .*(?:\*\* 2|square)", text, re.M)
-    if squares and len(averages) in (1, 2) and _divides(squares[1], text):
-        return "rmsprop" if len(averages) == 1 else "adam"
-    return "adagrad" if sums and not averages and _divides(sums[1], text) else ""
+    try:
+        tree = ast.parse(re.sub(r"\.get\((\w+)(?:, \(?0[^()]*\)?)?\)", r"[\1]", textwrap.dedent(text)))
+    except SyntaxError:
+        return ""
+    kept = list(_kept(tree))
+    averages = {name for name, way, square in kept if way == "average" and not square}
+    squares = {name for name, way, square in kept if way == "average" and square}
+    sums = {name for name, way, square in kept if way == "sum" and square}
+    for divided, by in _divisions(tree):
+        if _names(by) & _made_of(tree, squares):
+            return "adam" if _names(divided) & _made_of(tree, averages) else "rmsprop"
+        if not averages and not squares and _names(by) & _made_of(tree, sums):
+            return "adagrad"
+    return ""
 
 
-def _divides(name: str, text: str) -> bool:
-    """Whether something is divided by a name, or by its root, or what is kept of it once it is corrected."""
-    corrected = re.search(rf"^ *\(?(\S.*?)\)? = .*(?<!\w){re.escape(name)} / \(1 - ", text, re.M)
-    names = {name, *(corrected[1].split(", ") if corrected else ())}
-    return any(f"sqrt({one}" in text or re.search(rf"/ \(?{re.escape(one)}[ )]", text) for one in names)
+def _kept(tree: ast.AST) -> Iterator[tuple[str, str, bool]]:
+    """(name, "average" or "sum", whether squares are taken) of everything to which steps add what they see."""
+    changed = [n for n in ast.walk(tree) if isinstance(n, ast.AugAssign)]
+    shrunk = {ast.unparse(n.target) for n in changed if isinstance(n.op, ast.Mult)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
+            name = ast.unparse(node.targets[0])
+            if isinstance(node.value.op, ast.Add | ast.Sub) and any(name in _factors(n) for n in ast.walk(node.value)):
+                yield name, "average", _squares(node.value, name)
+        elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
+            name = ast.unparse(node.target)
+            taken = (n.right for n in ast.walk(node.value) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Sub))
+            weighed = any(name in {ast.unparse(one)} | _factors(one) for one in taken)
+            yield name, "average" if name in shrunk or weighed else "sum", _squares(node.value, name)
+
+
+def _factors(node: ast.AST) -> set[str]:
+    match node:
+        case ast.BinOp(op=ast.Mult(), left=left, right=right):
+            return {ast.unparse(left), ast.unparse(right)}
+    return set()
+
+
+def _squares(node: ast.expr, name: str) -> bool:
+    """Whether something but the name itself is squared, or taken by its size, in what is added to it."""
+    for one in ast.walk(node):
+        match one:
+            case ast.BinOp(op=ast.Pow(), left=left, right=ast.Constant(value=2)) if ast.unparse(left) != name:
+                return True
+            case ast.BinOp(op=ast.Mult(), left=left, right=right):
+                last = left.right if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Mult) else left
+                if ast.unparse(last) == ast.unparse(right) != name:
+                    return True
+            case ast.Call(func=function) if re.search(r"square|power|abs$", ast.unparse(function)):
+                return True
+    return False
+
+
+def _divisions(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and not _corrects(node):
+            yield node.left, node.right
+
+
+def _corrects(node: ast.BinOp) -> bool:
+    """Whether a division is by 1 - share ** t."""
+    return re.match(r"\(?1(?:\.0?)? - ", ast.unparse(node.right)) is not None
+
+
+def _made_of(tree: ast.AST, names: set[str]) -> set[str]:
+    """Some names, and those that are given values out of them alone: averages that are corrected, steps."""
+    found = set(names)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            match node.targets[0], node.value:
+                case ast.Tuple(elts=targets), ast.Tuple(elts=values):
+                    pairs = list(zip(targets, values, strict=False))
+                case target, value:
+                    pairs = [(target, value)]
+            found |= {one.id for one, value in pairs if isinstance(one, ast.Name) and _names(value) & found}
+    return found
+
+
+def _names(node: ast.AST) -> set[str]:
+    """Everything below a node that can hold a value, as it is written."""
+    return {ast.unparse(n) for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute | ast.Subscript)}

@@ -19,9 +19,9 @@ from handgrad.audit.dialects.edits import base, callee
 from handgrad.audit.dialects.making import CLASSES, FEATURES
 from handgrad.audit.dialects.slices import first_turns, scopes
 from handgrad.audit.dialects.witness import quietly
-from handgrad.audit.dialects.world import copies
+from handgrad.audit.dialects.world import copies, is_closure
 from handgrad.audit.memory.restoring import kept, put_back
-from handgrad.audit.objects import is_foreign, is_own
+from handgrad.audit.objects import counters, is_foreign, is_own
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.reading.pruning import Judge
 
@@ -37,21 +37,27 @@ class Props(dict[str, Any]):
         real: the names themselves, which the file's functions look up.
         laid: the copies by name.
         first: what everything below them held at first.
+        numbers: those that the file's functions change, as they were at first.
     """
 
     def __init__(self, namespace: dict[str, Any], tree: ast.Module | None) -> None:
         self.real = getattr(namespace, "real", namespace)
-        held = {name: value for name, value in namespace.items()
-                if not name.startswith("__") and (_holds_own(value) or _remembers(value))}  # fmt: skip
+        counted = counters(namespace.values()) & namespace.keys()
+        numbers = {name for name in counted if type(namespace[name]) in (int, float)}
+        named = ((name, value) for name, value in namespace.items() if not name.startswith("__"))
+        held = {n: value for n, value in named if n in numbers or _holds_own(value) or _remembers(value)}
         self.laid = copies(held)
         self.laid |= built({**namespace, **self.laid}, tree) if tree is not None else {}
-        self.first = list(kept([self.laid]))
+        closures = [one for one in namespace.values() if is_closure(one)]  # which no copy of a name can stand for
+        self.first = list(kept([self.laid, *closures]))
+        self.numbers = {name: self.laid[name] for name in numbers}
         super().__init__({**namespace, **self.laid})
 
     def begin_again(self) -> None:
         """Make the copies what they were before anything was tried."""
         for thing, held in self.first:
             put_back(thing, held)
+        self.laid |= self.numbers
 
     @contextmanager
     def on_stage(self) -> Iterator[None]:
@@ -74,9 +80,10 @@ def _holds_own(value: Any) -> bool:
 
 
 def _remembers(value: Any) -> bool:
-    """Whether a dictionary holds arrays that a step may change: parameters, or what an optimizer remembers of them."""
+    """Whether a dictionary holds what a step may change: parameters, what an optimizer remembers of them, a counter."""
     inner = list(value.values()) if isinstance(value, dict) and len(value) <= _MOST else ()
-    return any(_remembers(one) or (isinstance(one, np.ndarray) and one.dtype.kind == "f") for one in inner)
+    changing = ((isinstance(one, np.ndarray) and one.dtype.kind == "f") or type(one) is int for one in inner)
+    return any(changing) or any(map(_remembers, inner))
 
 
 def built(namespace: dict[str, Any], tree: ast.Module) -> dict[str, Any]:

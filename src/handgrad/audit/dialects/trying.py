@@ -166,7 +166,11 @@ def _candidates(loop: Loop, roots: list[str]) -> list[Place]:
 def _tried(loop: Loop) -> list[str]:
     """Names of losses that depend on labels and parameters, after trying; keeps those parameters. Empty if it fails."""
     widen(loop.state, loop.places)
-    loop.fresh = copies(loop.state)
+    numbers = {n for n, v in loop.state.items() if type(v) in (int, float)}
+    gone = {n for n in numbers - loop.begun.keys() if n in loop.namespace}  # which earlier turns have counted on
+    loop.fresh = copies(
+        {n: loop.begun.get(n, v) if n in numbers else v for n, v in loop.state.items() if n not in gone}
+    )
     rng = np.random.default_rng(5)
     x, y = batch(loop.features, loop.classes)
     start = {place: np.array(place.get(loop.state)) for place in loop.places}

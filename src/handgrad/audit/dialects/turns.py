@@ -49,7 +49,9 @@ class Loop:
         self.losses = losses.names()
         self.state: dict[str, Any] = {}
         self.fresh: dict[str, Any] = {}
+        self.begun: dict[str, int | float] = {}  # the numbers among what stands before the loop
         self.body = body
+        self.counted = {n for one in body for n in counted(one)}  # a step that is counted is no size of one
         self.code: Any = None
         self.places: list[Place] = []
         self.adapted = False  # whether an optimizer such as Adam stands between gradient and step
@@ -89,6 +91,7 @@ class Loop:
         if literal:
             known_values = self.namespace | self.state
             body = with_rate(body, {place.root for place in self.places}, resolver(known_values))
+        self.begun = {n: v for n, v in self.state.items() if type(v) in (int, float)}
         self.kept = body
         self.code = runnable(forgiven(body), once=True)
 
@@ -165,7 +168,7 @@ class Loop:
                 found[name] = kept
             if not isinstance(value, int | float) or isinstance(value, bool):
                 continue
-            if role(name) == "lr":
+            if role(name) == "lr" and name not in self.counted:
                 found[name] = lr
             elif role(name) == "rows" and isinstance(value, int) and self.count and name not in ("n", "N"):
                 found[name] = rows
@@ -298,6 +301,15 @@ class Loop:
         found = values(self.places, self.state)
         flat = self.classes == 1 and all(value.ndim < 2 for value in found.values())
         return {n: v.reshape(-1, 1) if flat and len(v) == self.features > 1 else v for n, v in found.items()}
+
+
+def counted(node: ast.AST) -> set[str]:
+    """Names that statements count up by a whole number."""
+    return {
+        n.target.id for n in ast.walk(node)
+        if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name) and isinstance(n.op, ast.Add)
+        and isinstance(n.value, ast.Constant) and type(n.value.value) is int
+    }  # fmt: skip
 
 
 def _counts(before: list[ast.stmt], inputs: set[str]) -> list[ast.stmt]:

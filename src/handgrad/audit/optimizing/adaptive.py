@@ -107,7 +107,8 @@ def _shrinks_with_rate(path: Path, settings: Settings) -> bool:
 def wrong_adaptive(path: Path, claim: str, settings: Settings) -> list[Finding] | None:
     """The known mistake in an adaptive optimizer that gives these steps; None where none does."""
     for form, code in _WRONG["adam" if claim == "adamw" else claim]:
-        match = _search(path, form, settings, deep=form.power == 1 and not settings.guessed)
+        deep = (form.power == 1 or claim == "adamw") and not settings.guessed  # its weights decay beside it
+        match = _search(path, form, settings, deep=deep)
         if match is not None:
             if form == Form("gradient", "average") and _is_whole(match, settings):
                 code = "optimizer-is-another"
@@ -212,8 +213,47 @@ def _scale(path: Path, match: _Match, claim: str, settings: Settings) -> list[Fi
         if name in _BIAS:
             return [Finding(_BIAS[name], "error", names, _figures(name, n, path), {})]
         return _by_factor(names, factor, n)
+    mixed = _mixed(rate, n, lr, told, path)
+    if mixed is not None:
+        return [mixed]
+    if _counts_on(rate, n, lr, path):
+        return [Finding(_BIAS["per parameter"], "error", names, _figures("per parameter", n, path), {})]
     left = rate / known["right"]
     return [] if _falls(left, path) else None
+
+
+def _mixed(rate: Array, n: Numbers, lr: float | None, told: tuple[float, float], path: Path) -> Finding | None:
+    """One average with the share of the other, where it is corrected by its own; and how new values are weighted."""
+    if lr is None or (n.first == told[0]) == (n.second == told[1]):
+        return None
+    left = rate / corrections(*told, *rate.shape)["right"] / lr
+    if np.ptp(left) > path.alike * abs(left.mean()):
+        return None
+    factor, moment = float(left.mean()), "first" if n.second == told[1] else "second"
+    due = (1 - told[0]) / (1 - n.first) if moment == "first" else float(np.sqrt((1 - n.second) / (1 - told[1])))
+    if abs(factor / due - 1) < 1e-6:
+        measured: dict[str, float | str] = {"factor": factor, "moment": moment}
+        return Finding("optimizer-average-unweighted", "error", path.names, measured, {})
+    if abs(factor - 1) < 1e-6:
+        share = corrections(*told, 1, 1)["right"] / corrections(n.first, n.second, 1, 1)["right"]
+        measured = {"first_step": float(share[0, 0])}
+        return Finding("optimizer-bias-wrong", "error", path.names, measured, {})
+    return None
+
+
+def _counts_on(rate: Array, n: Numbers, lr: float | None, path: Path) -> bool:
+    """Whether the steps are counted on at each parameter, some of which are not among those that are looked at."""
+    ordered = _in_order(rate)
+    steps, seen = ordered.shape
+    for total in range(seen + 1, 3 * seen + 1):
+        counts = np.arange(1, total * steps + 1)
+        known = (np.sqrt(1 - n.second**counts) / (1 - n.first**counts)).reshape(steps, total)
+        for scale in [lr] if lr else ordered[0, 0] / known[0]:
+            turns = np.abs(scale * known[:1].T - ordered[0]).argmin(axis=0)
+            alike = np.abs(ordered / (scale * known[:, turns]) - 1).max() <= path.alike
+            if alike and len(set(turns)) == seen > 1:
+                return True
+    return False
 
 
 def _in_order(rate: Array) -> Array:
@@ -254,18 +294,22 @@ def _constant(path: Path, factor: float, n: Numbers, round_rate: float | None) -
     near = np.flatnonzero(np.abs(at / factor - 1) < 1e-6)
     if len(near):
         return [Finding("optimizer-counter-stuck", "error", names, {"count": int(counts[near[0]])}, {})]
-    for due in _unweighted(n):
-        if abs(factor / due - 1) < 1e-6:
-            return [*uncorrected, Finding("optimizer-average-unweighted", "error", names, {"factor": float(due)}, {})]
-    return uncorrected
+    unweighted = _unweighted(factor, names, n)
+    return uncorrected if unweighted is None else [*uncorrected, unweighted]
 
 
-def _unweighted(n: Numbers) -> tuple[float, ...]:
-    """How much larger steps are where an average adds new values whole, or weighted by the other one's share."""
+def _unweighted(factor: float, names: tuple[str, ...], n: Numbers) -> Finding | None:
+    """Steps of a factor that an average gives which adds new values whole, or weighted by the other one's share."""
     first, second = 1 - n.first, 1 - n.second
-    whole = (1 / first, np.sqrt(second), np.sqrt(second) / first)
-    mixed = (second / first, np.sqrt(second / first), (second / first) ** 1.5) if 0 < n.first != n.second else ()
-    return (*whole, *mixed)
+    known = [(1 / first, "first"), (np.sqrt(second), "second"), (np.sqrt(second) / first, "first")]
+    if 0 < n.first != n.second:
+        mixed = second / first
+        known += [(mixed, "first"), (np.sqrt(mixed), "second"), (mixed**1.5, "first")]
+    for due, moment in known:
+        if abs(factor / due - 1) < 1e-6:
+            measured = {"factor": float(due), "moment": moment}
+            return Finding("optimizer-average-unweighted", "error", names, measured, {})
+    return None
 
 
 def _is_round(number: float) -> bool:
@@ -278,9 +322,9 @@ def _by_factor(names: tuple[str, ...], factor: float, n: Numbers) -> list[Findin
         return [Finding("optimizer-climbs", "error", names, {}, {})]
     if abs(factor - 1) < 1e-4:
         return []
-    for due in _unweighted(n):
-        if abs(factor / due - 1) < 1e-6:
-            return [Finding("optimizer-average-unweighted", "error", names, {"factor": float(due)}, {})]
+    unweighted = _unweighted(factor, names, n)
+    if unweighted is not None:
+        return [unweighted]
     return [Finding("optimizer-scaled", "note", names, {"factor": factor}, {"factor": 1.0})]
 
 

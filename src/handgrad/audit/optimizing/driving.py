@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from types import FunctionType
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects.calling import UPDATE, methods, plain
+from handgrad.audit.objects import counters
 from handgrad.audit.optimizing.claims import Settings, role_of, settings_of
 from handgrad.audit.optimizing.path import Path, path_of
 from handgrad.audit.optimizing.stage import FLAVOURS, ROLES, Stage
@@ -113,7 +115,8 @@ def runs(target: Any, plan: Plan) -> Iterator[Run]:
         shapes = plan.shapes if names is None else {name: plan.shapes[name] for name in names}
         for step in range(_MOST_METHODS if isinstance(target, type) else 1):
             try:
-                run = _drive(target, step, flavour, shapes, plan)
+                with _counters_kept(target):
+                    run = _drive(target, step, flavour, shapes, plan)
             except StopIteration:
                 break
             except Exception:  # it wants to be called in another way
@@ -124,6 +127,17 @@ def runs(target: Any, plan: Plan) -> Iterator[Run]:
             unmoved = unmoved or run
     if unmoved is not None:
         yield unmoved
+
+
+@contextmanager
+def _counters_kept(target: Any) -> Iterator[None]:
+    """Afterwards the numbers that a function counts up in its file are what they were."""
+    names = target.__globals__ if isinstance(target, FunctionType) else {}
+    before = {name: names[name] for name in counters([target]) if type(names.get(name)) in (int, float)}
+    try:
+        yield
+    finally:
+        names.update(before)
 
 
 def _together(flavour: str, plan: Plan) -> bool:

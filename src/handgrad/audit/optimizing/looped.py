@@ -23,7 +23,7 @@ from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
 from handgrad.audit.optimizing.claims import role_of
 from handgrad.audit.optimizing.inside import judge_optimizer_step
-from handgrad.audit.optimizing.places import _line
+from handgrad.audit.optimizing.places import as_function, line_of
 from handgrad.core.arrays import Array
 
 _ROWS, _RATE = 6, 2.0**-20  # small, for steps without a root are large
@@ -66,15 +66,16 @@ def check_looped(inspection: Inspection) -> list[Finding]:
         loop.state, loop.code = held, code
     first, program = loop.cut.lines[0], inspection.program
     lines = [n for n in ast.walk(program.tree) if isinstance(n, ast.stmt) and n.lineno == first]
-    none = ast.arguments([], [], None, [], [], None, [])
-    node = ast.FunctionDef("loop", none, lines[:1], [], lineno=first)  # places are looked for in functions
+    node = as_function(*lines[:1])
     functions = sorted(loop.called(), key=lambda one: not by_form(ast.unparse(one).lower()))
     placed = []
     for one in found:
         some = len(one.where) < len(loop.parameters())  # the rest shows the rule
         unsure = one.code in _UNSURE and not (some and one.code == "optimizer-unnamed")
         if not unsure and one.severity != "note":
-            line = next(filter(None, (_line(program, there, one, by_name=some) for there in (node, *functions))), first)
+            line = next(
+                filter(None, (line_of(program, there, one, by_name=some) for there in (node, *functions))), first
+            )
             told = one.measured | {"optimizer": f"the loop in line {first}"}
             placed.append(replace(one, measured=told, file=program.filename, line=line))
     return placed

@@ -10,9 +10,10 @@ import ast
 import inspect
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 from handgrad.audit.dialects.calling import UPDATE, method, plain, roles
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.objects import own_classes, own_functions
+from handgrad.audit.objects import counters, own_classes, own_functions
 from handgrad.audit.optimizing.amid import check_amid
 from handgrad.audit.optimizing.claims import config_of, role_of, says
 from handgrad.audit.optimizing.driving import Plan, Run, runs
@@ -29,6 +30,7 @@ from handgrad.audit.optimizing.judge import apart, judge, unnamed
 from handgrad.audit.optimizing.looped import check_looped
 from handgrad.audit.optimizing.places import place
 from handgrad.audit.optimizing.stage import ALIKE, ROLES, SHAPES
+from handgrad.audit.optimizing.stepped import check_stepped
 from handgrad.audit.optimizing.whole_step import check_whole_step
 from handgrad.audit.optimizing.within import check_within, memory_lost
 from handgrad.audit.reading.fence import OutOfTime, time_limit
@@ -47,16 +49,18 @@ _BROAD = {"forward", "predict", "fit", "feedforward", "forwardpass", "loss", "ba
 
 
 def check(inspection: Inspection) -> list[Finding]:
-    """What the optimizers of a file are not, though they say so."""
+    """What the optimizers of a file are not, though they say so, and the update of a network that is its own."""
     with inspection.program.guarded():
-        return check_namespace(inspection.program, inspection.namespace)
+        driven = judged(inspection.program, inspection.namespace)
+    return [*driven.findings, *within(inspection, driven.names)]
 
 
-def within(inspection: Inspection) -> list[Finding]:
-    """What the update of a network that is its own optimizer is not, though it says so."""
+def within(inspection: Inspection, driven: Collection[str] = ()) -> list[Finding]:
+    """What the update of a network that is its own optimizer is not, though it says so. `driven`: judged alone."""
+    stepped = partial(check_stepped, driven=driven)
     try:
         with inspection.program.guarded(), time_limit(SECONDS):
-            checks = (check_within, check_looped, check_amid, memory_lost, check_whole_step)
+            checks = (check_within, check_looped, check_amid, memory_lost, stepped, check_whole_step)
             return next((found for check in checks if (found := check(inspection))), [])
     except (Exception, SystemExit, OutOfTime):  # what fails in a stranger's code says nothing of its numbers
         return []
@@ -151,7 +155,8 @@ def _judged(program: Program, target: Any, claim: str, trees: Sequence[ast.Modul
     negative = takes_negative(program.tree)
     scale = _LARGE if claim in _ADAPTIVE else 1.0
     config = {} if isinstance(target, type) else config_of(program.tree, target)
-    plan = Plan(SHAPES, scale, together=any(_serves_many(tree, target) for tree in trees), config=config)
+    together = bool(counters([target])) or any(_serves_many(tree, target) for tree in trees)
+    plan = Plan(SHAPES, scale, together=together, config=config)
     run, found = _best(target, plan, claim, negative=negative)
     if run is None:
         run, found = _best(target, replace(plan, shapes=ALIKE), claim, negative=negative)

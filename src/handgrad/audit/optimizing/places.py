@@ -11,7 +11,7 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.place.handing import passing_over
 from handgrad.audit.reading.source import Program
 
-_MOMENT = r"(?:self\.|layer\.|l\.)?\w*(?:v|m|s|h|c|r|cache|veloc|mom|acc|buf|sq|avg|sum|G|E)\w*(?:\[[^=]*?\])?"
+_MOMENT = r"(?:\w+\.)?\w*(?:v|m|s|h|c|r|cache|veloc|mom|acc|buf|sq|avg|sum|G|E)\w*(?:\[[^=]*?\])?"
 _SHARE = r"(?:rho|beta|mom|\bmu\b|gamma|decay|alpha|\.b[12]\b|\bb[12]\b|0?\.9|1-)"
 _SQUARE = r"(?:\*\*2|square|power|np\.abs)|\b([\w.]*g\w*(?:\[\w+\])?|dw|db|dW)\*\1"
 _GRAD = r"(?:grad|\bg\b|d_?[wWb]\w*\b|dtheta|dx)"
@@ -52,9 +52,10 @@ _SHAPES: dict[str, tuple[str, ...]] = {
     "optimizer-rebinds": (r"^(\w+)=\1[-+]", rf"^(?!self)\w+={_GRAD}?.*{_RATE}",),
     "optimizer-memory-lost": _MEMORY, "optimizer-velocity-grows": _MEMORY, "optimizer-shared-state": _MEMORY,
     "optimizer-decay-swapped": (rf"^{_MOMENT}=\(1-[^*]*\)\*", rf"^{_MOMENT}\*=\(?1-", *_MEMORY),
-    "optimizer-no-decay": _SECOND, "optimizer-average-unweighted": _MEMORY,
-    "optimizer-betas-swapped": _MEMORY,
+    "optimizer-no-decay": _SECOND, "optimizer-betas-swapped": _MEMORY,
+    "optimizer-average-unweighted": (rf"^{_MOMENT}\+?=(?!=)(?!.*(?:{_SQUARE})).*{_GRAD}", *_MEMORY),
 }  # fmt: skip
+_OF_A_MOMENT = {code for code, shapes in _SHAPES.items() if shapes is _MEMORY} | {"optimizer-average-unweighted"}
 _SCHEDULE = re.compile(r"^(?:self\.)?(?:\w*_)?(?:learning_?rate|lr)(?:_\w+)?[*/]?=(?!.*\*\*)")
 _STEP = (rf"{_THETA}[-+]=.*{_RATE}", rf"{_THETA}=.*[-+].*{_RATE}", rf"[-+]=.*{_RATE}", rf"=.*-.*{_RATE}")
 
@@ -73,7 +74,7 @@ def place(program: Program, target: Any, step: Callable[..., Any] | None, findin
     own = next((one for one in ast.walk(program.tree) if getattr(one, "lineno", -1) == found.co_firstlineno), None)
     if finding.code == "optimizer-memory-lost" and isinstance(own, ast.FunctionDef) and _never_kept(own):
         return program.filename, own.lineno
-    line = found.co_firstlineno if node is None else _line(program, node, finding) or found.co_firstlineno
+    line = found.co_firstlineno if node is None else line_of(program, node, finding) or found.co_firstlineno
     return program.filename, line
 
 
@@ -131,7 +132,13 @@ def _only_begins(text: str) -> bool:
     return begins and not re.search(rf"[-+].*{_GRAD}", text.partition("=")[2])
 
 
-def _line(program: Program, node: ast.AST, finding: Finding, *, by_name: bool = False) -> int | None:
+def as_function(*statements: ast.stmt) -> ast.FunctionDef:
+    """A loop as a function, in which places are looked for."""
+    none = ast.arguments([], [], None, [], [], None, [])
+    return ast.FunctionDef("loop", none, list(statements), [], lineno=statements[0].lineno if statements else 1)
+
+
+def line_of(program: Program, node: ast.AST, finding: Finding, *, by_name: bool = False) -> int | None:
     """The line of a function that a finding is about. `by_name`: each parameter may have its own lines: vdw1, vdb1."""
     lines = program.text.splitlines()
     statements = sorted(
@@ -151,8 +158,8 @@ def _line(program: Program, node: ast.AST, finding: Finding, *, by_name: bool = 
     if finding.code != "optimizer-rate-per-parameter":  # a schedule is no step
         texts = {first: text for first, text in texts.items() if not _SCHEDULE.search(text)}
     shapes = _SHAPES.get(finding.code, ())
-    if finding.measured.get("moment") == "second" and shapes is _MEMORY:
-        shapes = _SECOND
+    if finding.measured.get("moment") == "second" and finding.code in _OF_A_MOMENT:
+        shapes = _SECOND if shapes is _MEMORY else (rf"^{_MOMENT}\+?=(?!=).*{_SQUARE}", *_SECOND)
     biased = {first: text for first, text in texts.items() if re.search(r"(?:\b|_|\.|d)b(?:\b|ias|_|\[|\d)", text)}
     left_out = finding.code == _LEFT_OUT  # of which nothing is written
     only_biases = all(name.startswith("b") for name in finding.where) and not left_out

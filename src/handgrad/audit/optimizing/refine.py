@@ -50,7 +50,9 @@ def refined(path: Path, form: Form, starts: list[Numbers]) -> tuple[Guess, Rates
 
 def _sensible(path: Path, n: Numbers, free: tuple[str, ...]) -> bool:
     """Whether settings are such as people use. At the ends of their range every form turns into another one."""
-    shares = ("first" not in free or 0.3 < n.first < 0.9995) and ("second" not in free or 0.3 < n.second < 0.99995)
+    swapped = any(abs(1 - n.second - share) < 1e-4 for share in _ROUND if share >= 0.9)
+    second = "second" not in free or 0.3 < n.second < 0.99995 or swapped
+    shares = second and ("first" not in free or 0.3 < n.first < 0.9995)
     size = float(np.median(np.abs(path.g)))
     return shares and n.eps < 0.3 * (size**2 if n.place.startswith("inside") else size)
 
@@ -128,7 +130,8 @@ def _at(guess: Guess, free: tuple[str, ...], z: Array) -> Guess:
 def _rounded(path: Path, form: Form, guess: Guess, found: Rates, *, decay: bool) -> tuple[Guess, Rates]:
     """With the shares that people write, where they do as well."""
     n = guess.numbers
-    near = [min(_ROUND, key=lambda share, own=own: abs(share - own)) for own in (n.first, n.second)]  # type: ignore[misc]
+    usual = (*_ROUND, *(round(1 - share, 4) for share in _ROUND))
+    near = [min(usual, key=lambda share, own=own: abs(share - own)) for own in (n.first, n.second)]  # type: ignore[misc]
     tidy = Guess(replace(n, first=near[0] if n.first else 0.0, second=near[1] if n.second else 0.0), guess.coupled)
     again = fitted(path, form, tidy, decay=decay)
     return (tidy, again) if again is not None and again.rest <= path.exact else (guess, found)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects.calling import roles, updates
+from handgrad.audit.dialects.claimed import by_form
 from handgrad.audit.dialects.edits import base
 from handgrad.audit.dialects.making import made
 from handgrad.audit.dialects.reading import Reading
@@ -164,6 +165,8 @@ def claim_of(update: Callable[..., Any], text: str) -> str:
     for claim, sign in _SIGNS:
         if re.search(sign, source):
             return claim
+    if formed := by_form(source):
+        return formed
     averages = re.search(r"0?\.9|decay|beta|gamma", source)
     known = (claim for claim, sign in _SIGNS if claim != "momentum" and re.search(sign, text.lower()))
     return next(known, "") if averages else ""

@@ -21,6 +21,7 @@ from handgrad.audit.judging.measure import fit_beside, steady
 from handgrad.audit.judging.stillness import held
 from handgrad.audit.judging.truth import Slopes, slopes
 from handgrad.audit.pieces.bends import bend_of
+from handgrad.audit.pieces.norms import normalised
 from handgrad.audit.place.numbers import EXACT, Back, Number, Product, Scale, laid, multiple, printed, rows_of
 from handgrad.audit.place.observe import CHANGED, MADE, NAMED, RETURNED, Noted, observe
 from handgrad.audit.place.order import rows_taken
@@ -31,6 +32,7 @@ _RATE = 2.0**-6
 _ROWS = (5, 7, 11, 3)
 _MOST = 48  # numbers whose slopes are taken
 _TWINS = 3  # arrays of the same numbers that are tried
+_AFTER = 3  # numbers after another one that may be its activation, normalised
 _WAYS = 8  # errors of later numbers that are tried as shares
 _LARGE = 20_000  # elements
 
@@ -73,6 +75,7 @@ class Chart:
             self.numbers = self._numbers(time.thread_time() + seconds)
             self.links = {one.at: dict(self._elementwise(one)) for one in self.numbers}
             self.numbers = sorted([*self.numbers, *self._unnoted()], key=lambda one: one.at)
+            self.numbers = sorted([*self.numbers, *self._normalised()], key=lambda one: one.at)
         finally:
             subject.restore(saved)
 
@@ -141,6 +144,15 @@ class Chart:
                     y = next((n for n in same if bend_of(bare + b, n.rows) is not None), None)
                     known = any(n.rows.shape == bare.shape and np.allclose(n.rows, bare + b) for n in self.numbers)
                     if y is not None and not known and (one := self._before(y, bare + b)) is not None:
+                        yield one
+
+    def _normalised(self) -> Iterator[Number]:
+        """The same of what a normalisation gives: the h of a = tanh(h), h = (z - mean) / spread."""
+        for i, z in enumerate(self.numbers):
+            for y in self.numbers[i + 1 : i + 1 + _AFTER]:
+                if y.rows.shape == z.rows.shape and min(z.rows.shape) > 1 and y.at not in self.links[z.at]:
+                    h = normalised(z.rows, y.rows)
+                    if h is not None and (one := self._before(y, h)) is not None:
                         yield one
 
     def _before(self, y: Number, z: Array) -> Number | None:
@@ -259,6 +271,8 @@ class Chart:
             return base
         later = [n for n in self.numbers if n.at > number.at and n.rows.shape == number.rows.shape]
         past = [e for n in later if (e := self.error(n)) is not None]
+        bent = self.links[number.at]
+        past += [e * bent[n.at] for n in later if n.at in bent and (e := self.error(n)) is not None]
         past += [
             e * f for e in past[:_WAYS] for n in self.numbers if n.rows.shape == e.shape for f in (n.rows, 1 - n.rows)
         ]
