@@ -69,6 +69,7 @@ class Chain:
             found[f"W{i}"] = links[f"W{i}"](a, z, d) if f"W{i}" in links else dW
             found[f"b{i}"] = links[f"b{i}"](a, z, d) if f"b{i}" in links else db
             found[f"W{i}"] = found[f"W{i}"] + (links["decay"](self.W[i]) if "decay" in links else 0)
+            found[f"b{i}"] = found[f"b{i}"] + (links["bias-decay"](self.b[i]) if "bias-decay" in links else 0)
             if i:
                 dy = links[f"hand{i}"](self.W, d) if f"hand{i}" in links else d @ self.W[i].T
                 d = (
@@ -194,6 +195,15 @@ def test_a_penalty_and_its_share(charge: float, share: float, code: str, missing
     assert (diagnosis.identity.penalty is None) == (charge == 0)
     of_penalty = [f for f in diagnosis.findings if f.code == code]
     assert all(f.where == ("W0", "W1", "W2") for f in of_penalty)
+
+
+def test_biases_that_alone_are_decayed_are_warned_of() -> None:
+    chain = Chain("tanh")
+    chain.links = {"bias-decay": lambda b: 0.02 * b * (len(b) > chain.b[-1].size)}  # a share of few numbers is none
+    (finding,) = diagnose(chain.subject()).findings
+    assert (finding.code, finding.severity, finding.where) == ("weight-decay", "warning", ("b0", "b1"))
+    chain.links["decay"] = lambda w: 0.02 * w
+    assert {finding.severity for finding in diagnose(chain.subject()).findings} == {"note"}
 
 
 def test_every_row_indexed() -> None:

@@ -1,12 +1,12 @@
 """Decay: whether the weights' own share in their gradients is the derivative of what the loss charges for them.
 
-A share without a charge is weight decay, a convention, unless the loss charges for other parameters. A charge without
-its share, or with another one, is a mistake.
+A share without a charge is weight decay, a convention, unless the loss charges for other parameters, or biases alone
+have it: what is left out by convention is they. A charge without its share, or with another one, is a mistake.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -18,13 +18,16 @@ from handgrad.core.arrays import Array
 _LIKE = 1e-3  # relative: shares that are one and the same
 
 
-def decayed(links: Sequence[Link], penalty: Penalty | None, rows: Sequence[int]) -> list[Finding]:
+def decayed(
+    links: Sequence[Link], penalty: Penalty | None, rows: Sequence[int], biases: Collection[str] = ()
+) -> list[Finding]:
     """Findings about the weights' own share in their gradients.
 
     Args:
         links: what explains the gradients of several batches.
         penalty: what the loss charges; None for nothing.
         rows: of each batch.
+        biases: the names of those parameters that are biases.
     """
     found: dict[str, list[str]] = {}
     measured: dict[str, dict[str, float]] = {}
@@ -42,7 +45,8 @@ def decayed(links: Sequence[Link], penalty: Penalty | None, rows: Sequence[int])
             ratio = float(shares[-1] / due[-1]) if due[-1] else 0.0
             measured.setdefault(code, {"share": float(shares[-1]), "due": float(due[-1]), "ratio": ratio})
     charged = penalty is not None and bool(penalty.names)  # for others: then that these are left out is no convention
-    severity = {"weight-decay": "warning" if charged else "note", "penalty-scaled": "warning"}
+    biases_alone = set(found.get("weight-decay", ())) <= set(biases)
+    severity = {"weight-decay": "warning" if charged or biases_alone else "note", "penalty-scaled": "warning"}
     return [
         Finding(code, severity.get(code, "error"), tuple(names), measured[code], {"share": measured[code]["due"]})
         for code, names in found.items()

@@ -238,7 +238,8 @@ def _known(
     ]  # fmt: skip
     findings = _of_one_sum(findings, evidence)
     rows = [e.rows for e in evidence]
-    decays = decayed(scalable, identity.penalty, rows)
+    biases = [matrix.bias for matrix in identity.matrices if matrix.bias is not None]
+    decays = decayed(scalable, identity.penalty, rows, biases)
     scaled = scales(made, rows, averaged="B" in identity.divisor)
     return [*findings, *decays, *scaled], checks + explanation.tried
 
