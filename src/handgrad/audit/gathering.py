@@ -73,6 +73,8 @@ def gather(inspection: Inspection, until: float = inf) -> tuple[Finding, ...]:
         steps = [one for one in steps if one.code != "optimizer-some-not-updated"]
     if any(one.code == "optimizer-climbs" for one in steps):
         steps = [one for one in steps if one.code != "sign-flipped"]
+        if inspection.reading.subject.gradients is None:  # the gradients were judged by its steps
+            found = [one for one in found if one.code != "sign-flipped"]
     closer = {one.code for one in steps if one.code.startswith("optimizer-")}
     found = [finding for finding in found if finding.code not in closer]  # of which only the steps were seen
     still = {name for one in steps if one.code == "never-updated" for name in one.where}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from mending import Planted, inspected, patched, repaired
 
+from handgrad.audit.place.first_wrong import first_wrong
 from handgrad.audit.repair import repair
 from handgrad.audit.repair.search import judge_by_diagnosis
 
@@ -111,6 +112,24 @@ def test_two_mistakes_are_mended_together(tmp_path: Path) -> None:
     assert errors, findings
     assert all(one.patch for one in errors), findings
     path.write_text(patched(text, errors[0].patch or ""))
+    assert inspected(path).diagnosis.ok
+
+
+@pytest.mark.parametrize("up", ["{0} += self.learning_rate * {1}", "np.add({0}, self.learning_rate * {1}, out={0})"])
+def test_an_update_that_goes_up_is_mended_where_it_updates(up: str, tmp_path: Path) -> None:
+    pairs = [(f"self.{name}", f"d{name}") for name in ("W1", "b1", "W2", "b2")]
+    planted = Planted(
+        "unrolled_matrices", tuple((f"{p} -= self.learning_rate * {g}", up.format(p, g)) for p, g in pairs)
+    )
+    path = tmp_path / "up.py"
+    path.write_text(planted.text, encoding="utf-8")
+    seen = inspected(path)
+    suspects = tuple(one.line for one in first_wrong(seen, seen.diagnosis.findings))
+    assert set(suspects[: len(pairs)]) == planted.lines
+    _, findings = repaired(path, suspects=suspects)
+    (error,) = (one for one in findings if one.severity == "error")
+    assert (error.code, error.line in planted.lines) == ("sign-flipped", True)
+    path.write_text(patched(planted.text, error.patch or ""), encoding="utf-8")
     assert inspected(path).diagnosis.ok
 
 

@@ -26,7 +26,10 @@ _UNCORRECTED = r"^[\w.]*(?:hat|corr|mh|vh)\w*(?:\[.*?\])?=(?!.*\*\*)"
 _LEFT_OUT = "optimizer-some-not-updated"
 # Code -> what the line looks like, the surest first. Lines are searched without spaces.
 _SHAPES: dict[str, tuple[str, ...]] = {
-    "optimizer-climbs": (rf"{_THETA}\+=.*{_RATE}", rf"{_THETA}=.*\+.*{_RATE}", rf"{_THETA}-=.*{_RATE}"),
+    "optimizer-climbs": (
+        rf"{_THETA}\+=.*{_RATE}.*{_GRAD}", rf"{_THETA}\+=.*{_RATE}",
+        rf"{_THETA}=.*\+.*{_RATE}", rf"{_THETA}-=.*{_RATE}",
+    ),
     "optimizer-weight-decay-sign": (_DECAY,),
     "optimizer-weight-decay-coupled": (rf"=.*{_DECAY}",),
     "optimizer-not-squared": (rf"=(?!.*(?:{_SQUARE})).*(?:beta_?2|b2|0?\.999|rho|decay_rate).*{_GRAD}", *_SECOND),

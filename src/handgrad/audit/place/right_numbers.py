@@ -6,6 +6,7 @@ An array counts as a right number up to its layout (rows or columns, flat or not
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -225,5 +226,19 @@ class Step:
         new = self.after[name]
         if np.array_equal(new, self.before[name]):
             return []
-        found = (note for note, view in self.trail.shaped(new.shape) if np.allclose(view, new, rtol=1e-12, atol=0))
+        part = _PART.search(name)
+        shown = _cut(self.trail.notes, part[0]) if part else self.trail.shaped(new.shape)
+        found = (note for note, view in shown if view.shape == new.shape and np.allclose(view, new, rtol=1e-12, atol=0))
         return [note for note in found if note.how in (MADE, CHANGED, RETURNED)]
+
+
+_PART = re.compile(r"\[[\d\s,:-]*:[\d\s,:-]*\]$")  # a parameter that is a part of an array: weights[0][:, :-1]
+
+
+def _cut(notes: Sequence[Noted], part: str) -> Iterator[tuple[Noted, Array]]:
+    """(note, that part of its value) of every note that has it."""
+    for note in notes:
+        try:
+            yield note, eval(f"value{part}", {"value": note.value})  # digits, commas and colons
+        except IndexError:
+            continue

@@ -53,6 +53,8 @@ def wrong_factor(step: Step, note: Noted, quantity: Quantity) -> float | None:
 def _flips(changes: list[_Change]) -> list[_Change]:
     """The lines that turn the sign; and the first and the last of the way, where it may be wanted and is missing."""
     turned = _alternating([c for c in changes if c.ratio < 0 and c.stage != RATE])
+    if turned and all(c.stage == UPDATE for c in turned):  # every gradient was right until then
+        return turned
     start = [c for c in changes if c.stage == START and c not in turned]
     update = [c for c in changes if c.stage in (UPDATE, RATE) and c not in turned]
     few = len({change.note.line for change in turned}) <= _FEW

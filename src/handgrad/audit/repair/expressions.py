@@ -12,6 +12,7 @@ from handgrad.audit.repair.places import Place, bracketed, joined
 
 _PRODUCTS = ("dot", "matmul")
 _UNWRAPPED = ("reshape", "copy", "array", "asarray", "len", "range", "zip", "enumerate", "reversed", "float", "int")
+_TURNED = {"add": "subtract", "subtract": "add"}  # of NumPy
 _SIDES = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
 _SIGNS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 
@@ -98,7 +99,9 @@ def signs(place: Place) -> Iterator[Edit]:
     if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Div):
         yield place.replace(statement.value, f"-{place.text(statement.value)}", "negate", 1.2)
     for node in place.nodes:
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+        if isinstance(node, ast.Attribute) and node.attr in _TURNED and ast.unparse(node.value) in ("np", "numpy"):
+            yield place.replace(node, f"{place.text(node.value)}.{_TURNED[node.attr]}", "update-sign")
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
             left, right = place.text(node.left), place.text(node.right)
             yield place.replace(
                 node, f"{_in_difference(node.right, right)} - {_in_difference(node.left, left)}", "swap-sides"
