@@ -30,6 +30,10 @@ NEVER = [
     ("def parameters(self):\n    return [p for k, p in self.all.items() if k == 'W']\n", ("b1", "b2"), 2),
     ("x = 1\nmodel.params = [p for one in layers[:-1] for p in one.params]\n", ("W2", "b2"), 2),
     ("x = 1\nmodel.params = [p for one in layers for p in one.params]\n", ("W2", "b2"), None),
+    ("def __init__(self, layers):\n    self.pairs = [(l.w, l.dw) for l in layers]\n", ("b1", "b2"), 2),
+    ("def __init__(self):\n    self.v = [np.zeros(w.shape) for w in self.weights[1:]]\n", ("b1", "b2"), None),
+    ("np.add(w, -lr * dw)\n", ("W1", "b1"), 1),
+    ("np.add(w, -lr * dw, out=w)\n", ("W1", "b1"), None),
     ("self.weights = [make(n, m) for n, m in zip(sizes[:-1], sizes[1:])]\n", ("W2", "b2"), None),
 ]  # fmt: skip
 
@@ -51,6 +55,7 @@ LOOPS = [
     ("for name, p in params.items():\n    if name.startswith('b'):\n        continue\n    p -= lr * g[name]\n", 4, [2]),
     ("for layer in layers:\n    if not hasattr(layer, 'W'):\n        continue\n    layer.W -= lr * layer.dW\n", 4, []),
     ("for layer in layers[::-1]:\n    layer.W -= lr * layer.dW\n", 2, []),
+    ("for k in (k for k in params if k != 'b'):\n    params[k] -= lr * g[k]\n", 2, [1]),
     ("w -= lr * dw\n", 1, []),
 ]  # fmt: skip
 

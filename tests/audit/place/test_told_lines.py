@@ -30,7 +30,9 @@ def _inspection(text: str) -> Any:
     namespace: dict[str, Any] = {}
     exec(compile(text, "net.py", "exec"), namespace)
     program = SimpleNamespace(tree=ast.parse(text), filename="net.py")
-    return SimpleNamespace(program=program, reading=SimpleNamespace(functions={"backward": namespace["backward"]}))
+    subject = SimpleNamespace(classes=3)
+    functions = {"backward": namespace["backward"]}
+    return SimpleNamespace(program=program, reading=SimpleNamespace(functions=functions, subject=subject))
 
 
 @pytest.mark.parametrize(("where", "line"), [(("W1",), 9), (("params['W2']",), 6), (("W1", "W2"), 9), (("b7",), None)])
@@ -39,7 +41,9 @@ def test_a_penalty_is_missing_where_the_gradient_is_made(where: tuple[str, ...],
     assert penalty_line(_inspection(CODE), finding) == line
 
 
-@pytest.mark.parametrize(("divisor", "line"), [("50", 10), ("size", 10), ("10", 10), ("len(d)", None), ("51", None)])
+@pytest.mark.parametrize(
+    ("divisor", "line"), [("50", 10), ("size", 10), ("10", 10), ("150", 10), ("len(d)", None), ("51", None)]
+)
 def test_the_number_tells_the_line(divisor: str, line: int | None) -> None:
     finding = Finding("batch-dependent-factor", "warning", ("b1",), {"factor": 8 / 50, "rows": 8}, {"factor": 1.0})
     assert fixed_batch_line(_inspection(CODE.replace("DIVISOR", divisor)), finding) == line

@@ -10,6 +10,7 @@ import ast
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 
+_NEAR = 1e-4  # relative: a factor that was measured, for the network is not known
 _SMALLEST = 8  # rows of a batch that somebody fixes
 
 
@@ -19,18 +20,24 @@ def fixed_batch_line(inspection: Inspection, finding: Finding) -> int | None:
     if finding.code != "batch-dependent-factor" or not isinstance(factor, float) or not isinstance(rows, int | float):
         return None
     number = rows / factor if factor else 0.0
-    if abs(number - round(number)) > 1e-6 * abs(number) or round(number) < 2:
+    if abs(number - round(number)) > _NEAR * abs(number) or round(number) < 2:
         return None
-    tree = inspection.program.tree
-    names = _bound_to(tree, round(number))
+    outputs = inspection.reading.subject.classes  # a mean over batch and outputs divides by both at once
+    at = _dividing(inspection.program.tree, round(number))
+    return at or (_dividing(inspection.program.tree, round(number) * outputs, parts=False) if outputs > 1 else None)
+
+
+def _dividing(tree: ast.Module, number: int, *, parts: bool = True) -> int | None:
+    """The first line in a function, else in the file, that divides by a number, or by a name that stands for it."""
+    names = _bound_to(tree, number)
     divisions = (n for n in ast.walk(tree) if isinstance(n, ast.BinOp | ast.AugAssign))
-    lines = sorted(node.lineno for node in divisions if _divides(node, round(number), names))
-    lines = lines or _only_one(tree, round(number))
+    lines = sorted(node.lineno for node in divisions if _divides(node, number, names))
+    lines = lines or (_only_one(tree, number) if parts else [])
     inside = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name != "__init__"]
     for scope in inside if not lines else ():  # a name that stands for something else in other functions
-        own = _bound_to(scope, round(number))
-        parts = (n for n in ast.walk(scope) if isinstance(n, ast.BinOp | ast.AugAssign))
-        lines += sorted(n.lineno for n in parts if _divides(n, round(number), own))
+        own = _bound_to(scope, number)
+        shares = (n for n in ast.walk(scope) if isinstance(n, ast.BinOp | ast.AugAssign))
+        lines += sorted(n.lineno for n in shares if _divides(n, number, own))
     within = [line for line in lines if any(n.lineno < line <= (n.end_lineno or 0) for n in inside)]
     return next(iter(within or lines), None)
 

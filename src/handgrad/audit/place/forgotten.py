@@ -15,6 +15,7 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 
 _RATE = re.compile(r"lr|rate|alpha|eta|step")
+_SUMS = {f"{module}.{name}" for module in ("np", "numpy") for name in ("add", "subtract")}
 _SHORT = 3  # letters of a name such as W1, whose numbers may be a start that is written out
 _LISTS = re.compile(r"^_?(get_|trainable_|all_|collect_)*(param|parameter|variable)s?(_list)?$")
 _WEIGHT, _BIAS = re.compile(r"^_?(w|theta|kernel)|weight"), re.compile(r"^_?b\d*$|bias|intercept")
@@ -62,7 +63,14 @@ def _is_written(value: ast.expr) -> bool:
 
 
 def _rebound(tree: ast.Module) -> int | None:
-    """The update that binds a name of its own anew where it should change an array: p = p - lr * g, kept nowhere."""
+    """The update that binds a name of its own anew where it should change an array, or keeps nothing at all.
+
+    p = p - lr * g, where p is local and goes nowhere; np.subtract(p, lr * g).
+    """
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(value=ast.Call(func=func, args=[_, _], keywords=[])) if ast.unparse(func) in _SUMS:
+                return node.lineno
     for function in (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)):
         assigned = [n for n in ast.walk(function) if isinstance(n, ast.Assign)]
         for one in assigned:
@@ -121,6 +129,20 @@ def _lists(tree: ast.Module) -> Iterator[list[ast.AST]]:
             name = getattr(node.targets[0], "attr", getattr(node.targets[0], "id", ""))
             if _LISTS.match(name.lower()):
                 yield [node]
+    for node in ast.walk(tree):  # what an optimizer collects when it is made, by whatever name
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            for one in ast.walk(node):
+                if isinstance(one, ast.Assign) and _collects(one):
+                    yield [one]
+
+
+def _collects(one: ast.Assign) -> bool:
+    """self.pairs = [... for layer in layers], with more than one thing of each."""
+    if not isinstance(one.value, ast.ListComp) or not isinstance(one.targets[0], ast.Attribute):
+        return False
+    items = {n.id for part in one.value.generators for n in ast.walk(part.target) if isinstance(n, ast.Name)}
+    taken = (n for n in ast.walk(one.value) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name))
+    return len({n.attr for n in taken if isinstance(n.value, ast.Name) and n.value.id in items}) > 1
 
 
 def _short(body: list[ast.AST], missing: str) -> Iterator[int]:

@@ -128,9 +128,11 @@ def chooses(values: ast.expr) -> bool:
 
 
 def lists(values: ast.expr) -> bool:
-    """Whether a loop goes over what it names itself, or over parts: (1, 2, 4), zip(weights[1:], grads[1:])."""
-    sliced = any(isinstance(node, ast.Slice) and not _reverses(node) for node in ast.walk(values))
-    return isinstance(values, ast.Tuple | ast.List) or sliced
+    """Whether a loop goes over what it names itself, over parts, or over what it picks: (1, 2, 4), layers[1:]."""
+    nodes = list(ast.walk(values))
+    sliced = any(isinstance(node, ast.Slice) and not _reverses(node) for node in nodes)
+    picked = any(isinstance(node, ast.comprehension) and node.ifs for node in nodes)
+    return isinstance(values, ast.Tuple | ast.List) or sliced or picked
 
 
 def passing_over(tree: ast.Module | None, line: int) -> Iterator[int]:
