@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from handgrad.audit.properties.idling import never_stepped
-from handgrad.audit.properties.stepping import climbing, lost_update, only_sign
+from handgrad.audit.properties.lost import lost_update
+from handgrad.audit.properties.stepping import climbing, only_sign
 
 LOST = {
     """
@@ -57,6 +58,60 @@ LOST = {
     """
     for w, dw in zip(weights, grads):
         w -= lr * dw
+    """: None,
+    """
+    for p in params:
+        data = p.data - lr * p.grad
+        data = data - lr * decay * p.data
+    """: 3,
+    """
+    def update(model, grads, lr):
+        for l in model:
+            layer = dict(model[l])
+            for k in layer:
+                layer[k] = layer[k] - lr * grads[l][k]
+    """: 5,
+    """
+    def update(params, grads, lr):
+        new = dict(params)
+        for k in new:
+            new[k] = new[k] - lr * grads[k]
+        return new
+    """: None,
+    """
+    def update(params, grads, lr):
+        layer = dict(params)
+        for k in layer:
+            layer[k] -= lr * grads[k]
+    """: None,
+    """
+    for k in params:
+        w = params[k].copy()
+        w -= lr * grads[k]
+    """: 3,
+    """
+    w = start["w"].copy()
+    for epoch in range(9):
+        grad = x.T @ (x @ w - t)
+        w -= lr * grad
+    """: None,
+    """
+    def sgd(w, dw, config):
+        w = w - config["learning_rate"] * dw
+        return w, config
+    class Solver:
+        def __init__(self, net, rule=sgd):
+            self.rule = rule
+        def step(self, grads):
+            for k, w in self.net.params.items():
+                w, self.config[k] = self.rule(w, grads[k], self.config[k])
+    """: 9,
+    """
+    def sgd(w, dw, config):
+        w -= config["learning_rate"] * dw
+        return w, config
+    for k, w in params.items():
+        w, config[k] = sgd(w, grads[k], config[k])
     """: None,
 }
 SIGNS = {
@@ -131,6 +186,57 @@ IDLE = {
         weights = [w - g for w, g in zip(weights, grads)]
     """: None,
     """
+    def sgd(w, dw, config):
+        w -= config["learning_rate"] * dw
+    class Solver:
+        def __init__(self, net, rule=sgd):
+            self.rule = rule
+        def step(self):
+            grads = backward(self.net, x, t)
+            for w, dw in zip(self.net.params, grads):
+                self.rule(w, dw, self.config)
+        def train(self):
+            for epoch in range(9):
+                self.step()
+                self.config["learning_rate"] *= 0.9
+    def backward(net, x, t):
+        return x.T @ t
+    Solver(net).train()
+    """: None,
+    """
+    class Solver:
+        def __init__(self, net):
+            self.config = {"learning_rate": 0.1}
+        def step(self):
+            grads = backward(self.net, x, t)
+        def train(self):
+            for epoch in range(9):
+                self.step()
+                self.config["learning_rate"] *= 0.9
+    def backward(net, x, t):
+        return x.T @ t
+    Solver(net).train()
+    """: 5,
+    """
+    for epoch in range(9):
+        h = np.tanh(x @ W)
+        error = h - t
+        dW = x.T @ (error * (1 - h ** 2))
+        t += 1
+        for i, g in enumerate([dW]):
+            m[i] = 0.9 * m[i] + 0.1 * g
+            m_hat = m[i] / (1 - 0.9 ** t)
+    """: 8,
+    """
+    for epoch in range(9):
+        h = np.tanh(x @ W)
+        error = h - t
+        dW = x.T @ (error * (1 - h ** 2))
+        for i, g in enumerate([dW]):
+            m[i] = 0.9 * m[i] + 0.1 * g
+            params[i] -= 0.1 * m[i]
+    """: None,
+    """
     def numeric(net, x, t):
         return (net.loss(x, t) - before) / eps
     numeric(net, x, t)
@@ -147,9 +253,15 @@ IDLE = {
 }
 
 
+def arrays() -> dict[str, Any]:
+    """A matrix that a list holds as well, and an average of its own."""
+    W = np.zeros((2, 2))
+    return {"W": W, "params": [W], "m": [np.zeros((2, 2))]}
+
+
 def inspected(text: str) -> Any:
     return SimpleNamespace(
-        namespace={},
+        namespace=arrays(),
         program=SimpleNamespace(tree=ast.parse(dedent(text).lstrip("\n")), filename="net.py"),
         diagnosis=SimpleNamespace(findings=()),
         reading=SimpleNamespace(functions={}, subject=SimpleNamespace(parameters=lambda: {"W": np.zeros(2)})),

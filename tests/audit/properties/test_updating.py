@@ -60,6 +60,15 @@ class Adam:
         layer.memory = self.b1 * layer.memory + (1 - self.b1) * layer.dW
         layer.W += -self.lr * (layer.memory / (1 - self.b1**self.t)) / np.sqrt(layer.squares)
 """
+RULE = """
+def sgd(p, dp):
+    p -= lr * dp
+
+def train(net, rule=sgd):
+    for w, g in net.pairs:
+        rule(w, g)
+"""
+GIVEN = RULE.replace("lr * dp", "dp").replace("rule(w, g)", "rule(w, lr * g)")
 DECAYED = (
     "for epoch in range(9):\n    eta = eta * decay\n    W = W - eta * (dW + reg * W)\n    lr_t = lr * np.sqrt(1 - b2)\n"
 )
@@ -74,7 +83,7 @@ def inspected(text: str) -> Any:
     )
 
 
-@pytest.mark.parametrize("text", [NET, MOMENTUM, FUNCTIONS, KEPT_BY_EACH, DECAYED])
+@pytest.mark.parametrize("text", [NET, MOMENTUM, FUNCTIONS, KEPT_BY_EACH, RULE, GIVEN, DECAYED])
 def test_a_right_update_is_left_alone(text: str) -> None:
     assert rate_twice(inspected(text)) == never_called(inspected(text)) == []
 
@@ -89,6 +98,7 @@ def test_a_right_update_is_left_alone(text: str) -> None:
         (KEPT_BY_EACH, "layer.W += change", "layer.W += self.lr * change", "- self.lr * layer.dW"),
         (FUNCTIONS, "d = (x @ W - t)", "d = lr * (x @ W - t)", "W = W - eta"),
         ("W -= rate * dW\n", "rate * dW", "rate * rate * dW", "rate * rate"),
+        (RULE, "rule(w, g)", "rule(w, lr * g)", "p -= lr * dp"),
         ("v = m * v - c['learning_rate'] * dw\nw += v\n", "+= v", "+= c['learning_rate'] * v", "w += c"),
     ],
 )

@@ -13,17 +13,19 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.axes import argmax_axis
 from handgrad.audit.properties.batches import fixed_size, never_mixed, overlapping, same_batch
+from handgrad.audit.properties.callbacks import edited_in_place
 from handgrad.audit.properties.descent import cannot_overfit
 from handgrad.audit.properties.dropped_units import dropout_when_tested
 from handgrad.audit.properties.extremes import overflow, predicts_alike
 from handgrad.audit.properties.feeding import fed_differently
 from handgrad.audit.properties.helpers import accuracy, one_hot
 from handgrad.audit.properties.idling import never_stepped
+from handgrad.audit.properties.lost import lost_update
 from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, squashed_scores
 from handgrad.audit.properties.pairing import labels_apart
 from handgrad.audit.properties.rebinding import rebound_dictionary, stale_gradients
 from handgrad.audit.properties.start import start
-from handgrad.audit.properties.stepping import climbing, lost_update, only_sign
+from handgrad.audit.properties.stepping import climbing, only_sign
 from handgrad.audit.properties.updating import rate_twice
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 
@@ -37,6 +39,7 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     lost_update,
     rebound_dictionary,
     stale_gradients,
+    edited_in_place,
     only_sign,
     climbing,
     rate_twice,

@@ -15,16 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import UPDATE, plain
+from handgrad.audit.dialects.calling import FORWARD, UPDATE, plain
 from handgrad.audit.dialects.edits import base
 from handgrad.audit.dialects.world import reachable
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
+from handgrad.audit.properties.lost import lost_update, onto_itself
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found
-from handgrad.audit.properties.stepping import lost_update, onto_itself
-from handgrad.audit.properties.updating import BACK, RATES, TRAINS, is_rate, never_called, takes_a_step
+from handgrad.audit.properties.tails import tails, turned_product
+from handgrad.audit.properties.updating import BACK, RATES, TRAINS, given, is_rate, never_called, takes_a_step
 from handgrad.audit.reading.traced import traced
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -32,6 +33,7 @@ Loop = ast.For | ast.While
 _UPDATE = {plain(name) for name in UPDATE}
 _AN_UPDATE = "w -= lr * dw"
 _LONG = 20  # characters: a longer text is no key
+_CHANGES = re.compile("updat|optim|rule|step|apply|adjust", re.IGNORECASE)
 _OF_ARRAYS = ("max", "min", "mean", "sum", "std", "shape", "size")
 _ROWS, _MOST = 4, 200  # rows of a batch; functions that are watched
 
@@ -86,24 +88,21 @@ def _unused(inspection: Inspection, file: _File) -> list[Finding]:
     tree = inspection.program.tree
     read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     for scope, loop in file.training():
-        if not isinstance(scope, ast.Module) or any(_may_move(node, file) for node in file.around(scope, loop)):
+        if not isinstance(scope, ast.Module):
+            continue
+        kept = tails(tree, loop, inspection.namespace)
+        file.memories |= kept
+        if any(_may_move(node, file) for node in file.around(scope, loop)):
             continue
         made = [n for n in ast.walk(loop) if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)]
-        idle = [n for n in made if ast.unparse(n.targets[0]) not in read and _turned_product(n.value)]
-        if idle:
-            measured = {"update": _AN_UPDATE, "backward": ast.unparse(idle[-1].targets[0])}
-            return [found(inspection, "update-never-called", "error", idle[-1].lineno, measured)]
+        idle = [n for n in made if ast.unparse(n.targets[0]) in kept or ast.unparse(n.targets[0]) not in read]
+        products = [n for n in idle if turned_product(n.value)]
+        if products:
+            last = max(n.lineno for n in ast.walk(loop) if isinstance(n, ast.Assign | ast.AugAssign))
+            line = last if kept else products[-1].lineno  # an update would follow what it needs
+            measured = {"update": _AN_UPDATE, "backward": ast.unparse(products[-1].targets[0])}
+            return [found(inspection, "update-never-called", "error", line, measured)]
     return []
-
-
-def _turned_product(node: ast.expr) -> bool:
-    """Whether an expression multiplies by something transposed, as only a way back does: X.T @ delta."""
-    products = (n for n in ast.walk(node) if isinstance(n, ast.Call | ast.BinOp))
-    return any(
-        isinstance(part, ast.Attribute) and part.attr == "T"
-        for one in products if isinstance(one, ast.Call) or isinstance(one.op, ast.MatMult)
-        for part in ast.walk(one)
-    )  # fmt: skip
 
 
 class _File:
@@ -118,10 +117,14 @@ class _File:
         for kind in (node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)):
             made = [one for one in kind.body if isinstance(one, Function) and one.name in ("__init__", "__call__")]
             self.by_name.setdefault(kind.name, []).extend(made)
+        for name, value in given(self.tree):  # self.rule(w, dw) may be sgd
+            if isinstance(value, ast.Name) and value.id in self.by_name and value.id != name:
+                self.by_name[name] = self.by_name.get(name, []) + self.by_name[value.id]
         self.constants = _constants(self.tree)
         self.memories = _memories(inspection)
         ran, moved = _still(inspection)
-        known = (one for one in self.functions if one.lineno in ran or BACK.search(one.name))
+        ways = {*FORWARD} - {"__call__"}  # which keep what they came through
+        known = (one for one in self.functions if one.lineno in ran or BACK.search(one.name) or one.name in ways)
         self.still = {id(one) for one in known if one.lineno not in moved and not _steps(one)}
         self.back = {one.name for one in self.functions if BACK.search(one.name)}
         self.back |= {one.name for one in self.functions if one.lineno in ran and self._goes_back(one)}
@@ -240,17 +243,19 @@ def _may_move(node: ast.AST, file: _File) -> bool:
     """Whether a statement could be an update: it changes something by what is no plain number, or speaks of a rate."""
     match node:
         case ast.AugAssign(target=target, value=value):
-            return not _is_number(value) and not _counts(target, value, file) and base(target) not in file.memories
+            moves = not _is_number(value) and not _counts(target, value, file) and base(target) not in file.memories
+            return moves and not _is_schedule(target)
         case ast.Assign(targets=[target, *_], value=value):
             if (isinstance(target, ast.Name) and target.id in file.constants) or base(target) in file.memories:
                 return False
-            onto = onto_itself(node) is not None or isinstance(target, ast.Attribute | ast.Subscript)
+            parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+            onto = onto_itself(node) is not None or any(isinstance(p, ast.Attribute | ast.Subscript) for p in parts)
             return (onto and not _is_number(value) and not _counts(target, value, file)) or _each_less(value)
         case ast.BinOp(op=ast.Mult(), left=left, right=right) if not isinstance(right, ast.Call):
             return any(is_rate(part) for side in (left, right) for part in ast.walk(side))
         case ast.Call(func=func, keywords=named):
             name = last_name(func)
-            foreign = name not in file.by_name and plain(name) in _UPDATE
+            foreign = name not in file.by_name and (plain(name) in _UPDATE or _CHANGES.search(name) is not None)
             return foreign or name == "setattr" or any(one.arg == "out" for one in named)
     return False
 
@@ -266,6 +271,11 @@ def _each_less(value: ast.expr) -> bool:
 def _counts(target: ast.expr, value: ast.expr, file: _File) -> bool:
     """Whether it is a number that is counted up, or an array that is brought to another scale by itself."""
     return isinstance(target, ast.Name) and (target.id in file.constants or _by_itself(target, value))
+
+
+def _is_schedule(target: ast.expr) -> bool:
+    """Whether it is a learning rate that is changed: config["learning_rate"] *= decay."""
+    return _says_rate(target.slice if isinstance(target, ast.Subscript) else target)
 
 
 def _by_itself(target: ast.expr, value: ast.expr) -> bool:

@@ -20,9 +20,9 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
 from handgrad.audit.objects import own_classes
+from handgrad.audit.properties.lost import onto_itself
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found
-from handgrad.audit.properties.stepping import onto_itself
 from handgrad.audit.properties.updating import BACK
 from handgrad.core.arrays import Array
 

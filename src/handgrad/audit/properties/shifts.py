@@ -1,8 +1,30 @@
-"""Shifts: by how many rows two slices are apart, whatever numbers stand for the names in them."""
+"""Shifts: by how many rows two slices are apart, whatever numbers stand for the names in them; labels rolled on."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+
+from handgrad.audit.properties.naming import kind_of, last_name
+
+
+def rolled(scope: ast.AST) -> Iterator[tuple[str, str, int, int]]:
+    """(rows, labels, line, by how many rows) of calls that are handed rows, and labels rolled on beside them."""
+    calls = (node for node in ast.walk(scope) if isinstance(node, ast.Call) and last_name(node.func) != "roll")
+    for call in calls:
+        turned = [(y, by) for one in call.args for y, by in _rolls(one)]
+        beside = [one for one in call.args if not list(_rolls(one))]
+        rows = [n.id for one in beside for n in ast.walk(one) if isinstance(n, ast.Name) and kind_of(n.id) == "x"]
+        if len(turned) == 1 and kind_of(turned[0][0]) == "y" and rows:
+            yield rows[0], turned[0][0], call.lineno, turned[0][1]
+
+
+def _rolls(node: ast.AST) -> Iterator[tuple[str, int]]:
+    """(what is rolled, by how many rows) within an expression: np.roll(y, 1)."""
+    for part in ast.walk(node):
+        match part:
+            case ast.Call(func=ast.Attribute(attr="roll"), args=[what, ast.Constant(value=int(by)), *_]) if by:
+                yield last_name(what), by
 
 
 def shift_between(first: ast.expr | None, second: ast.expr | None) -> int | None:

@@ -166,7 +166,9 @@ class _Degrees:
         self.owners: dict[str, str] = {}  # scope -> the class that it is a method of
         self.returned: dict[str, int] = defaultdict(int)
         self.statements: list[tuple[str, ast.stmt]] = []
+        self.handed: dict[tuple[str, str], list[tuple[str, ast.expr]]] = defaultdict(list)  # argument -> (scope, what)
         self._gather("", tree.body)
+        self._hand()
         self.own = {  # (class, attribute) that it assigns itself: what others keep by that name is another thing
             (self.owners[scope], name)
             for scope, one in self.statements
@@ -177,6 +179,8 @@ class _Degrees:
         for _ in range(_PASSES):
             for scope, one in self.statements:
                 self._assign(scope, one)
+            for key, values in self.handed.items():
+                self._hold(key[0], ast.Name(key[1]), min(self._degree(*one) for one in values))
 
     def twice(self) -> list[int]:
         """Lines at which a step comes to have it twice: where it comes in first, if that is not in the update."""
@@ -200,13 +204,31 @@ class _Degrees:
 
     def _gather(self, scope: str, body: list[ast.stmt], owner: str = "") -> None:
         for one in body:
-            if isinstance(one, ast.Assign | ast.AugAssign | ast.Return):
+            if isinstance(one, ast.Assign | ast.AugAssign | ast.Return | ast.Expr):
                 self.statements.append((scope, one))
             inside = f"{one.name}@{one.lineno}" if isinstance(one, ast.FunctionDef) else scope
             if owner and inside:
                 self.owners[inside] = owner
             for part in ("body", "orelse", "finalbody"):
                 self._gather(inside, getattr(one, part, []), one.name if isinstance(one, ast.ClassDef) else owner)
+
+    def _hand(self) -> None:
+        """What functions of the file are called with, by a name of their own or one that is given to them."""
+        functions = {one.name: one for one in ast.walk(self.tree) if isinstance(one, ast.FunctionDef)}
+        names = [one.name for one in ast.walk(self.tree) if isinstance(one, ast.FunctionDef)]
+        meant = {name: {name} for name in functions if names.count(name) == 1}
+        for name, meaning in given(self.tree):
+            if isinstance(meaning, ast.Name) and meaning.id in functions:
+                meant.setdefault(name, set()).add(meaning.id)
+        calls = [
+            (scope, node) for scope, one in self.statements for node in ast.walk(one) if isinstance(node, ast.Call)
+        ]
+        for scope, call in calls:
+            for name in meant.get(last_name(call.func), ()):
+                arguments = [one.arg for one in functions[name].args.args]
+                bound = isinstance(call.func, ast.Attribute) and arguments[:1] == ["self"]
+                for argument, value in zip(arguments[bound:], call.args, strict=False):
+                    self.handed[f"{name}@{functions[name].lineno}", argument].append((scope, value))
 
     def _place(self, scope: str, node: ast.expr) -> tuple[str, str]:
         """The key under which a name is held: an attribute's class where that assigns it, else the whole file."""
@@ -296,6 +318,18 @@ class _Degrees:
         if name in _SAME and degrees:
             return degrees[0]
         return min((had for scope, had in self.returned.items() if scope.startswith(f"{name}@")), default=0)
+
+
+def given(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """(name, what it is given) by defaults of arguments, by keywords, and by assignments."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.args.defaults:
+            last = node.args.args[-len(node.args.defaults) :]
+            yield from ((one.arg, value) for one, value in zip(last, node.args.defaults, strict=True))
+        elif isinstance(node, ast.Call):
+            yield from ((one.arg, one.value) for one in node.keywords if one.arg)
+        elif isinstance(node, ast.Assign):
+            yield from ((last_name(target), node.value) for target in node.targets)
 
 
 def _of_numpy(node: ast.Call) -> bool:

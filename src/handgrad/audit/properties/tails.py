@@ -1,0 +1,82 @@
+"""Tails: names of a training loop that only hold on to gradients, as averages do, and that the network never reads."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from handgrad.audit.dialects.edits import base
+from handgrad.audit.properties.naming import last_name
+
+_COUNTING = {"len", "zip", "range", "enumerate", "list", "reversed"}
+_MOST = 64  # entries of a container
+
+
+def tails(tree: ast.Module, loop: ast.For | ast.While, namespace: Mapping[str, Any]) -> set[str]:
+    """Names that are set after the loop's first product for a gradient, and read nowhere but after it, in the loop.
+
+    What is changed in place must be known to be no other name's array, and nothing that a function is handed counts.
+    """
+    first = min((node.lineno for node in ast.walk(loop) if isinstance(node, ast.Assign) and turned_product(node.value)),
+                default=None)  # fmt: skip
+    if first is None:
+        return set()
+    within = {id(node) for node in ast.walk(loop)}
+    handed = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Call) and not _harmless(node)
+              for part in ast.walk(node)}  # fmt: skip
+    read: dict[str, list[ast.Name]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            read.setdefault(node.id, []).append(node)
+    stores = list(_stores(loop, first))
+    return {
+        name for name, _ in stores
+        if all(id(one) in within and one.lineno >= first and id(one) not in handed for one in read.get(name, []))
+        and (all(whole for other, whole in stores if other == name) or _own(name, namespace))
+    }  # fmt: skip
+
+
+def turned_product(node: ast.expr) -> bool:
+    """Whether an expression multiplies by something transposed, as only a way back does: X.T @ delta."""
+    products = (n for n in ast.walk(node) if isinstance(n, ast.Call | ast.BinOp))
+    return any(
+        isinstance(part, ast.Attribute) and part.attr == "T"
+        for one in products if isinstance(one, ast.Call) or isinstance(one.op, ast.MatMult)
+        for part in ast.walk(one)
+    )  # fmt: skip
+
+
+def _stores(loop: ast.For | ast.While, since: int) -> Iterator[tuple[str, bool]]:
+    """(name, whether it is given something new, rather than changed in place) of what is set there."""
+    for node in ast.walk(loop):
+        if isinstance(node, ast.Assign) and node.lineno >= since:
+            yield from ((base(target), isinstance(target, ast.Name)) for target in node.targets)
+        elif isinstance(node, ast.AugAssign) and node.lineno >= since:
+            yield base(node.target), False
+
+
+def _harmless(call: ast.Call) -> bool:
+    """Whether a call changes nothing that it is handed."""
+    if any(one.arg == "out" for one in call.keywords):
+        return False
+    return last_name(call.func) in _COUNTING or ast.unparse(call.func).startswith(("np.", "numpy."))
+
+
+def _own(name: str, namespace: Mapping[str, Any]) -> bool:
+    """Whether a name of the file holds arrays, or numbers, that no other one holds."""
+    mine = {id(array) for array in _arrays(namespace.get(name))}
+    return name in namespace and not any(
+        id(array) in mine for other, value in namespace.items() if other != name for array in _arrays(value)
+    )
+
+
+def _arrays(value: Any, depth: int = 3) -> Iterator[np.ndarray]:
+    """The arrays that a value is, or has as entries."""
+    if isinstance(value, np.ndarray):
+        yield value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    for one in list(inner)[:_MOST] if depth else ():
+        yield from _arrays(one, depth - 1)
