@@ -227,6 +227,41 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("self.w2.T @ d2 * (z1 > 0)", "self.w2.T @ d2"),
         "activation-derivative-missing",
     ),
+    "labels_without_word": (
+        ((5, 3), "tanh", "softmax", "cross-entropy"),
+        ("(dS @ W2.T) * (1 - H**2)", "dS @ W2.T"),
+        "activation-derivative-missing",
+    ),
+    "labels_across": (
+        ((9, 4), "relu", "softmax", "cross-entropy"),
+        ('params["W2"].T @ d2 * (A1 > 0)', 'params["W2"].T @ d2'),
+        "activation-derivative-missing",
+    ),
+    "words_for_layers": (
+        ((12, 6), "tanh", "softmax", "cross-entropy"),
+        ("d = d * (1 - np.tanh(self.z) ** 2)", "d = d * 1.0"),
+        "activation-derivative-missing",
+    ),
+    "rede_silenciosa": (
+        ((6, 1), "tanh", "sigmoid", "binary cross-entropy"),
+        ("(d @ self.pesos[i].T) * (1 - vistos[i] ** 2)", "d @ self.pesos[i].T"),
+        "activation-derivative-missing",
+    ),
+    "outputs_in_a_cache": (
+        ((6, 1), "sigmoid", "sigmoid", "binary cross-entropy"),
+        ('@ d) * cache[f"A{i - 1}"] * (1 - cache[f"A{i - 1}"])', "@ d)"),
+        "activation-derivative-missing",
+    ),
+    "looks_before": (
+        ((6, 4), "tanh", "softmax", "cross-entropy"),
+        ("(dZ2 @ self.W2.T) * (1 - self.A1**2)", "dZ2 @ self.W2.T"),
+        "activation-derivative-missing",
+    ),
+    "turned_when_saved": (
+        ((11, 5), "tanh", "none", "squared error"),
+        ("(delta2 @ weights2.T) * (1 - layer1**2)", "delta2 @ weights2.T"),
+        "activation-derivative-missing",
+    ),
     "guesses_beside": (
         ((12, 6), "sigmoid", "sigmoid", "squared error"),
         ("self.w2 -= rate * h.T @ d2", "self.w2 -= rate * h.T @ (out - wanted)"),

@@ -446,3 +446,22 @@ def test_what_is_said_holds_the_figures() -> None:
     (finding,) = fed_differently(text_only(dedent(next(iter(SCALED)))))
     assert finding.measured == {"train": "x_train", "test": "x_test", "trained": 1.0, "tested": 255.0}
     assert (finding.file, finding.line) == ("net.py", 4)
+
+
+SHAPED_ROW_BY_ROW = """
+import numpy as np
+
+def train(X, Y, order):
+    order = np.random.permutation(len(X))
+    X, Y = X[order], Y[order]
+    for x, y in zip(X, Y):
+        x = x.reshape(-1, 1)
+        y = y.reshape(-1, 1)
+        print(x, y)
+"""
+
+
+def test_a_method_of_a_row_of_labels_is_no_labels_of_its_own() -> None:
+    assert list(partings(ast.parse(SHAPED_ROW_BY_ROW))) == []
+    apart = SHAPED_ROW_BY_ROW.replace("X, Y = X[order], Y[order]", "X = X[order]").replace("y.reshape", "Y.reshape")
+    assert list(partings(ast.parse(apart)))

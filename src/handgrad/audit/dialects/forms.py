@@ -21,23 +21,26 @@ class Form:
         labels: "numbers" (B,), "one-hot" (B, C), "column of numbers" (B, 1).
         columns: samples are columns: x (features, B), one-hot labels (C, B), numbers (1, B) for a column of numbers.
         each: one sample a call: x (features,), or (features, 1) as a column, labels alike.
+        across: data are rows all the same, which the code turns itself, and only the labels columns.
     """
 
     labels: str
     columns: bool = False
     each: bool = False
+    across: bool = False
 
     @property
     def told(self) -> str:
         """In words, for people."""
         way = "one sample at a time" if self.each else "batch"
-        return f"{self.labels}, samples as {'columns' if self.columns else 'rows'}, {way}"
+        samples = "rows, labels as columns" if self.across else "columns" if self.columns else "rows"
+        return f"{self.labels}, samples as {samples}, {way}"
 
     def data(self, x: Array) -> Any:
         """A batch of rows in this form."""
         if self.each:
             return x.reshape(-1, 1).copy() if self.columns else x.reshape(-1).copy()
-        return np.ascontiguousarray(x.T) if self.columns else x.copy()
+        return np.ascontiguousarray(x.T) if self.columns and not self.across else x.copy()
 
     def target(self, y: Array, classes: int, labels: str = "") -> Any:
         """Whole-number labels in this form. With one output, the labels are the targets 0.0 and 1.0 themselves."""
@@ -60,6 +63,7 @@ BATCH = (
     Form("numbers", columns=True),
     Form("column of numbers"),
     Form("column of numbers", columns=True),
+    Form("one-hot", columns=True, across=True),
 )
 COLUMNS = (BATCH[2], BATCH[3], BATCH[5])
 EACH = (

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects.calling import roles
-from handgrad.audit.dialects.choices import choices
+from handgrad.audit.dialects.choices import choices, word_lists
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.objects import matrices, slots
 from handgrad.audit.reading.standins import StandIn
@@ -70,7 +70,7 @@ def sized(
         for p in (p for p in parameters if p.name not in given):
             value = _value(p, features, hidden, classes, listed=listed, plain=plain)
             if p.default is p.empty and not isinstance(value, int | float | list):
-                value = next(iter(choices(kind, p.name)), value)
+                value = next(iter((*word_lists(kind, p.name, 2), *choices(kind, p.name), value)))
             if value is None and p.default is p.empty:
                 if not unknown:
                     break

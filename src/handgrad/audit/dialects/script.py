@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from handgrad.audit.dialects.edits import callee
 from handgrad.audit.dialects.machine import returned
 from handgrad.audit.dialects.places import Place
 from handgrad.audit.dialects.reading import Reading
-from handgrad.audit.dialects.roles import CALLED, called, is_loss
+from handgrad.audit.dialects.roles import CALLED, called, is_loss, role
 from handgrad.audit.dialects.sizes import make
 from handgrad.audit.dialects.slices import Slice, scopes, slices, whole
 from handgrad.audit.dialects.trying import loops
@@ -23,15 +26,29 @@ from handgrad.audit.dialects.trying import loops
 def read(namespace: dict[str, Any], tree: ast.Module | None = None) -> Iterator[Reading]:
     """Each loop that trains, then each function that is a step of one; nothing without the file's syntax tree."""
     if tree is not None:
-        yield from loops(namespace, cuts(tree), started(namespace, returned(tree)), dialect)
+        yield from loops(namespace, cuts(tree, alike(namespace)), started(namespace, returned(tree)), dialect)
 
 
-def cuts(tree: ast.Module) -> list[Slice]:
+def alike(namespace: dict[str, Any]) -> dict[str, str]:
+    """Arrays whose names tell nothing, with as many rows as data or labels of the file: what may be labels, one-hot or
+    whole numbers, for data, and the other way round.
+    """
+    tables = {n: v for n, v in namespace.items() if isinstance(v, np.ndarray) and 0 < v.ndim < 3 and len(v) > 1}
+    rows = {kind: {len(v) for n, v in tables.items() if role(n) == kind} for kind in ("x", "y")}
+    found: dict[str, str] = {}
+    for name, value in tables.items():
+        kind = "y" if np.isin(value, (0, 1)).all() or value.dtype.kind in "iu" else "x"
+        if not role(name) and len(value) in rows["x" if kind == "y" else "y"]:
+            found[name] = kind
+    return found
+
+
+def cuts(tree: ast.Module, alike: dict[str, str] | None = None) -> list[Slice]:
     """Each loop of a file, those that tell a loss first, then each function that may be a training step.
 
     An inner loop comes before the one around it, unless only that one tells a loss: after each of its epochs.
     """
-    every = scopes(tree)
+    every = [replace(one, alike={} if one.name else alike or {}) for one in scopes(tree)]
     loops = sorted((cut for scope in every for cut in slices(scope)), key=lambda cut: not _tells(cut))
     return loops + [cut for scope in every for cut in whole(scope)]
 

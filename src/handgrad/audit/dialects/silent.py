@@ -15,7 +15,7 @@ from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.judging.batch import Batch, batch
 from handgrad.audit.judging.diagnose import recognise
 from handgrad.audit.judging.identify import Identity, random_point, sums
-from handgrad.audit.judging.measure import fits
+from handgrad.audit.judging.measure import fit_beside
 from handgrad.audit.judging.walk import Case, true_gradient
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
@@ -134,10 +134,13 @@ def _belong(subject: Subject, identity: Identity | None) -> tuple[bool, bool]:
         if identity is None or one.flat is None:
             agree = _slopes_agree(subject, one, gradient, rng)
             return agree, agree
-        true = true_gradient(Case(identity, subject.snapshot(), *one.flat))
+        point = subject.snapshot()
+        true = true_gradient(Case(identity, point, *one.flat))
     finally:
         subject.restore(saved)
-    alive = [fit.exact for name, fit in fits(gradient, true, 1e-5).items() if gradient[name].any()]
+    alive = [  # a weight decay that the gradient brings along is no part of any loss
+        fit_beside(value, true[name], point[name], _NEAR).exact for name, value in gradient.items() if value.any()
+    ]
     return any(alive), bool(alive) and all(alive)
 
 

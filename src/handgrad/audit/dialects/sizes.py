@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from handgrad.audit.dialects.choices import choices
+from handgrad.audit.dialects.choices import choices, word_lists
 from handgrad.audit.dialects.roles import role, words
 
 _VECTORS = 3  # of one layer: bias, gain and shift
@@ -121,10 +121,26 @@ def deep(value: Any, like: Sequence[Any]) -> Any:
     """A small list of sizes with as many entries as somebody's own, those between alike where theirs are."""
     if not isinstance(value, list) or len(like) < 2 or len(value) == len(like):
         return value
+    if all(isinstance(one, str) for one in value):  # the words of the layers, of which there are more now
+        return [*(value[:1] * (len(value) + len(like) - 4)), value[-1]]
     kinds: dict[Any, int] = {}
     inner = like if len(value) == 1 else like[1:-1]
     between = [kinds.setdefault(one, HIDDEN + 2 * len(kinds)) for one in inner]
     return between if len(value) == 1 else [value[0], *between, value[-1]]
+
+
+def by_place(count: int, features: int, hidden: int, classes: int) -> list[tuple[Any, ...]]:
+    """What so many settings may be whose names tell nothing, as people order them: the sizes one by one, or in a list
+    with their number before it; at the end perhaps a learning rate.
+    """
+    listed, rate = [features, hidden, classes], 0.125
+    ways: dict[int, list[tuple[Any, ...]]] = {
+        1: [(features,), (listed,)],
+        2: [(features, classes), (listed, rate), (2, listed)],
+        3: [(features, hidden, classes), (2, listed, rate)],
+        4: [(features, hidden, classes, rate)],
+    }
+    return ways.get(count, [])
 
 
 def make(call: Callable[..., Any], known: Mapping[str, Any] | None = None) -> Iterator[Any]:
@@ -142,29 +158,38 @@ def make(call: Callable[..., Any], known: Mapping[str, Any] | None = None) -> It
         return
     plain = [one for one in wanted if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
     given: dict[str, Any] = {}
+    untold: list[str] = []
     for one in plain:
         default = None if one.default is one.empty else one.default
         value = setting(one.name, default)
         if value is None and known is not None and one.default is one.empty:
             value = known.get(role(one.name))
         if value is None and one.default is one.empty:
-            value = next(iter(choices(call, one.name)), None)
+            value = next(iter((*word_lists(call, one.name, 2), *choices(call, one.name))), None)
         if value is None and one.default is one.empty:
-            return
-        if value is not None:
+            untold.append(one.name)
+        elif value is not None:
             given[one.name] = value
-    tries: list[dict[str, Any]] = [given]
-    if any(isinstance(value, list) for value in given.values()):
-        tries.append({k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in given.items()})
-    else:
-        tries.append({k: [v] if isinstance(v, int) and v == HIDDEN else v for k, v in given.items()})
-    if any(isinstance(value, list) and len(value) > 2 for value in given.values()):
-        tries += [{k: deep(v, like) for k, v in given.items()} for like in ("oaao", "oabo", "oaaao")]
-    for arguments in tries:
+    if untold and not (isinstance(call, type) and not any(role(one) for one in untold)):
+        return
+    placed = by_place(len(untold), FEATURES, HIDDEN, CLASSES)
+    tries = [given | dict(zip(untold, values, strict=True)) for values in placed]
+    for arguments in tries if untold else _of_other_depths(given):
         try:
             yield call(**arguments)
         except Exception:  # somebody else's code may raise anything
             continue
+
+
+def _of_other_depths(given: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Arguments as they are, with a list for one size between or the other way round, and for deeper networks."""
+    yield given
+    if any(isinstance(value, list) for value in given.values()):
+        yield {k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in given.items()}
+    else:
+        yield {k: [v] if isinstance(v, int) and v == HIDDEN else v for k, v in given.items()}
+    if any(isinstance(value, list) and len(value) > 2 for value in given.values()):
+        yield from ({k: deep(v, like) for k, v in given.items()} for like in ("oaao", "oabo", "oaaao"))
 
 
 def ends(shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[int, int]]:

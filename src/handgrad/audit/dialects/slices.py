@@ -26,6 +26,7 @@ class Scope:
         node: the function's definition.
         owner: the class that a method belongs to.
         asked: the arguments, but for self, of each function and method of the file.
+        alike: "x" or "y" for names that do not say so, but hold as many rows as labels or data that do.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Scope:
     node: ast.FunctionDef | None = None
     owner: str = ""
     asked: dict[str, list[str]] = field(default_factory=dict)
+    alike: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def arguments(self) -> list[str]:
@@ -218,6 +220,10 @@ def _inputs(
     called = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # one_hot(label)
     handed = _handed(nodes, scope.asked)
     free = {n: role(n) or handed.get(n, "") for n in free_names(body) if n not in counters | called}
+    missing = {"x", "y"} - set(free.values())
+    alike = [n for n in free if len(missing) == 1 and not free[n] and scope.alike.get(n) in missing]
+    if len(alike) == 1:
+        free[alike[0]] = scope.alike[alike[0]]
     free = {n: kind for n, kind in free.items() if kind in ("x", "y")}
     whole = _Unpicked(body, free, rows)
     ways = [(looped | chosen, kept), (looped, body), (free, body)]

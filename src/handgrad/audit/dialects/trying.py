@@ -56,7 +56,7 @@ def loops(
         for form, rows, wrapped in product((*BATCH, *EACH), (True, False), wraps):
             if sum(found.values()) >= _MANY or time.process_time() > until:
                 break
-            if form in found:
+            if form in found or (form.across and not _turns_its_data(cut)):
                 continue
             for owner in _owners(namespace, cut.scope, form):
                 given = owner | {n: v for n, v in started.items() if n in cut.scope.arguments and n not in cut.inputs}
@@ -72,6 +72,12 @@ def loops(
                     found[form] = found.get(form, 0) + 1
                 if ready:
                     break
+
+
+def _turns_its_data(cut: Slice) -> bool:
+    """Whether a loop turns the rows that it is given into columns: forward(x.T, params)."""
+    turned = [n.value for one in cut.body for n in ast.walk(one) if isinstance(n, ast.Attribute) and n.attr == "T"]
+    return any(isinstance(one, ast.Name) and cut.inputs.get(one.id) == "x" for one in turned)
 
 
 def _owners(namespace: Mapping[str, Any], scope: Scope, form: Form) -> Iterator[dict[str, Any]]:
@@ -141,6 +147,10 @@ def _sizes(loop: Loop) -> list[tuple[int, int, int]]:
             found += [(way, *one) for one in ends(shapes)[:4]] if len(shapes) <= 16 else []
         if found and not way:
             break
+    if not found:  # a pass ahead of the loop may have left the values of its batch behind
+        values = [np.asarray(place.get(loop.state)) for place in loop.places]
+        shapes = {str(i): v.shape for i, v in enumerate(values) if ROWS not in v.shape}
+        found += [(0, *one) for one in ends(shapes)[:4]] if len(shapes) <= 16 else []
     return list(dict.fromkeys(found))
 
 
@@ -234,7 +244,7 @@ def _output(loop: Loop, x: Array, y: Array) -> str:
             found += [name] if value.size == 1 or np.ptp(value) else []
     stored = [n for one in loop.kept for n in ast.walk(one) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
     order = {n.id: (n.lineno, n.col_offset) for n in sorted(stored, key=lambda n: (n.lineno, n.col_offset))}
-    found.sort(key=lambda name: order.get(name, (0, 0)))  # the file may have had a name before the loop
+    found.sort(key=lambda name: order.get(name.split("[")[0], (0, 0)))  # the file may have had a name before the loop
     loop.others = found[-2::-1]
     return found[-1] if found else ""
 
@@ -282,13 +292,18 @@ def _along(step: Array, gradient: Array) -> bool:
 
 
 def _moves_more(loop: Loop, every: list[Place], x: Array, y: Array) -> bool:
-    """Whether a step moves weights on which what was taken for the output, or the loss, does not depend."""
-    state = loop.state
+    """Whether a step moves weights on which what was taken for the output, or the loss, does not depend. What a pass
+    leaves behind without any step is no weight.
+    """
+    few = 1 if loop.form.each else len(x)
+    state, left = loop.state, loop.still(x[:few], y[:few])
     loop.state = copies(state)
     loop.step(x, y, 0.125)
     others = [place for place in every if place not in loop.places and np.ndim(place.get(loop.fresh)) == 2]
     moved = any(
-        np.any(place.get(loop.fresh)) and not np.array_equal(place.get(loop.state), place.get(state))
+        np.any(place.get(loop.fresh))
+        and not np.array_equal(place.get(loop.state), place.get(state))
+        and np.array_equal(place.get(left), place.get(loop.fresh))
         for place in others
     )
     loop.state = state

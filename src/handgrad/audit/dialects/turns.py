@@ -9,6 +9,7 @@ import ast
 import copy
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from handgrad.audit.reading.pruning import MARK
 from handgrad.core.arrays import Array
 
 ROWS = 8
+_KEPT = 64  # items of a list or a dictionary that may be outputs of layers, at most
 
 
 class Loop:
@@ -153,7 +155,7 @@ class Loop:
                 found[name] = self.form.data(x)
             else:
                 hot = is_one_hot(name) and self.form.labels == "numbers" and self.classes > 1
-                form = Form("one-hot", self.form.columns, self.form.each) if hot else self.form
+                form = replace(self.form, labels="one-hot") if hot else self.form
                 found[name] = form.target(y, self.classes)
             if kind in self.wrapped:
                 found[name] = self.wrapped[kind](found[name])
@@ -276,11 +278,18 @@ class Loop:
         return self._losses(x, y)
 
     def still(self, x: Array, y: Array) -> dict[str, Any]:
-        """All names after a turn that moves nothing and leaves nothing behind."""
+        """All names after a turn that moves nothing and leaves nothing behind; also, as cache['A2'], what stands in a
+        list or a dictionary that the turn made.
+        """
         state = copies(self.fresh)
         for place in self.places:
             place.get(state)[...] = place.get(self.state)
-        return self.turn(state, x, y, 0.0)
+        after = self.turn(state, x, y, 0.0)
+        for name, value in list(after.items()):
+            if name not in self.fresh and isinstance(value, dict | list | tuple) and len(value) <= _KEPT:
+                items = value.items() if isinstance(value, dict) else enumerate(value)
+                after |= {f"{name}[{key!r}]": one for key, one in items if isinstance(one, np.ndarray)}
+        return after
 
     def outputs(self, x: Array, y: Array) -> Array:
         """The network's output as rows (B, C), where the loop has a name for it."""
@@ -288,7 +297,8 @@ class Loop:
             each = [self.still(x[i : i + 1], y[i : i + 1])[self.output] for i in range(len(x))]
             return np.array([np.asarray(one, np.float64).reshape(-1) for one in each])
         found = np.array(self.still(x, y)[self.output], np.float64)
-        return found.T if self.form.columns else found.reshape(len(x), self.classes)
+        turned = self.form.columns or (found.shape == (self.classes, len(x)) and len(x) != self.classes)
+        return found.T if turned else found.reshape(len(x), self.classes)
 
     def _losses(self, x: Array, y: Array) -> dict[str, float]:
         after = self.still(x, y)

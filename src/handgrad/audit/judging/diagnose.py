@@ -110,6 +110,8 @@ def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
     saved, exact = subject.snapshot(), tolerance(subject)
     try:
         subject.restore(_point(subject, batches[0], rng))
+        if identity is None and _in_steps(subject, batches[0], rng):  # from one step to the next its gradient jumps
+            return Diagnosis(None, 0, (Finding("network-unknown", "warning", ()),), time.perf_counter() - began)
         early, rate = _by_rate(subject, batches[0])
         found = [steady(subject, one.x, one.y, rate) for one in batches]
         exact = max(exact, 1e-4 if rate == GENTLE else 0.0)
@@ -294,8 +296,6 @@ def _unknown(
     rng: np.random.Generator,
 ) -> tuple[list[Finding], int]:
     """What the gradients of a network say of which only the loss is known."""
-    if _in_steps(subject, batches[0], rng):
-        return [Finding("network-unknown", "warning", ())], 0
     evidence = []
     for of, one in zip(batches, found, strict=True):
         known = slopes(subject, of.x, of.y, rng)

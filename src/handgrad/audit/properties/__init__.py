@@ -21,6 +21,7 @@ from handgrad.audit.properties.feeding import fed_differently
 from handgrad.audit.properties.helpers import accuracy, one_hot
 from handgrad.audit.properties.idling import never_stepped
 from handgrad.audit.properties.lost import lost_update
+from handgrad.audit.properties.one_array import shared_parameters
 from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, squashed_scores
 from handgrad.audit.properties.pairing import labels_apart
 from handgrad.audit.properties.rebinding import rebound_dictionary, stale_gradients
@@ -31,6 +32,7 @@ from handgrad.audit.reading.fence import OutOfTime, work_limit
 
 PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     labels_apart,
+    shared_parameters,
     same_batch,
     overlapping,
     never_mixed,
@@ -59,6 +61,7 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
 # What only reads, and so has something to say where no network was found.
 READING = (
     labels_apart,
+    shared_parameters,
     same_batch,
     overlapping,
     never_stepped,

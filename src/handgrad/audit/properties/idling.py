@@ -296,10 +296,14 @@ def _is_number(value: ast.expr) -> bool:
 
 
 def _memories(inspection: Inspection) -> set[str]:
-    """Containers of arrays that the way to the loss and back never looks at, nor any that it shares: an optimizer's."""
+    """Containers of arrays that the way to the loss and back never looks at, nor is handed, nor any that it shares: an
+    optimizer's.
+    """
     names = inspection.namespace
     ways = [n for one in inspection.reading.functions.values() for n in [getattr(one, "__name__", "")] if n in names]
-    read = set(reachable(names, ways))
+    calls = [n for n in ast.walk(inspection.program.tree) if isinstance(n, ast.Call) and last_name(n.func) in ways]
+    handed = {last_name(one) for call in calls for one in (*call.args, *(k.value for k in call.keywords))}
+    read = set(reachable(names, ways)) | (handed & names.keys())
     used = {id(array) for name in read for array in _arrays(names[name])}
     held = {
         name: _arrays(value) for name, value in names.items() if name not in read and isinstance(value, dict | list)

@@ -312,8 +312,12 @@ class _Follower:
             if kind_of(x) != "x" or not a.drawn() or bare(a) != x:
                 continue
             last = max(pick.line for pick in a.drawn().values())
-            for node in _own(scope):
+            own = list(_own(scope))
+            called = {id(node.func) for node in own if isinstance(node, ast.Call)}  # y.reshape names no other labels
+            for node in own:
                 if not isinstance(node, ast.Name | ast.Attribute) or not isinstance(node.ctx, ast.Load):
+                    continue
+                if id(node) in called:
                     continue
                 y = written(node) or ""
                 if kind_of(y) == "y" and stem(x) == stem(y) and node.lineno > last:

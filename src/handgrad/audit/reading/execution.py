@@ -155,6 +155,8 @@ class _Runner:
         new = [name for name in stored_names(node) if name not in self.namespace]
         self.namespace.update({name: self.given[name] for name in new if name in self.given})
         self.judge.unset |= {name for name in new if name not in self.given}
+        if objection[0] == "training":
+            self.judge.leave_untrained(node)
         self.done.skipped.append(Skipped(node.lineno, Reason(*objection)))
         return BlockedError(objection[1])
 

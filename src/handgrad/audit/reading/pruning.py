@@ -56,6 +56,7 @@ class Judge:
     def __init__(self, tree: ast.Module, namespace: dict[str, Any]) -> None:
         self.namespace = namespace
         self.unset: set[str] = set()  # names that a statement was to set that did not run
+        self.untrained: set[str] = set()  # arrays that a training was to move that did not run
         self._bodies: dict[str, list[ast.AST]] = {}
         for node in ast.walk(tree):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -73,7 +74,16 @@ class Judge:
             found = self._loop_objection(node)
             if found:
                 return found
+        if isinstance(node, ast.Assign) and (turned := self.untrained & stored_names(node) & _read_names(node.value)):
+            return "unset", min(turned)  # W = W.T, to save what was trained
         return self.uses_unset(node) or self.calls_objection(node, plain=not isinstance(node, (ast.For, ast.While)))
+
+    def leave_untrained(self, node: ast.stmt) -> None:
+        """Note which arrays a training that is held back would have moved."""
+        for part in ast.walk(node):
+            target = part.target if isinstance(part, ast.AugAssign) else None
+            if isinstance(target, ast.Name) and _is_float_array(self.namespace.get(target.id)):
+                self.untrained.add(target.id)
 
     def uses_unset(self, node: ast.AST) -> Objection | None:
         """The first name that the node reads now and that was left unset."""
@@ -208,6 +218,11 @@ def _inner_names(node: ast.AST) -> set[str]:
     """The names that live only within the comprehensions of a node."""
     targets = [part.target for part in ast.walk(node) if isinstance(part, ast.comprehension)]
     return {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
+
+
+def _read_names(node: ast.AST) -> set[str]:
+    """The names that an expression reads."""
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _immediate(node: ast.AST) -> Iterator[ast.AST]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from handgrad.audit.reading.apart import apart
 from handgrad.audit.reading.notebook import code_cells, defines_something, plain_python
 from handgrad.errors import DataError
 
@@ -125,7 +126,7 @@ def _text(path: Path) -> str:
 
 def _script(path: Path, text: str) -> Program:
     try:
-        return Program(path, text, _parse(text, path))
+        return Program(path, text, apart(_parse(text, path)))
     except SyntaxError as error:
         line = error.lineno or 1
         if error.msg.startswith(_PYTHON_2):
@@ -152,7 +153,7 @@ def _notebook(path: Path, text: str) -> Program:
         line, message = broken[0]
         raise DataError("audit_file.syntax_cell", path=str(path), message=message, cell=1, line=line)
     whole = "\n".join(cells)
-    return Program(path, whole, _parse(whole, path), tuple(starts), tuple(broken))
+    return Program(path, whole, apart(_parse(whole, path)), tuple(starts), tuple(broken))
 
 
 def _parse(text: str, path: Path) -> ast.Module:
