@@ -9,7 +9,6 @@ import ast
 import copy
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +23,11 @@ from handgrad.audit.dialects.places import Place, gradient_of, memories, values
 from handgrad.audit.dialects.roles import is_one_hot, own, role
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside, deep, setting
 from handgrad.audit.dialects.slices import Scope, Slice
-from handgrad.audit.dialects.world import STILL, World, copies, holdings, refused, unset
+from handgrad.audit.dialects.world import STILL, World, copies, holdings, opened, refused, unset
 from handgrad.audit.reading.pruning import MARK
 from handgrad.core.arrays import Array
 
 ROWS = 8
-_KEPT = 64  # items of a list or a dictionary that may be outputs of layers, at most
 
 
 class Loop:
@@ -155,8 +153,7 @@ class Loop:
                 found[name] = self.form.data(x)
             else:
                 hot = is_one_hot(name) and self.form.labels == "numbers" and self.classes > 1
-                form = replace(self.form, labels="one-hot") if hot else self.form
-                found[name] = form.target(y, self.classes)
+                found[name] = self.form.target(y, self.classes, "one-hot" if hot else "")
             if kind in self.wrapped:
                 found[name] = self.wrapped[kind](found[name])
         return found
@@ -278,18 +275,11 @@ class Loop:
         return self._losses(x, y)
 
     def still(self, x: Array, y: Array) -> dict[str, Any]:
-        """All names after a turn that moves nothing and leaves nothing behind; also, as cache['A2'], what stands in a
-        list or a dictionary that the turn made.
-        """
+        """All names after a turn that moves nothing and leaves nothing behind, and what lists and dictionaries hold."""
         state = copies(self.fresh)
         for place in self.places:
             place.get(state)[...] = place.get(self.state)
-        after = self.turn(state, x, y, 0.0)
-        for name, value in list(after.items()):
-            if name not in self.fresh and isinstance(value, dict | list | tuple) and len(value) <= _KEPT:
-                items = value.items() if isinstance(value, dict) else enumerate(value)
-                after |= {f"{name}[{key!r}]": one for key, one in items if isinstance(one, np.ndarray)}
-        return after
+        return opened(self.turn(state, x, y, 0.0), self.fresh)
 
     def outputs(self, x: Array, y: Array) -> Array:
         """The network's output as rows (B, C), where the loop has a name for it."""
@@ -297,7 +287,7 @@ class Loop:
             each = [self.still(x[i : i + 1], y[i : i + 1])[self.output] for i in range(len(x))]
             return np.array([np.asarray(one, np.float64).reshape(-1) for one in each])
         found = np.array(self.still(x, y)[self.output], np.float64)
-        turned = self.form.columns or (found.shape == (self.classes, len(x)) and len(x) != self.classes)
+        turned = self.form.columns or found.shape == (self.classes, len(x)) != (len(x), self.classes)
         return found.T if turned else found.reshape(len(x), self.classes)
 
     def _losses(self, x: Array, y: Array) -> dict[str, float]:

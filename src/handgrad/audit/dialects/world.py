@@ -20,6 +20,7 @@ from handgrad.audit.reading.fence import OutOfTime, work_limit
 
 SECONDS = 0.5
 STILL = 1e-300  # a learning rate that moves nothing, for code that refuses one of 0
+_OPENED = 64  # items of a list or a dictionary that are looked at, at most
 _LARGE, _DEEP, _MANY = 5_000_000, 6, 100
 _GONE = object()
 
@@ -107,6 +108,16 @@ def copies(values: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = copy.deepcopy(value, memo)
         except Exception:  # a lock, an open file, somebody's own __deepcopy__
             found[name] = value
+    return found
+
+
+def opened(after: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The names after a run, and as cache['A2'] the arrays in each list or dictionary that the run made."""
+    found = dict(after)
+    for name, value in after.items():
+        if name not in before and isinstance(value, dict | list | tuple) and len(value) <= _OPENED:
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            found |= {f"{name}[{key!r}]": one for key, one in items if isinstance(one, np.ndarray)}
     return found
 
 
