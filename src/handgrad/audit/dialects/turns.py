@@ -18,6 +18,7 @@ from handgrad.audit.dialects.claimed import by_form, by_name
 from handgrad.audit.dialects.edits import RATE, Losses, callee, forgiven, reads, resolver, with_rate
 from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, without_missing
 from handgrad.audit.dialects.forms import Form, mean_of_rows
+from handgrad.audit.dialects.given import called_with
 from handgrad.audit.dialects.naming import matched
 from handgrad.audit.dialects.places import Place, gradient_of, memories, values
 from handgrad.audit.dialects.roles import is_one_hot, own, role
@@ -335,39 +336,6 @@ class _Whole(ast.NodeTransformer):
 
 def _is_share(value: Any) -> bool:
     return isinstance(value, float) and 0 < value < 1
-
-
-def called_with(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
-    """Arguments that the file itself gives a function, where they are written as plain values: of several calls the
-    first that is not 0.
-    """
-    program = namespace.get(MARK)
-    node = scope.node
-    found: dict[str, Any] = {}
-    if program is None or node is None:
-        return found
-    names = [one.arg for one in (*node.args.posonlyargs, *node.args.args)][1 if scope.owner else 0 :]
-    for call in ast.walk(program.tree):
-        if isinstance(call, ast.Call) and callee(call) == node.name:
-            given = [*zip(names, call.args, strict=False), *((k.arg, k.value) for k in call.keywords if k.arg)]
-            for name, value in given:
-                try:
-                    found[name] = found.get(name) or ast.literal_eval(_meant(value, program.tree))
-                except ValueError:  # it is worked out
-                    continue
-    return found
-
-
-def _meant(value: ast.expr, tree: ast.Module) -> ast.expr:
-    """A value, or what the file last binds to its name."""
-    if not isinstance(value, ast.Name):
-        return value
-    bound = [n for n in ast.walk(tree) if isinstance(n, ast.Assign) and len(n.targets) == 1]
-    return next((n.value for n in reversed(bound) if ast.dump(n.targets[0]) == _stored(value.id)), value)
-
-
-def _stored(name: str) -> str:
-    return ast.dump(ast.Name(name, ast.Store()))
 
 
 def _targets_of(before: list[ast.stmt]) -> set[str]:

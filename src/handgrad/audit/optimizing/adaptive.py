@@ -16,6 +16,7 @@ from handgrad.audit.optimizing.averages import PLACES, Form, Numbers, correction
 from handgrad.audit.optimizing.claims import TITLES, Settings
 from handgrad.audit.optimizing.path import Path, Rates, rates, regress
 from handgrad.audit.optimizing.refine import refined
+from handgrad.audit.optimizing.scales import falls, scale
 from handgrad.core.arrays import Array
 
 _RIGHT = {"rmsprop": Form("gradient"), "adagrad": Form("gradient", "sum"), "adam": Form(), "adamw": Form()}
@@ -53,22 +54,6 @@ _WRONG: dict[str, tuple[tuple[Form, str], ...]] = {
         (Form("late", "average"), "optimizer-velocity-late"),
     ),
 }
-_BIAS = {
-    "none": "optimizer-bias-uncorrected",
-    "per parameter": "optimizer-counter-per-parameter",
-    "late per parameter": "optimizer-counter-per-parameter",
-    "along parameters": "optimizer-counter-per-parameter",
-    "late along parameters": "optimizer-counter-per-parameter",
-    "per layer": "optimizer-counter-per-layer",
-    "first only": "optimizer-bias-half",
-    "second only": "optimizer-bias-half",
-    "late": "optimizer-counter-late",
-    "no root": "optimizer-bias-wrong",
-    "multiplied": "optimizer-bias-wrong",
-    "by the first": "optimizer-bias-wrong",
-    "by the second": "optimizer-bias-wrong",
-    "exchanged": "optimizer-bias-wrong",
-}
 
 
 @dataclass(frozen=True)
@@ -84,7 +69,7 @@ def right_adaptive(path: Path, claim: str, settings: Settings) -> list[Finding] 
     right = _RIGHT[claim]
     match = _search(path, right, settings)
     if match is not None and match.coupled == 0:
-        findings = _scale(path, match, claim, settings)
+        findings = scale(path, match.numbers, match.rates.rate, claim, settings)
         return None if findings is None else [*findings, *_shrunk(path, match)]
     if claim == "rmsprop" and _is_known_rmsprop(path, settings):
         return []
@@ -99,7 +84,7 @@ def _shrinks_with_rate(path: Path, settings: Settings) -> bool:
         scale = corrections(n.first, n.second, path.steps, 1)["right"]
         for decay in sorted(number for number in settings.numbers if 0 < number <= 0.5):
             found = rates(path, scale * direction(path.g, Form(), n) + decay * path.theta[:-1])
-            if found.rest <= path.exact and _falls(found.rate, path):
+            if found.rest <= path.exact and falls(found.rate, path):
                 return True
     return False
 
@@ -189,166 +174,6 @@ def _later(path: Path) -> Path:
     return replace(path, theta=path.theta[1:], g=path.g[1:])
 
 
-def _scale(path: Path, match: _Match, claim: str, settings: Settings) -> list[Finding] | None:
-    """What the learning rates say that a right direction leaves."""
-    n, rate, names = match.numbers, match.rates.rate, path.names
-    lr = settings.named.get("lr")
-    if claim not in ("adam", "adamw"):
-        return _plain_scale(path, match, claim, settings)
-    told = (settings.named.get("beta1", 0.9), settings.named.get("beta2", 0.999))
-    if n.first > n.second and (n.first, n.second) == told[::-1]:
-        return [Finding("optimizer-betas-swapped", "error", names, {"first": n.first, "second": n.second}, {})]
-    known = corrections(n.first, n.second, *rate.shape)
-    if any("correct" in name.lower() or "debias" in name.lower() for name in settings.extra):
-        known["right"] = known["none"]  # it says itself that it may go without
-    for name, scale in known.items():
-        left = _in_order(rate) / _in_order(scale)
-        if np.ptp(left) > path.alike * abs(left.mean()):
-            continue
-        factor = float(left.mean()) / lr if lr else float(np.sign(left.mean()))
-        if factor < 0 and name in ("right", "none"):
-            return [Finding("optimizer-climbs", "error", names, {}, {})]
-        if name == "none":
-            return _constant(path, factor, n, round_rate=None if lr else float(left.mean()))
-        if name in _BIAS:
-            return [Finding(_BIAS[name], "error", names, _figures(name, n, path), {})]
-        return _by_factor(names, factor, n)
-    mixed = _mixed(rate, n, lr, told, path)
-    if mixed is not None:
-        return [mixed]
-    if _counts_on(rate, n, lr, path):
-        return [Finding(_BIAS["per parameter"], "error", names, _figures("per parameter", n, path), {})]
-    left = rate / known["right"]
-    return [] if _falls(left, path) else None
-
-
-def _mixed(rate: Array, n: Numbers, lr: float | None, told: tuple[float, float], path: Path) -> Finding | None:
-    """One average with the share of the other, where it is corrected by its own; and how new values are weighted."""
-    if lr is None or (n.first == told[0]) == (n.second == told[1]):
-        return None
-    left = rate / corrections(*told, *rate.shape)["right"] / lr
-    if np.ptp(left) > path.alike * abs(left.mean()):
-        return None
-    factor, moment = float(left.mean()), "first" if n.second == told[1] else "second"
-    due = (1 - told[0]) / (1 - n.first) if moment == "first" else float(np.sqrt((1 - n.second) / (1 - told[1])))
-    if abs(factor / due - 1) < 1e-6:
-        measured: dict[str, float | str] = {"factor": factor, "moment": moment}
-        return Finding("optimizer-average-unweighted", "error", path.names, measured, {})
-    if abs(factor - 1) < 1e-6:
-        share = corrections(*told, 1, 1)["right"] / corrections(n.first, n.second, 1, 1)["right"]
-        measured = {"first_step": float(share[0, 0])}
-        return Finding("optimizer-bias-wrong", "error", path.names, measured, {})
-    return None
-
-
-def _counts_on(rate: Array, n: Numbers, lr: float | None, path: Path) -> bool:
-    """Whether the steps are counted on at each parameter, some of which are not among those that are looked at."""
-    ordered = _in_order(rate)
-    steps, seen = ordered.shape
-    for total in range(seen + 1, 3 * seen + 1):
-        counts = np.arange(1, total * steps + 1)
-        known = (np.sqrt(1 - n.second**counts) / (1 - n.first**counts)).reshape(steps, total)
-        for scale in [lr] if lr else ordered[0, 0] / known[0]:
-            turns = np.abs(scale * known[:1].T - ordered[0]).argmin(axis=0)
-            alike = np.abs(ordered / (scale * known[:, turns]) - 1).max() <= path.alike
-            if alike and len(set(turns)) == seen > 1:
-                return True
-    return False
-
-
-def _in_order(rate: Array) -> Array:
-    """Rates (steps, parameters) with the parameters by the size of their first: nobody says whose turn comes when."""
-    return rate[:, np.argsort(np.abs(rate[0]), kind="stable")]
-
-
-def _falls(rate: Array, path: Path) -> bool:
-    """Whether a rate is the same for all parameters and falls from step to step: a schedule."""
-    even = float(np.ptp(rate, axis=1).max()) <= path.alike * abs(rate[0, 0])
-    return bool(even and np.all(np.diff(rate.mean(axis=1)) <= path.alike * abs(rate[0, 0])) and rate.min() > 0)
-
-
-def _figures(name: str, n: Numbers, path: Path) -> dict[str, float | str | int]:
-    """The first step beside what it should be, and what else a sentence about a correction tells."""
-    known = corrections(n.first, n.second, 1, len(path.names))
-    share = float(known[name][0, -1] / known["right"][0, -1])
-    return {
-        "first_step": share,
-        "corrected": name.partition(" ")[0],
-        "parameters": len(path.names),
-        "layers": len(path.names) // 2,
-    }
-
-
-def _constant(path: Path, factor: float, n: Numbers, round_rate: float | None) -> list[Finding]:
-    """A learning rate that never changes: no correction at all, or one that is always that of the same step."""
-    frozen = float(np.sqrt(1 - n.second) / (1 - n.first))
-    names = path.names
-    uncorrected = [Finding("optimizer-bias-uncorrected", "error", names, _figures("none", n, path), {})]
-    if round_rate is not None:
-        stuck = _is_round(round_rate / frozen) and not _is_round(round_rate)
-        return [Finding("optimizer-counter-stuck", "error", names, {"count": 1}, {})] if stuck else uncorrected
-    if abs(factor - 1) < 1e-5:
-        return uncorrected
-    counts = np.arange(1, 1001)
-    at = np.sqrt(1 - n.second**counts) / (1 - n.first**counts)
-    near = np.flatnonzero(np.abs(at / factor - 1) < 1e-6)
-    if len(near):
-        return [Finding("optimizer-counter-stuck", "error", names, {"count": int(counts[near[0]])}, {})]
-    unweighted = _unweighted(factor, names, n)
-    return uncorrected if unweighted is None else [*uncorrected, unweighted]
-
-
-def _unweighted(factor: float, names: tuple[str, ...], n: Numbers) -> Finding | None:
-    """Steps of a factor that an average gives which adds new values whole, or weighted by the other one's share."""
-    first, second = 1 - n.first, 1 - n.second
-    known = [(1 / first, "first"), (np.sqrt(second), "second"), (np.sqrt(second) / first, "first")]
-    if 0 < n.first != n.second:
-        mixed = second / first
-        known += [(mixed, "first"), (np.sqrt(mixed), "second"), (mixed**1.5, "first")]
-    for due, moment in known:
-        if abs(factor / due - 1) < 1e-6:
-            measured = {"factor": float(due), "moment": moment}
-            return Finding("optimizer-average-unweighted", "error", names, measured, {})
-    return None
-
-
-def _is_round(number: float) -> bool:
-    """Whether a number looks like one that somebody has written down."""
-    return abs(float(f"{number:.1e}") / number - 1) < 1e-4
-
-
-def _by_factor(names: tuple[str, ...], factor: float, n: Numbers) -> list[Finding]:
-    if factor < 0:
-        return [Finding("optimizer-climbs", "error", names, {}, {})]
-    if abs(factor - 1) < 1e-4:
-        return []
-    unweighted = _unweighted(factor, names, n)
-    if unweighted is not None:
-        return [unweighted]
-    return [Finding("optimizer-scaled", "note", names, {"factor": factor}, {"factor": 1.0})]
-
-
-def _plain_scale(path: Path, match: _Match, claim: str, settings: Settings) -> list[Finding] | None:
-    """For RMSprop and Adagrad."""
-    n, rate, names = match.numbers, match.rates.rate, path.names
-    lr, told = settings.named.get("lr"), settings.numbers
-    if (
-        claim == "rmsprop"
-        and n.second < 0.5
-        and any(abs(1 - n.second - t) < 1e-9 for t in told)
-        and n.second not in told
-    ):
-        share = {"carry": n.second, "share": 1 - n.second}
-        return [Finding("optimizer-decay-swapped", "error", names, share, {"carry": 1 - n.second})]
-    t = np.arange(1, path.steps + 1)[:, None]
-    for scale in (np.ones_like(rate), np.sqrt(1 - n.second**t) * np.ones_like(rate)):  # some correct RMSprop as well
-        left = rate / scale
-        if np.ptp(left) <= path.alike * abs(left.mean()):
-            factor = float(left.mean()) / lr if lr else float(np.sign(left.mean()))
-            return _by_factor(names, factor, Numbers(0.0, n.second if claim == "rmsprop" else 0.0))
-    return [] if _falls(rate, path) else None
-
-
 def _shrunk(path: Path, match: _Match) -> list[Finding]:
     """Weight decay beside the gradient: whether it takes away."""
     sizes = np.bincount(path.owner, np.abs(path.theta[0]))
@@ -373,7 +198,7 @@ def _coupled(path: Path, match: _Match | None, claim: str, settings: Settings) -
         return [Finding("optimizer-weight-decay-sign", "error", path.names, share, {})]
     if claim == "adamw":
         return [Finding("optimizer-weight-decay-coupled", "error", path.names, share, {})]
-    return _scale(path, match, claim, settings)
+    return scale(path, match.numbers, match.rates.rate, claim, settings)
 
 
 def _is_known_rmsprop(path: Path, settings: Settings) -> bool:
