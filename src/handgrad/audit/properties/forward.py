@@ -21,7 +21,7 @@ from handgrad.core.layers import Softmax
 
 _DIVISORS = ("B", "1", "BC", "2B", "2", "2BC")
 _SQUASH = ("softmax", "sigmoid", "tanh", "relu")
-_MOST_READINGS, _SECONDS = 12, 0.3
+_MOST_READINGS, _SECONDS = 12, 0.6
 ROWS = (5, 8)
 
 
