@@ -17,7 +17,7 @@ from handgrad.words import say
 
 WATCHED = "HANDGRAD_WATCHED"  # in the environment of a watched process: "fd to read from,fd to write to"
 EVERY = 0.5  # seconds
-LAST_WORDS = 0.2  # seconds that a launcher gets to pass on what was said before it is asked to end the job
+LAST_WORDS = 0.5  # seconds that a launcher gets to pass on what was said before it is asked to end the job
 
 
 class Pulse:

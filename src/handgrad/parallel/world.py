@@ -17,7 +17,7 @@ import numpy as np
 
 from handgrad.core.arrays import Array
 from handgrad.errors import InputError, StateError
-from handgrad.parallel.pulse import Pulse
+from handgrad.parallel.pulse import LAST_WORDS, Pulse
 
 DIGEST = 32  # bytes of a SHA-256
 ALONE_AFTER = 3.0  # seconds that a failing rank waits for the others to fail as well
@@ -111,6 +111,7 @@ class MPIWorld:
     def abort(self, status: int) -> NoReturn:
         """End all ranks at once. What MPI itself would print is kept away: the reason has been said."""
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        time.sleep(LAST_WORDS)  # at Abort the launcher ends itself, with what it has not yet read of the reason
         self.comm.Abort(status)
         os._exit(status)
 

@@ -28,6 +28,7 @@ from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
 _SIZES = (3, 4, 2)  # each number is a Python object: a small net is audited as well, and at once
+_SECONDS = 2.0  # of processor time for one batch, one Python object after the other
 _RESETS = ("zero_grad", "zero_grads", "reset_grad", "clear_grad")
 
 
@@ -75,7 +76,7 @@ class Scalars:
     def loss(self, x: Array, y: Array) -> float:
         """The loss of a batch as a plain number."""
         self.push()
-        with World(self.namespace, {}).laid({}):
+        with World(self.namespace, {}).laid({}, _SECONDS):
             return float(self._loss(x, y).data)
 
     def _loss(self, x: Array, y: Array) -> Any:
@@ -95,7 +96,7 @@ class Scalars:
         """What backward() leaves in .grad, after the reset that the net or the loop around it would do."""
         self.push()
         reset = next((getattr(self.net, n) for n in _RESETS if callable(getattr(self.net, n, None))), None)
-        with World(self.namespace, {}).laid({}):
+        with World(self.namespace, {}).laid({}, _SECONDS):
             if reset is not None and self.resets:
                 reset()
             elif self.resets:

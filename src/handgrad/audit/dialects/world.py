@@ -47,12 +47,12 @@ class World:
         return {k: v for k, v in after.items() if k in self.state or self.namespace.get(k, _GONE) is not v}
 
     @contextmanager
-    def laid(self, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def laid(self, given: Mapping[str, Any], seconds: float = SECONDS) -> Iterator[dict[str, Any]]:
         """While this lasts, the state and some more values are the file's; yields what fills with all names at the end.
 
         Nothing prints, random numbers are those of one seed, and floating-point accidents are silent.
 
-        Raises: TimeoutError after `SECONDS`; a turn that takes longer is a whole training.
+        Raises: TimeoutError after so many seconds; a turn that takes longer is a whole training.
         """
         before = dict(self.namespace)
         held = random.getstate(), np.random.get_state()
@@ -64,7 +64,7 @@ class World:
             np.random.seed(seed_of_draws())
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                with work_limit(SECONDS):
+                with work_limit(seconds):
                     yield after
             after.update(self.namespace)
         except OutOfTime as late:
