@@ -101,3 +101,45 @@ def test_values_that_lie_beside_their_gradients_are_weights(tmp_path: Path) -> N
     report = audited("modules/regular_net.py", tmp_path, ("Linear(784, 100)", "Linear(64, 100)"), *wrong)
     assert report["subject"]["found"]["forward"] == "Sequential.forward"
     assert loud(report) == {"norm-gain-by-input": "self.gamma.grad = (dout * self.x).sum(axis=0)"}
+
+
+def test_of_an_average_taken_twice_only_lines_that_divide_are_told(tmp_path: Path) -> None:
+    net = """
+import numpy as np
+
+class MLP:
+    def __init__(self):
+        self.W1, self.b1 = np.random.randn(20, 12) * 0.3, np.zeros(12)
+        self.W2, self.b2 = np.random.randn(12, 5) * 0.4, np.zeros(5)
+
+    def forward(self, x):
+        self.x = x
+        self.h = np.maximum(0, x @ self.W1 + self.b1)
+        z = self.h @ self.W2 + self.b2
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        self.p = e / e.sum(axis=1, keepdims=True)
+        return self.p
+
+    def loss(self, p, y):
+        return -np.mean(np.log(p[np.arange(len(y)), y] + 1e-12))
+
+    def backward(self, y):
+        d = self.p.copy()
+        d[np.arange(len(y)), y] -= 1
+        d /= len(y)
+        d /= len(y)
+        self.dW2, self.db2 = self.h.T @ d, d.sum(axis=0)
+        dh = d @ self.W2.T
+        dh[self.h <= 0] = 0
+        self.dW1, self.db1 = self.x.T @ dh, dh.sum(axis=0)
+
+    def step(self, lr):
+        for name in ("W1", "b1", "W2", "b2"):
+            setattr(self, name, getattr(self, name) - lr * getattr(self, "d" + name))
+"""
+    file = tmp_path / "net.py"
+    file.write_text(net, encoding="utf-8")
+    (found,) = run_in_child("handgrad.audit.session:audit_file", {"path": str(file)})["findings"]
+    assert found["code"] == "averaged-twice"
+    told = [net.split("\n")[int(line) - 1].strip() for line in found["measured"]["lines"].split(", ")]
+    assert told == ["d /= len(y)"] * 2

@@ -6,12 +6,14 @@ and optimizers are looked at beside.
 
 from __future__ import annotations
 
+import ast
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
 from handgrad.audit import properties
+from handgrad.audit.dialects.edits import callee
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.diagnose import diagnose
@@ -131,10 +133,21 @@ def _suspects(inspection: Inspection, found: Sequence[Finding], observed: Sequen
 
 def _with_all_lines(inspection: Inspection, finding: Finding, observed: Sequence[Suspect]) -> Finding:
     """An average that is taken twice, with every line that takes one: either may go."""
-    lines = sorted({suspect.line for suspect in observed if suspect.factor is not None})
+    lines = sorted({suspect.line for suspect in observed if suspect.factor is not None} & _dividing(inspection))
     if finding.code != "averaged-twice" or len(lines) < 2 or inspection.program.cells:
         return finding
     return replace(finding, measured=finding.measured | {"lines": ", ".join(map(str, lines))})
+
+
+def _dividing(inspection: Inspection) -> set[int]:
+    """The lines that divide or take a mean: a sum that might have been one is no place to take a division out."""
+    found: set[int] = set()
+    for node in ast.walk(inspection.program.tree):
+        divides = isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)
+        averages = isinstance(node, ast.Call) and callee(node) in ("mean", "average", "divide", "true_divide")
+        if isinstance(node, ast.expr | ast.stmt) and (divides or averages):
+            found |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return found
 
 
 def with_layers(whole: Sequence[Finding], alone: Sequence[Finding]) -> list[Finding]:
