@@ -102,7 +102,7 @@ def _plant(path: Path, plant: dict[str, Any]) -> tuple[str, frozenset[int]]:
     parts = ["".join(cell["source"]) for cell in book["cells"]] if book else [text]
     lines: list[set[int]] = [set() for _ in parts]
     edits = [(plant["find"], plant["put"]), *plant.get("edits", [])]
-    for find, put in (*edits, *plant.get("setup", [])):
+    for find, put in (*plant.get("setup", []), *edits):
         where = [i for i, part in enumerate(parts) if find in part]
         if len(where) != 1 or parts[where[0]].count(find) != 1:
             raise ValueError(f"{path.name}: {find!r} stands there {sum(part.count(find) for part in parts)} times")

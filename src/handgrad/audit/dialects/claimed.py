@@ -48,11 +48,11 @@ def _kept(tree: ast.AST) -> Iterator[tuple[str, str, bool]]:
     changed = [n for n in ast.walk(tree) if isinstance(n, ast.AugAssign)]
     shrunk = {ast.unparse(n.target) for n in changed if isinstance(n.op, ast.Mult)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
-            name = ast.unparse(node.targets[0])
-            if isinstance(node.value.op, ast.Add | ast.Sub) and any(name in _factors(n) for n in ast.walk(node.value)):
-                yield name, "average", _squares(node.value, name)
-        elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
+        for target, value in _given(node):
+            name, sums = ast.unparse(target), isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub)
+            if sums and any(name in _factors(n) for n in ast.walk(value)):
+                yield name, "average", _squares(value, name)
+        if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
             name = ast.unparse(node.target)
             taken = (n.right for n in ast.walk(node.value) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Sub))
             weighed = any(name in {ast.unparse(one)} | _factors(one) for one in taken)
@@ -96,14 +96,18 @@ def _made_of(tree: ast.AST, names: set[str]) -> set[str]:
     """Some names, and those that are given values out of them alone: averages that are corrected, steps."""
     found = set(names)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign):
-            match node.targets[0], node.value:
-                case ast.Tuple(elts=targets), ast.Tuple(elts=values):
-                    pairs = list(zip(targets, values, strict=False))
-                case target, value:
-                    pairs = [(target, value)]
-            found |= {one.id for one, value in pairs if isinstance(one, ast.Name) and _names(value) & found}
+        found |= {one.id for one, value in _given(node) if isinstance(one, ast.Name) and _names(value) & found}
     return found
+
+
+def _given(node: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
+    """(target, value) of an assignment, one by one where several stand in it."""
+    match node:
+        case ast.Assign(targets=[ast.Tuple(elts=targets), *_], value=ast.Tuple(elts=values)):
+            return list(zip(targets, values, strict=False))
+        case ast.Assign(targets=[target, *_], value=value):
+            return [(target, value)]
+    return []
 
 
 def _names(node: ast.AST) -> set[str]:

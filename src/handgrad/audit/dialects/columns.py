@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects import calling, silent
+from handgrad.audit.dialects.beneath import beneath, in_place_of
 from handgrad.audit.dialects.dictionaries import objects
 from handgrad.audit.dialects.forms import COLUMNS, EACH, Form
 from handgrad.audit.dialects.machine import machines, returned
@@ -227,9 +228,12 @@ class Columns:
         gradients = None if step else self.gradients
         subject = Subject(self.parameters, loss, step, gradients, self.features, self.classes,
                           afresh=self.begin_again)  # fmt: skip
+        subject = beneath(subject, self.gradients) if step and self.backward else subject
         name = self.kind.__name__
         parts = {"forward": self.forward, "backward": self.backward, "update": self.update}
         facts = {role: f"{name}.{method}" for role, method in parts.items() if method}
+        if subject.whole is not None:
+            facts["update"] = in_place_of(facts["update"])
         facts |= {"parameters": ", ".join(self.parameters()), "loss": told, "labels": self.form.told}
         functions = {role: getattr(self.kind, method) for role, method in parts.items() if method}
         cost = self._cost()

@@ -169,14 +169,15 @@ def _told(call: ast.Call) -> list[ast.expr]:
 
 def with_rate(body: list[ast.stmt], parameters: set[str], resolve: Callable[[ast.expr], Any]) -> list[ast.stmt]:
     """A copy of the body in which the learning rate is the name RATE, wherever no name stands for it already."""
-    editor = _Rates(parameters, resolve)
+    editor = _Rates(parameters, resolve, {name for one in body for name in counted(one)})
     return [editor.visit(copy.deepcopy(one)) for one in body]
 
 
 class _Rates(ast.NodeTransformer):
-    def __init__(self, parameters: set[str], resolve: Callable[[ast.expr], Any]) -> None:
+    def __init__(self, parameters: set[str], resolve: Callable[[ast.expr], Any], counted: set[str]) -> None:
         self.parameters = parameters
         self.resolve = resolve
+        self.counted = counted  # a step that is counted is no rate
         self.looped: set[str] = set()  # variables of loops that go over parameters
 
     def visit_For(self, node: ast.For) -> ast.stmt:
@@ -204,7 +205,7 @@ class _Rates(ast.NodeTransformer):
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
         if isinstance(node.op, ast.Add | ast.Sub) and self._is_parameter(node.target):
-            node.value = _scaled(node.value, self.resolve)
+            node.value = _scaled(node.value, self.resolve, self.counted)
         return node
 
     def visit_Assign(self, node: ast.Assign) -> ast.stmt:
@@ -213,7 +214,7 @@ class _Rates(ast.NodeTransformer):
         if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Add | ast.Sub):
             return node
         if self._is_parameter(target) and ast.unparse(value.left) == ast.unparse(target):
-            value.right = _scaled(value.right, self.resolve)
+            value.right = _scaled(value.right, self.resolve, self.counted)
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
@@ -246,17 +247,26 @@ class _Rates(ast.NodeTransformer):
         return name in self.parameters or role(last) in ("weight", "params") or bool({"param", "p", "theta"} & names)
 
 
+def counted(node: ast.AST) -> set[str]:
+    """Names that statements count up by a whole number."""
+    return {
+        n.target.id for n in ast.walk(node)
+        if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name) and isinstance(n.op, ast.Add)
+        and isinstance(n.value, ast.Constant) and type(n.value.value) is int
+    }  # fmt: skip
+
+
 def _plain(value: ast.expr) -> ast.expr:
     """The name, where a number stood."""
     return ast.copy_location(ast.Name(RATE, ast.Load()), value) if isinstance(value, ast.Constant) else value
 
 
-def _scaled(value: ast.expr, resolve: Callable[[ast.expr], Any]) -> ast.expr:
+def _scaled(value: ast.expr, resolve: Callable[[ast.expr], Any], counted: set[str]) -> ast.expr:
     """An amount of change with its rate as the name: a factor that is a number, or the name of one, is replaced.
 
     Where there is none, the rate is 1, and a factor is put in front.
     """
-    if any(role(name) == "lr" for name in reads(value)) or any(
+    if any(role(name) == "lr" for name in reads(value) - counted) or any(
         isinstance(n, ast.Attribute) and role(n.attr) == "lr" for n in ast.walk(value)
     ):
         return value

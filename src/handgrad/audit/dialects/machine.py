@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects import calling, sizes
+from handgrad.audit.dialects.beneath import beneath, in_place_of
 from handgrad.audit.dialects.forms import BATCH, Form
 from handgrad.audit.dialects.naming import matched
 from handgrad.audit.dialects.places import Place, arrays, parted, values, widen
@@ -227,18 +228,25 @@ class Machine:
         """Name to live array."""
         return values(self.places, self.state)
 
-    def reading(self, dialect: str) -> Reading:
-        """As a reading."""
+    def subject(self) -> Subject:
+        """As a subject: with the file's step where there is one that tells its gradients, else with its gradients."""
         step = self.step if "update" in self.parts else None
         gradients = None if step else self.gradients
-        subject = Subject(self.parameters, self.loss, step, gradients, self.features, self.classes,
-                          afresh=self.begin_again)  # fmt: skip
+        found = Subject(self.parameters, self.loss, step, gradients, self.features, self.classes,
+                        afresh=self.begin_again)  # fmt: skip
+        return found if step is None else beneath(found, self.gradients)
+
+    def reading(self, dialect: str) -> Reading:
+        """As a reading."""
+        subject = self.subject()
         facts = {"parameters": ", ".join(self.parameters()), "labels": self.form.told}
         facts |= {
             role: f"{type(self.state[self.root]).__name__}.{n}" if self.methods else n for role, n in self.parts.items()
         }
         if self.methods and (names := sizes.put_aside(vars(self.namespace.get(self.root, self.state[self.root])))):
             facts["put_aside"] = ", ".join(names)
+        if subject.whole is not None:
+            facts["update"] = in_place_of(facts["update"])
         functions = {role: self.function(name) for role, name in self.parts.items()}
         functions.setdefault("backward", functions["loss"])
         return Reading(subject, dialect, facts, functions, open=self.open)
@@ -300,13 +308,19 @@ def _assembled(
             for update in plain.offered("update"):  # train_step(x, y, lr), which runs both ways itself
                 parts = {**start, "update": update}
                 if _works(new(parts), lambda m: m.takes_batch() and _moves(m, x, y)):
-                    yield new(parts)
+                    yield _with_gradients(new, parts)
             if _works(new(start), lambda m: bool(m.gradients(x, y))):  # loss(x, y) -> loss, grads
                 yield from _updated(new, start, x, y)
             for backward in plain.offered("backward"):
                 parts = {**start, "backward": backward}
                 if _works(new(parts), lambda m: bool(m.gradients(x, y))):
                     yield from _updated(new, parts, x, y)
+
+
+def _with_gradients(new: Callable[[dict[str, str]], Machine], parts: dict[str, str]) -> Machine:
+    """A machine whose update runs both ways itself, and the function that hands out its gradients, where they count."""
+    ways = (new({**parts, "backward": name}) for name in new(parts).offered("backward"))
+    return next((machine for machine in ways if _works(machine, lambda m: m.subject().step is None)), new(parts))
 
 
 def _called_beside(namespace: Mapping[str, Any], names: list[str]) -> set[str]:

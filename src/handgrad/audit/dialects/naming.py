@@ -43,7 +43,7 @@ def matched(result: Any, known: Mapping[str, Any], owner: Any, wanted: Mapping[s
         else:
             return found
     for offer in offers:
-        if lists := _listed(offer, wanted):
+        if lists := _listed(offer, wanted) or _paired(offer, wanted):
             return lists
     holders = [one for one in several if isinstance(one, list | dict)]
     holders += [one for n, one in known.items() if isinstance(one, list | dict) and "grad" in n.lower()]
@@ -81,6 +81,21 @@ def _listed(offer: Mapping[str, Any], wanted: Mapping[str, Array]) -> dict[str, 
             return None
         found |= {name: np.array(array, np.float64) for name, array in zip(names, fits[0], strict=True)}
     return {name: found[name] for name in wanted}
+
+
+def _paired(offer: Mapping[str, Any], wanted: Mapping[str, Array]) -> dict[str, Array] | None:
+    """Gradients out of one list in the order of another that holds the parameters themselves: zip(params, grads)."""
+    names = {id(value): name for name, value in wanted.items()}
+    lists = [(str(n), list(one)) for n, one in offer.items() if isinstance(one, list | tuple)]
+    orders = [[names.get(id(one), "") for one in held] for _, held in lists if len(held) == len(wanted)]
+    given = [held for name, held in lists if _GRADIENTS.search(name.lower())]
+    for order in orders:
+        shapes = [np.shape(wanted[name]) for name in order if name]
+        fits = [held for held in given if [getattr(one, "shape", None) for one in held] == shapes]
+        if len(set(order)) == len(shapes) == len(wanted) and len(fits) == 1:
+            found = {name: np.array(one, np.float64) for name, one in zip(order, fits[0], strict=True)}
+            return {name: found[name] for name in wanted}
+    return None
 
 
 def _deep(holder: Any, wanted: Mapping[str, Array]) -> dict[str, Array] | None:

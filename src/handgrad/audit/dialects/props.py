@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -48,8 +49,9 @@ class Props(dict[str, Any]):
         held = {n: value for n, value in named if n in numbers or _holds_own(value) or _remembers(value)}
         self.laid = copies(held)
         self.laid |= built({**namespace, **self.laid}, tree) if tree is not None else {}
-        closures = [one for one in namespace.values() if is_closure(one)]  # which no copy of a name can stand for
-        self.first = list(kept([self.laid, *closures]))
+        functions = [one for one in namespace.values() if isinstance(one, FunctionType)]
+        keeping = [one for one in functions if is_closure(one) or vars(one)]  # which no copy of a name can stand for
+        self.first = list(kept([self.laid, *keeping]))
         self.numbers = {name: self.laid[name] for name in numbers}
         super().__init__({**namespace, **self.laid})
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.dialects.beneath import in_place_of
 from handgrad.audit.dialects.gradients import Captured, capture, returned_gradients
 from handgrad.audit.dialects.layouts import Layout
 from handgrad.audit.dialects.scaled import scaled
@@ -217,7 +218,7 @@ def _by_gradients(
 ) -> Subject:
     """The subject judged by its gradients, and by its step no more."""
     if facts.get("update") != "theta -= lr * gradient":
-        facts["update"] = f"theta -= lr * gradient, in place of {facts.get('update', 'the optimizer')}"
+        facts["update"] = in_place_of(facts.get("update", "the optimizer"))
     return replace(subject, step=None, gradients=gradients, whole=subject.step)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from handgrad.audit.dialects import sizes
 from handgrad.audit.dialects.claimed import by_form, by_name
-from handgrad.audit.dialects.edits import RATE, Losses, callee, forgiven, reads, resolver, with_rate
+from handgrad.audit.dialects.edits import RATE, Losses, callee, counted, forgiven, reads, resolver, with_rate
 from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, without_missing
 from handgrad.audit.dialects.forms import Form, mean_of_rows
 from handgrad.audit.dialects.given import called_with
@@ -53,6 +53,7 @@ class Loop:
         self.begun: dict[str, int | float] = {}  # the numbers among what stands before the loop
         self.body = body
         self.counted = {n for one in body for n in counted(one)}  # a step that is counted is no size of one
+        self.turned: dict[str, int] = {}  # names that the loop counts by, where it is not its first turn
         self.code: Any = None
         self.places: list[Place] = []
         self.adapted = False  # whether an optimizer such as Adam stands between gradient and step
@@ -174,7 +175,8 @@ class Loop:
                 found[name] = rows
             elif aside(name) is not None and isinstance(value, float):
                 found[name] = aside(name)
-        return found | {n: v for n, v in self.cut.targets.items() if n not in self.cut.inputs}
+        targets = {n: v for n, v in self.cut.targets.items() if n not in self.cut.inputs}
+        return found | targets | self.turned
 
     def put_aside(self) -> list[str]:
         """Names of the regularisation and dropout that are set so that they take no part."""
@@ -259,8 +261,9 @@ class Loop:
         functions = {n.name: n for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef)} if program else {}
         waiting: list[ast.AST] = [*self.cut.body]
         while waiting:
-            names = {callee(n) for one in waiting for n in ast.walk(one) if isinstance(n, ast.Call)} & functions.keys()
-            called = [functions.pop(name) for name in sorted(names)]
+            names = {callee(n) for one in waiting for n in ast.walk(one) if isinstance(n, ast.Call)}
+            names |= {getattr(self.namespace.get(name), "__name__", "") for name in names}  # update_rule = adam
+            called = [functions.pop(name) for name in sorted(names & functions.keys())]
             yield from called
             waiting = [*called]
 
@@ -302,15 +305,6 @@ class Loop:
         found = values(self.places, self.state)
         flat = self.classes == 1 and all(value.ndim < 2 for value in found.values())
         return {n: v.reshape(-1, 1) if flat and len(v) == self.features > 1 else v for n, v in found.items()}
-
-
-def counted(node: ast.AST) -> set[str]:
-    """Names that statements count up by a whole number."""
-    return {
-        n.target.id for n in ast.walk(node)
-        if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name) and isinstance(n.op, ast.Add)
-        and isinstance(n.value, ast.Constant) and type(n.value.value) is int
-    }  # fmt: skip
 
 
 def _counts(before: list[ast.stmt], inputs: set[str]) -> list[ast.stmt]:

@@ -16,7 +16,7 @@ from handgrad.audit.judging.batch import Batch, batch
 from handgrad.audit.judging.decay import decayed
 from handgrad.audit.judging.descent import UNNAMED, Explanation, alike, descend
 from handgrad.audit.judging.identify import Identity, identify, random_point
-from handgrad.audit.judging.measure import Fit, Steady, fit, fit_beside, fits, steady, tolerance
+from handgrad.audit.judging.measure import LOOSE, RATE, Fit, Steady, fit, fit_beside, fits, steady, tolerance
 from handgrad.audit.judging.mistakes import IGNORED
 from handgrad.audit.judging.scales import scales
 from handgrad.audit.judging.stillness import drawn, draws, held
@@ -34,8 +34,7 @@ OF_BATCHES = {"averaged-twice", "summed", "averaged", "constant-factor", "batch-
 LITTLE = 1e-5  # relative: a loss that does not feel this is none that has a derivative
 _TURNED = 1e-3  # a velocity's share of the one before, at least
 BLURRED = 1e-3  # relative: slopes that are known no better judge nothing
-DRAWN = 1e-3  # relative: calls that differ by more are drawn anew each time
-USUAL, BOLD, GENTLE = 2.0**-6, 2.0**-1, 2.0**-24  # learning rates; a gradient does not depend on them
+USUAL, BOLD, GENTLE = RATE, 2.0**-1, 2.0**-24  # learning rates; a gradient does not depend on them
 
 
 @dataclass(frozen=True)
@@ -115,10 +114,11 @@ def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
         early, rate = _by_rate(subject, batches[0])
         found = [steady(subject, one.x, one.y, rate) for one in batches]
         exact = max(exact, 1e-4 if rate == GENTLE else 0.0)
-        if max(one.spread for one in found) > DRAWN and draws(
-            lambda: subject.gradient(batches[0].x, batches[0].y), rng
-        ):
-            return Diagnosis(identity, 0, (Finding("random-step", "note", ()),), time.perf_counter() - began)
+        if max(one.spread for one in found) > LOOSE:
+            if draws(lambda: subject.gradient(batches[0].x, batches[0].y), rng):
+                return Diagnosis(identity, 0, (Finding("random-step", "note", ()),), time.perf_counter() - began)
+            if subject.gradients is None:
+                return Diagnosis(identity, 0, (Finding("scaled-step", "note", ()),), time.perf_counter() - began)
         if identity is None:
             named, checks = _unknown(subject, batches, found, exact, rng)
         else:

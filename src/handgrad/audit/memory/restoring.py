@@ -60,6 +60,8 @@ def kept(things: list[Any]) -> Iterator[tuple[Any, Any]]:
         if isinstance(thing, FunctionType):  # what it reads and changes by global names
             names = reachable(thing.__globals__, thing.__code__.co_names)
             queue += [(thing.__globals__[name], depth + 1) for name in names]
+            if vars(thing):  # a counter that is an attribute of the function itself
+                yield thing, dict(vars(thing))
         held = _content(thing)
         if held is not None:
             yield thing, held

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import CodeType, FunctionType
 
 import numpy as np
 
 from handgrad.audit.dialects.claimed import by_form
-from handgrad.audit.dialects.edits import forgiven
+from handgrad.audit.dialects.edits import callee, forgiven, reads
 from handgrad.audit.dialects.flow import runnable
 from handgrad.audit.dialects.turns import Loop
 from handgrad.audit.dialects.world import copies
@@ -49,9 +49,12 @@ def check_looped(inspection: Inspection) -> list[Finding]:
             loop.state = held
 
     def step(k: int) -> None:
-        one = batch(subject, _ROWS, k)
+        one, loop.turned = batch(subject, _ROWS, k), {name: first + k for name, first in counts.items()}
         loop.step(one.x, one.y, _RATE)
 
+    first, program = loop.cut.lines[0], inspection.program
+    lines = [n for n in ast.walk(program.tree) if isinstance(n, ast.stmt) and n.lineno == first]
+    counts = {name: start for one in lines for name, start in _counts(one) if name in loop.cut.targets}
     held, code, rng = loop.state, loop.code, np.random.default_rng(7)
     loop.state = copies(loop.fresh)
     names = {**loop.namespace, **loop.state}
@@ -63,9 +66,7 @@ def check_looped(inspection: Inspection) -> list[Finding]:
             value[...] = rng.standard_normal(value.shape) / np.sqrt(max(value.shape))
         found = judge_optimizer_step(loop.parameters, gradients, step, claim, lr=_RATE)
     finally:
-        loop.state, loop.code = held, code
-    first, program = loop.cut.lines[0], inspection.program
-    lines = [n for n in ast.walk(program.tree) if isinstance(n, ast.stmt) and n.lineno == first]
+        loop.state, loop.code, loop.turned = held, code, {}
     node = as_function(*lines[:1])
     functions = sorted(loop.called(), key=lambda one: not by_form(ast.unparse(one).lower()))
     placed = []
@@ -79,6 +80,23 @@ def check_looped(inspection: Inspection) -> list[Finding]:
             told = one.measured | {"optimizer": f"the loop in line {first}"}
             placed.append(replace(one, measured=told, file=program.filename, line=line))
     return placed
+
+
+def _counts(node: ast.stmt) -> Iterator[tuple[str, int]]:
+    """(name, first number) of what a loop counts, where something is taken to its power, as Adam counts its steps."""
+    powers = {name for n in ast.walk(node) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow)
+              for name in reads(n.right)}  # fmt: skip
+    match node:
+        case ast.For(target=ast.Name(id=name), iter=ast.Call(args=[ast.Constant(value=int(start)), _, *_]) as call):
+            known = callee(call) in ("range", "trange")
+        case ast.For(target=ast.Name(id=name), iter=ast.Call() as call):
+            known, start = callee(call) in ("range", "trange") and len(call.args) == 1, 0
+        case ast.For(target=ast.Tuple(elts=[ast.Name(id=name), _]), iter=ast.Call(args=[_, *more]) as call):
+            known, start = callee(call) == "enumerate", next((getattr(one, "value", 0) for one in more), 0)
+        case _:
+            return
+    if known and name in powers:
+        yield name, start
 
 
 def _bare_functions(loop: Loop) -> dict[str, FunctionType]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 from handgrad.audit.findings import Finding
@@ -13,7 +14,7 @@ from handgrad.audit.reading.source import Program
 
 _MOMENT = r"(?:\w+\.)?\w*(?:v|m|s|h|c|r|cache|veloc|mom|acc|buf|sq|avg|sum|G|E)\w*(?:\[[^=]*?\])?"
 _SHARE = r"(?:rho|beta|mom|\bmu\b|gamma|decay|alpha|\.b[12]\b|\bb[12]\b|0?\.9|1-)"
-_SQUARE = r"(?:\*\*2|square|power|np\.abs)|\b([\w.]*g\w*(?:\[\w+\])?|dw|db|dW)\*\1"
+_SQUARE = r"(?:\*\*2|square|power|np\.abs)|\b(?P<g>[\w.]*g\w*(?:\[\w+\])?|dw|db|dW)\*(?P=g)"
 _GRAD = r"(?:grad|\bg\b|d_?[wWb]\w*\b|dtheta|dx)"
 _THETA = r"^(?:self\.)?(?:layers?|l|params?|parameters|model|w|W|b|p|x|theta|next_w|weights?|biases|var|value)\b[^=]*?"
 _MEMORY = (rf"^{_MOMENT}\*=", rf"^{_MOMENT}\+?=(?!=).*{_SHARE}", rf"^{_MOMENT}\+?=(?!=).*{_GRAD}")
@@ -56,9 +57,13 @@ _SHAPES: dict[str, tuple[str, ...]] = {
     "optimizer-memory-lost": _MEMORY, "optimizer-velocity-grows": _MEMORY, "optimizer-shared-state": _MEMORY,
     "optimizer-decay-swapped": (rf"^{_MOMENT}=\(1-[^*]*\)\*", rf"^{_MOMENT}\*=\(?1-", *_MEMORY),
     "optimizer-no-decay": _SECOND, "optimizer-betas-swapped": _MEMORY,
-    "optimizer-average-unweighted": (rf"^{_MOMENT}\+?=(?!=)(?!.*(?:{_SQUARE})).*{_GRAD}", *_MEMORY),
+    "optimizer-average-unweighted": (
+        rf"^(?P<m>{_MOMENT})=(?!=)(?!.*(?:{_SQUARE})).*(?P=m).*{_GRAD}",
+        rf"^{_MOMENT}\+?=(?!=)(?!.*(?:{_SQUARE})).*{_GRAD}", *_MEMORY,
+    ),
 }  # fmt: skip
 _OF_A_MOMENT = {code for code, shapes in _SHAPES.items() if shapes is _MEMORY} | {"optimizer-average-unweighted"}
+_COUNTED = {f"optimizer-counter-{how}" for how in ("per-parameter", "per-layer", "late")}
 _SCHEDULE = re.compile(r"^(?:self\.)?(?:\w*_)?(?:learning_?rate|lr)(?:_\w+)?[*/]?=(?!.*\*\*)")
 _STEP = (rf"{_THETA}[-+]=.*{_RATE}", rf"{_THETA}=.*[-+].*{_RATE}", rf"[-+]=.*{_RATE}", rf"=.*-.*{_RATE}")
 
@@ -141,8 +146,25 @@ def as_function(*statements: ast.stmt) -> ast.FunctionDef:
     return ast.FunctionDef("loop", none, list(statements), [], lineno=statements[0].lineno if statements else 1)
 
 
+def _counted(tree: ast.Module, node: ast.AST) -> int | None:
+    """The line that counts on what is an exponent in a node: there, or else the only one elsewhere in the file."""
+    powers = {ast.unparse(one.right) for one in ast.walk(node)
+              if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Pow)}  # fmt: skip
+    for there in (node, tree):
+        counting = {
+            one.lineno
+            for one in ast.walk(there)
+            if isinstance(one, ast.AugAssign) and isinstance(one.op, ast.Add) and ast.unparse(one.target) in powers
+        }
+        if len(counting) == 1:
+            return counting.pop()
+    return None
+
+
 def line_of(program: Program, node: ast.AST, finding: Finding, *, by_name: bool = False) -> int | None:
     """The line of a function that a finding is about. `by_name`: each parameter may have its own lines: vdw1, vdb1."""
+    if finding.code in _COUNTED and (counted := _counted(program.tree, node)):
+        return counted
     lines = program.text.splitlines()
     statements = sorted(
         {
@@ -168,9 +190,9 @@ def line_of(program: Program, node: ast.AST, finding: Finding, *, by_name: bool 
     only_biases = all(name.startswith("b") for name in finding.where) and not left_out
     short = [re.escape(name.rpartition(".")[2]) for name in finding.where] if by_name else []
     mine = {first: text for first, text in texts.items() if any(re.search(rf"{n}(?!\d)", text) for n in short)}
-    for some in (mine, biased, texts) if only_biases else (mine, texts):
-        for shape in (*shapes, *_STEP):
-            for first, text in some.items():
-                if re.search(shape, text):
-                    return next(passing_over(program.tree, first), first) if left_out else first
+    among = (mine, biased, texts) if only_biases else (mine, texts)
+    for some, shape in (both for forms in (shapes, _STEP) for both in product(among, forms)):
+        for first, text in some.items():
+            if re.search(shape, text):
+                return next(passing_over(program.tree, first), first) if left_out else first
     return None
