@@ -54,14 +54,17 @@ NAMES: dict[str, str] = {
     "one": "printevery logevery printinterval loginterval displaystep interval every reportevery printstep evalevery",
     "false": "verbose shuffle plot show debug draw log printcost printloss earlystopping randomize verbosity",
     "true": "istrain trainable mode trainflg flag is",
-    "zero": "reg l2 lambda lambd lam lambdareg reglambda l2lambda l2reg weightdecay wd regularization regstrength"
-    " lmbda weightregularizerl2 biasregularizerl2 weightregularizerl1 biasregularizerl1 l2strength"
-    " weightdecaylambda decay lrdecay learningratedecay decayrate dropout dropoutrate dropprob pdrop"
-    " dropoutprob dropoutratio l1 l1reg seed randomseed randomstate regularizationstrength regparam"
-    " l2penalty regularizer regrate",
+    "penalty": "reg l2 lambda lambd lam lambdareg reglambda l2lambda l2reg weightdecay wd regularization regstrength"
+    " lmbda l2strength weightdecaylambda regularizationstrength regparam l2penalty regrate",
+    "decay": "decay",  # of the weights or of the learning rate: what a function has as its default says more
+    "zero": "weightregularizerl2 biasregularizerl2 weightregularizerl1 biasregularizerl1 regularizer lrdecay"
+    " learningratedecay decayrate dropout dropoutrate dropprob pdrop dropoutprob dropoutratio l1 l1reg seed randomseed"
+    " randomstate",
     "rng": "rng generator randomgenerator rnd prng randstate",
     "keep": "keepprob keeprate keep pkeep",
 }
+# Strengths of a penalty that a function asks for, large enough to be seen in a loss and its gradients.
+STRENGTHS = {"penalty": 0.01, "decay": 0.01}
 _LOOK_UP: dict[str, list[str]] = {}
 for _role, _names in NAMES.items():
     for _name in _names.split():
@@ -126,7 +129,8 @@ _PREPARED = {"norm", "normed", "normalized", "normalised", "scaled", "standardiz
 _HELD_OUT = {"test", "tests", "testing", "val", "valid", "validation", "dev", "eval", "te"}
 _EDGES = re.compile(r"^(?:train|batch)(?=.)|(?<=.)(?:train|batch)$")
 _HELD_EDGES = re.compile(r"^(?:test|val|valid|dev)(?=.)|(?<=.)(?:test|val|valid|dev)$")
-_NOT_FOR_DEFAULTS = {"params", "gradients", "criterion", "slope", "optimizer", "model", "layers", "keep", "loader"}
+_NOT_FOR_DEFAULTS = {"params", "gradients", "criterion", "slope", "optimizer", "model", "layers", "keep", "loader",
+                     "decay"}  # fmt: skip
 
 Context = Mapping[str, Any]
 

@@ -27,6 +27,7 @@ from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
 _PAIRS = ("mini_batch", "minibatch", "batch", "pairs", "samples", "training_data", "data", "batch_data", "xy")
+_ALONE = {"rows": 1, "zero": 0.0, **calling.STRENGTHS}  # what a call for one sample may be given by role
 _BACKWARD = ("backprop", "back_prop", "backpropagation", "backpropagate", "backward", "gradient", "compute_gradients")
 
 
@@ -71,7 +72,7 @@ class Columns:
     def _takes_both(self, name: str) -> bool:
         """Whether a method takes a sample and its label; one that takes less depends on what forward left behind."""
         call = getattr(self.net, name, None)
-        found = fill(call, {}, {"x": "x", "y": "y", "rows": 1, "zero": 0.0}) if inspect.ismethod(call) else None
+        found = fill(call, {}, _ALONE | {"x": "x", "y": "y"}) if inspect.ismethod(call) else None
         return found is not None and {"x", "y"} <= set(map(str, found.values()))
 
     def parameters(self) -> dict[str, Array]:
@@ -166,7 +167,7 @@ class Columns:
         call = getattr(self.net, self.backward)
         with World(self.namespace, self.state).laid({}):
             for one, t in self.samples(x, y):
-                yield call(**(fill(call, {}, {"x": one, "y": t, "rows": 1, "zero": 0.0}) or {}))
+                yield call(**(fill(call, {}, _ALONE | {"x": one, "y": t}) or {}))
 
     def step(self, x: Array, y: Array, lr: float) -> Any:
         """The file's own update of one mini-batch, and what it gives back."""

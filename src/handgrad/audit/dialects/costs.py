@@ -78,7 +78,7 @@ class Cost:
         sizes = {"in": FEATURES, "between": HIDDEN, "out": self.classes, "all": [FEATURES, HIDDEN, self.classes]}
         if kind == "rows":
             return rows
-        if kind in ("zero", "lr"):  # a penalty, which some courses call a learning rate
+        if kind in ("zero", "penalty", "decay", "lr"):  # a penalty, which some courses call a learning rate
             return 0.05
         if size_asked(name) in sizes:
             return sizes[size_asked(name)]

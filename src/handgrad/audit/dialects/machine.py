@@ -101,7 +101,7 @@ class Machine:
         value = self.state[self.root]
         by_role: dict[str, Any] = {
             "x": self.form.data(x), "y": self.form.target(y, self.classes), "lr": lr, "rows": len(x), "zero": 0.0,
-            "keep": sizes.kept(), "true": True,
+            **calling.STRENGTHS, "keep": sizes.kept(), "true": True,
         }  # fmt: skip
         put_aside(self.state, lr, len(x))
         known |= {name: one for name, one in self.state.items() if name != self.root}

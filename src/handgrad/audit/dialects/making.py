@@ -124,7 +124,8 @@ def _value(p: inspect.Parameter, features: int, hidden: int, classes: int, *, li
 
 def _other(name: str) -> Any:
     """Settings that are no sizes."""
-    known = {"lr": 0.125, "epochs": 1, "rows": 8, "zero": 0, "false": False, "true": True, "keep": 1.0, "one": 1}
+    known = {"lr": 0.125, "epochs": 1, "rows": 8, "zero": 0, "penalty": 0, "decay": 0, "keep": 1.0, "one": 1}
+    known |= {"false": False, "true": True}
     role = next((role for role in roles(name) if role in known), None)
     if role:
         return known[role]
@@ -167,7 +168,7 @@ def broken(kind: type) -> str:
 
 def made_layer(kind: type, inputs: int, outputs: int) -> Any:
     """A layer with one matrix of these sizes; None where the class makes none."""
-    known = {"lr": 0.125, "zero": 0, "false": False, "true": True, "keep": 1.0}
+    known = {"lr": 0.125, "zero": 0, "penalty": 0, "decay": 0, "false": False, "true": True, "keep": 1.0}
     try:
         asked = [
             p

@@ -15,6 +15,7 @@ from handgrad.audit.dialects.calling import (
     BACKWARD,
     FORWARD,
     RESET,
+    STRENGTHS,
     UPDATE,
     call,
     fill,
@@ -33,7 +34,7 @@ from handgrad.audit.objects import parts
 PLAIN = "theta -= lr * gradient"
 _NO_UPDATES = {"train", "learn", "call", "__call__"}
 # What an update may be given: it is tried whether a call can be filled before one can be made.
-_GIVEN = dict.fromkeys(("lr", "model", "layers", "params", "gradients", "rows", "x", "y", "zero"), 0)
+_GIVEN = dict.fromkeys(("lr", "model", "layers", "params", "gradients", "rows", "x", "y", "zero", *STRENGTHS), 0)
 
 Known = dict[str, Any]
 
@@ -166,7 +167,7 @@ def _whole(function: Callable[..., Any]) -> Callable[[Known], Any]:
 
 
 def _layer_update(layer: Any) -> Callable[..., Any] | None:
-    given = {"lr": 0, "rows": 0, "zero": 0}
+    given = {"lr": 0, "rows": 0, "zero": 0, "penalty": 0, "decay": 0}
     return next((f for f in methods(layer, UPDATE) if is_update(f) and fill(f, given) is not None), None)
 
 

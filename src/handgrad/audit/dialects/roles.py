@@ -113,7 +113,7 @@ def fill(call: Callable[..., Any], exact: Mapping[str, Any], by_role: Mapping[st
         kinds = [kind for kind in _kinds(one.name) if kind in by_role]
         if one.name in exact:
             found[one.name] = exact[one.name]
-        elif kinds and (one.default is one.empty or kinds[0] in ("x", "y", "lr", "zero", "keep")):
+        elif kinds and (one.default is one.empty or kinds[0] in ("x", "y", "lr", "zero", "penalty", "keep")):
             found[one.name] = by_role[kinds[0]]
         elif one.default is one.empty:
             return None

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import call, fill, needed, plain, roles
+from handgrad.audit.dialects.calling import STRENGTHS, call, fill, needed, plain, roles
 from handgrad.audit.dialects.edits import RATE
 from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.sizes import kept
@@ -85,8 +85,8 @@ class Stage:
         held = y.argmax(axis=int(len(y) == len(x))) if self.counted and np.ndim(y) == 2 else y
         return {
             "x": x, "y": y, "lr": lr, "epochs": 1, "rows": len(x), "batches": 1, "one": 1, "false": False,
-            "true": True, "zero": 0, "keep": kept(), "held-out x": x, "held-out y": held, "loader": [(x, y)],
-            "held-out loader": [(x, held)], "rng": np.random.default_rng(0), **self.known,
+            "true": True, "zero": 0, **STRENGTHS, "keep": kept(), "held-out x": x, "held-out y": held,
+            "loader": [(x, y)], "held-out loader": [(x, held)], "rng": np.random.default_rng(0), **self.known,
         }  # fmt: skip
 
     def run(

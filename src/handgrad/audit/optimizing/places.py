@@ -191,7 +191,7 @@ def line_of(program: Program, node: ast.AST, finding: Finding, *, by_name: bool 
     short = [re.escape(name.rpartition(".")[2]) for name in finding.where] if by_name else []
     mine = {first: text for first, text in texts.items() if any(re.search(rf"{n}(?!\d)", text) for n in short)}
     among = (mine, biased, texts) if only_biases else (mine, texts)
-    for some, shape in (both for forms in (shapes, _STEP) for both in product(among, forms)):
+    for shape, some in product((*shapes, *_STEP), among):
         for first, text in some.items():
             if re.search(shape, text):
                 return next(passing_over(program.tree, first), first) if left_out else first

@@ -88,6 +88,8 @@ def memory_lost(inspection: Inspection) -> list[Finding]:
     update, identity = reading.functions.get("update"), diagnosis.identity
     if reading.subject.step is None or reading.subject.gradients is not None or identity is None or not diagnosis.ok:
         return []
+    if not diagnosis.judged:  # its steps say nothing, such as those of dropout
+        return []
     code = getattr(update, "__code__", None)
     kept = any(finding.code == "momentum" for finding in diagnosis.findings)
     if kept or update is None or code is None or code.co_filename != inspection.program.filename:

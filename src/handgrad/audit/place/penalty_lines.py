@@ -9,12 +9,11 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
-from handgrad.audit.place.observe import NAMED, Noted, observe
+from handgrad.audit.judging.measure import fit
+from handgrad.audit.place.observe import CHANGED, NAMED, Noted, observe
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.core.arrays import Array
 
@@ -46,14 +45,20 @@ def penalty_line(inspection: Inspection, finding: Finding) -> int | None:
 
 
 def _made(inspection: Inspection, finding: Finding) -> int | None:
-    """The line that first makes the gradient of a weight; where layers share that, the one that keeps it apart."""
+    """The line that first makes the gradient of a weight; where layers share that, the one that keeps it apart; of a
+    gradient that nobody keeps, the line that changes the weight.
+    """
     found: list[Mapping[str, Array]] = []
     try:
         subject, filename = inspection.reading.subject, inspection.program.filename
         one, saved = batch(subject, 5, 3), subject.snapshot()
         try:
+            if subject.afresh is not None:  # a velocity from before would be in the step
+                subject.afresh()
+                subject.restore(saved)
             with inspection.program.guarded(), time_limit(_SECONDS):
                 notes = observe(lambda: found.append(subject.gradient(one.x, one.y)), {filename, "<audit>"})
+            live = {name: {id(value), id(value.base)} for name, value in subject.parameters().items()}
         finally:
             subject.restore(saved)
     except (Exception, OutOfTime):  # it wants a batch of another form
@@ -61,7 +66,8 @@ def _made(inspection: Inspection, finding: Finding) -> int | None:
     places = {name: [n for n in notes if _is(n, gradient)] for name, gradient in found[0].items() if gradient.ndim == 2}
     own = places.get(finding.where[0])
     if not own:
-        return None
+        changed = (n.line for n in notes if n.how == CHANGED and n.line and n.array in live[finding.where[0]])
+        return next(changed, None)
     first = own[0]
     shared = any(n.line == first.line and n.call != first.call for others in places.values() for n in others[:1])
     kept = [n.line for n in own if n.how == NAMED and re.fullmatch(r"\w+(\[[^\]]*\])?", n.name)]  # grads['W1']
@@ -69,9 +75,9 @@ def _made(inspection: Inspection, finding: Finding) -> int | None:
 
 
 def _is(note: Noted, gradient: Array) -> bool:
-    """Whether a line of the file made, or named, this gradient."""
+    """Whether a line of the file made, or named, this gradient, times any factor: a rate, or a sign for `W += ...`."""
     views = [view for view in (note.value, note.value.T) if view.shape == gradient.shape and view.dtype.kind == "f"]
-    return note.line > 0 and any(np.allclose(view, gradient, rtol=1e-6, atol=0) for view in views)
+    return note.line > 0 and gradient.any() and any(fit(view, gradient, 1e-6).exact for view in views if view.any())
 
 
 def _parts(inspection: Inspection) -> Iterator[ast.FunctionDef | ast.Module]:
@@ -136,11 +142,17 @@ def _makes(node: ast.FunctionDef | ast.Module, weight: str) -> int | None:
         for target in one.targets if isinstance(one, ast.Assign) else [one.target]:
             for inner in target.elts if isinstance(target, ast.Tuple) else [target]:
                 name = _name(inner).lower().replace("_", "")
-                if own in name and (name != own or isinstance(inner, ast.Subscript)):
+                if _says(name, own) and (name != own or isinstance(inner, ast.Subscript)):
                     found["own"] = max(found.get("own", 0), line)
                 elif len(short) > 1 and re.match(r"(d|g|grad|delta|nabla)\w*w?" + re.escape(short) + "$", name):
                     found.setdefault("short", line)
     return found.get("own", found.get("short"))
+
+
+def _says(name: str, own: str) -> bool:
+    """Whether a name holds that of a weight; one of a letter only as a whole, with what says gradient beside it."""
+    beside = r"(?:d|g|grad|delta|nabla)?"
+    return own in name if len(own) > 1 else re.fullmatch(beside + re.escape(own) + beside, name) is not None
 
 
 def _name(node: ast.AST) -> str:
