@@ -289,8 +289,10 @@ class _Follower:
         return ast.unparse(Versions().visit(deepcopy(node)))
 
     def calls(self, node: ast.expr) -> None:
-        """Every call in an expression that is given rows and labels."""
+        """Every call, and every pair in a list, in an expression that is given rows and labels."""
         for part in ast.walk(node):
+            if isinstance(part, ast.Tuple) and not isinstance(node, ast.Tuple):
+                self.together(part.elts)
             if isinstance(part, ast.Call) and last_name(part.func) not in _MIXES:
                 self.together([*part.args, *(keyword.value for keyword in part.keywords)])
 

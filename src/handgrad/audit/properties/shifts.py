@@ -5,16 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from handgrad.audit.dialects.roles import role
 from handgrad.audit.properties.naming import kind_of, last_name
 
 
 def rolled(scope: ast.AST) -> Iterator[tuple[str, str, int, int]]:
-    """(rows, labels, line, by how many rows) of calls that are handed rows, and labels rolled on beside them."""
+    """(rows, labels, line, by how many rows) of calls that are handed rows, or outputs, and labels rolled on beside."""
     calls = (node for node in ast.walk(scope) if isinstance(node, ast.Call) and last_name(node.func) != "roll")
     for call in calls:
         turned = [(y, by) for one in call.args for y, by in _rolls(one)]
         beside = [one for one in call.args if not list(_rolls(one))]
-        rows = [n.id for one in beside for n in ast.walk(one) if isinstance(n, ast.Name) and kind_of(n.id) == "x"]
+        names = [n.id for one in beside for n in ast.walk(one) if isinstance(n, ast.Name)]
+        rows = [name for name in names if kind_of(name) == "x" or role(name) == "pred"]
         if len(turned) == 1 and kind_of(turned[0][0]) == "y" and rows:
             yield rows[0], turned[0][0], call.lineno, turned[0][1]
 
@@ -31,6 +33,11 @@ def shift_between(first: ast.expr | None, second: ast.expr | None) -> int | None
     """By how many rows two picks of the same length differ, whatever the numbers in them are; None without such one."""
     if first is None or second is None or isinstance(first, ast.Slice) != isinstance(second, ast.Slice):
         return None
+    match first, second:  # of one order: order[i:i + 32]
+        case ast.Subscript(value=order, slice=one), ast.Subscript(value=same, slice=other) if ast.unparse(
+            order
+        ) == ast.unparse(same):
+            return shift_between(one, other)
     shifts = set()
     for base in (100, 137):
         ranges = [_range(node, base) for node in (first, second)]
@@ -57,7 +64,7 @@ def _range(node: ast.expr, base: int) -> tuple[int, int] | None:
 
 
 def _number(node: ast.expr, base: int) -> int | None:
-    """The value of an expression of names, whole numbers, +, - and *."""
+    """The value of an expression of names, whole numbers, +, -, * and %."""
     match node:
         case ast.Constant(value=int(value)):
             return value
@@ -76,4 +83,6 @@ def _number(node: ast.expr, base: int) -> int | None:
                     return a - b
                 case ast.Mult():
                     return a * b
+                case ast.Mod():  # it goes round at the end
+                    return a
     return None
