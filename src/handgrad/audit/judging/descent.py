@@ -71,8 +71,9 @@ class Explanation:
 
 
 def descend(
-    cases: Sequence[Case], gradients: Sequence[dict[str, Array]], exact: float, gone: Collection[str] = ()
-) -> Explanation:
+    cases: Sequence[Case], gradients: Sequence[dict[str, Array]], exact: float, gone: Collection[str] = (),
+    *, every: bool = False,
+) -> Explanation:  # fmt: skip
     """The cheapest explanation of the gradients of several batches, the same for all of them.
 
     Args:
@@ -80,19 +81,21 @@ def descend(
         gradients: for each, by the names of the subject's parameters, in their layout.
         exact: what rounding may leave over.
         gone: parameters whose gradient is 0, which say nothing about the errors above them.
+        every: look at every row of large matrices, and not at some.
     """
-    return _Descent(cases, gradients, exact, gone).best()
+    return _Descent(cases, gradients, exact, gone, every).best()
 
 
 class _Descent:
     def __init__(
-        self, cases: Sequence[Case], gradients: Sequence[dict[str, Array]], exact: float, gone: Collection[str]
-    ) -> None:
+        self, cases: Sequence[Case], gradients: Sequence[dict[str, Array]], exact: float, gone: Collection[str],
+        every: bool,
+    ) -> None:  # fmt: skip
         self.cases, self.exact, self.gone = cases, exact, gone
         self.top = len(cases[0].walk.stages) - 1
         self.whole = [_canonical(case, found) for case, found in zip(cases, gradients, strict=True)]
         stages = cases[0].walk.stages
-        self.rows = [_some(stage.x.shape[1]) for stage in stages]
+        self.rows = [ALL if every else _some(stage.x.shape[1]) for stage in stages]
         some = {stage.matrix.weight: rows for stage, rows in zip(stages, self.rows, strict=True)}
         self.gradients = [{name: value[some.get(name, ALL)] for name, value in one.items()} for one in self.whole]
         beside = [_canonical(case, charged(case)) for case in cases]

@@ -14,7 +14,7 @@ import numpy as np
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.judging.batch import Batch, batch
 from handgrad.audit.judging.decay import decayed
-from handgrad.audit.judging.descent import UNNAMED, Explanation, alike, descend
+from handgrad.audit.judging.descent import UNNAMED, Explanation, Link, alike, descend
 from handgrad.audit.judging.identify import Identity, identify, random_point
 from handgrad.audit.judging.measure import LOOSE, RATE, Fit, Steady, fit, fit_beside, fits, steady, tolerance
 from handgrad.audit.judging.mistakes import IGNORED
@@ -229,6 +229,8 @@ def _known(
         averaged = "B" in identity.divisor
         return [*findings, *scales(alive, [e.rows for e in evidence], averaged=averaged)], checks
     explanation = descend(cases, gradients, exact, _where(gone))
+    if not any(link.error or any(link.mistakes.values()) or _decays(link) for link in explanation.links):
+        explanation = descend(cases, gradients, exact, _where(gone), every=True)  # what is wrong is in few rows
     residuals = {name: max(e.fits[name].residual for e in evidence) for name in evidence[0].true}
     findings += _explained(explanation, identity, residuals, set(_where(gone)))
     ignored = max((link.layer for link in explanation.links if IGNORED in link.error), default=-1)
@@ -244,6 +246,10 @@ def _known(
     decays = decayed(scalable, identity.penalty, rows, biases)
     scaled = scales(made, rows, averaged="B" in identity.divisor)
     return [*findings, *decays, *scaled], checks + explanation.tried
+
+
+def _decays(link: Link) -> bool:
+    return any(one.decay for fits in link.fits.values() for one in fits)
 
 
 def _of_one_sum(findings: list[Finding], evidence: list[_Evidence]) -> list[Finding]:
