@@ -56,12 +56,16 @@ class World:
         """
         before = dict(self.namespace)
         held = random.getstate(), np.random.get_state()
+        drawing: list[tuple[np.random.Generator, Any]] = []
         after: dict[str, Any] = {}
         try:
             self.namespace.update(self.state)
             self.namespace.update(given)
             self.namespace["print"] = _silent
             np.random.seed(seed_of_draws())
+            drawing += [(one, one.bit_generator.state) for one in _generators(self.namespace)]
+            for generator, _ in drawing:
+                generator.bit_generator.state = type(generator.bit_generator)(seed_of_draws()).state
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 with work_limit(seconds):
@@ -76,7 +80,17 @@ class World:
             self.namespace.update(before)
             random.setstate(held[0])
             np.random.set_state(held[1])
+            for generator, state in drawing:
+                generator.bit_generator.state = state
         after.pop("print", None)
+
+
+def _generators(names: Mapping[str, Any]) -> Iterator[np.random.Generator]:
+    """The random number generators that a file has made, by a name or in an object of its own."""
+    for value in names.values():
+        for one in (value, *(vars(value).values() if own(value) and hasattr(value, "__dict__") else ())):
+            if type(one) is np.random.Generator:
+                yield one
 
 
 def refused(error: BaseException) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 from handgrad.audit.dialects.sizes import dropping
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.stillness import reseeded
 from handgrad.audit.objects import is_own, slots
 from handgrad.audit.place.dropped import masks
 from handgrad.audit.place.observe import Noted
@@ -39,7 +40,7 @@ def dropout_when_tested(inspection: Inspection) -> list[Finding]:
     x, y = batch(subject, ROWS, 5)
     runs = []
     for seed in (1, 2):
-        with dropping(_KEEP, seed):
+        with dropping(_KEEP, seed), reseeded(seed):
             runs.append(noted(inspection, lambda: subject.loss(x, y)))
     dropped = drops(runs[0], runs[1], x)
     if not dropped:

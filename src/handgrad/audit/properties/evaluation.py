@@ -10,6 +10,7 @@ import builtins
 import re
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -21,6 +22,7 @@ import numpy as np
 from handgrad.audit.dialects.calling import BACKWARD, TRAIN, UPDATE, plain
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.stillness import reseeded
 from handgrad.audit.memory.restoring import untouched
 from handgrad.audit.objects import own_classes, own_instances
 from handgrad.audit.place.observe import Noted, observe
@@ -107,16 +109,24 @@ def _leading(
     """The statements that an expression needs, in their order: those without data, and those with it or with a mode."""
     wanted, taken = _read(last), list[ast.stmt]()
     for one in reversed(before):
-        if isinstance(one, ast.Assign | ast.AugAssign | ast.Expr) and (_sets_mode(one) or _made(one) & wanted):
+        if (isinstance(one, ast.Assign | ast.AugAssign | ast.Expr) or _only_leads(one)) and (
+            _sets_mode(one) or _made(one) & wanted
+        ):
             taken.insert(0, one)
             wanted |= set() if _sets_mode(one) else _read(one)
     data: set[str] = set()
     setup, body = list[ast.stmt](), list[ast.stmt]()
     for one in taken:
-        fed = any(name in data or kind_of(name) == "x" or name not in known for name in _read(one))
+        fed = any(name in data or kind_of(name) == "x" or name not in known for name in _read(one) - _inner(one))
         data |= _made(one) if fed else set()
         (body if fed or _sets_mode(one) else setup).append(one)
     return tuple(setup), tuple(body)
+
+
+def _only_leads(one: ast.stmt) -> bool:
+    """Whether a loop does nothing but go on through the layers: it neither trains nor evaluates."""
+    inner = [n for n in ast.walk(one) if isinstance(n, ast.stmt)] if isinstance(one, ast.For) else []
+    return bool(inner) and not any(_goes_on(n) or list(_taken(n)) for n in inner)
 
 
 def _made(one: ast.stmt) -> set[str]:
@@ -129,6 +139,12 @@ def _made(one: ast.stmt) -> set[str]:
 
 def _read(node: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+def _inner(node: ast.AST) -> set[str]:
+    """The names that comprehensions below a node go over with."""
+    targets = [n.target for n in ast.walk(node) if isinstance(n, ast.comprehension)]
+    return {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
 
 
 def _root(node: ast.expr) -> str:
@@ -181,18 +197,29 @@ def run(inspection: Inspection, test: Evaluation, x: Array, seed: int, *, prepar
     real = inspection.namespace
     with untouched(real), _classes_kept(real):
         names = real if isinstance(test.scope, ast.Module) else dict(real)
-        setup = [one for one in test.setup if not _made(one) <= real.keys()]
-        body = [one for one in test.body if not (prepared and _is_data(one))]
+        setup = [one for one in test.setup if not (_made(one) <= real.keys() or _is_data(one))]
+        body = [_Every().visit(deepcopy(one)) for one in test.body if not (prepared and _is_data(one))]
         names.update(_given(test, [*setup, *body], real, x))
         for one in setup:
             try:
                 exec(_compiled([one], inspection), names)
             except Exception:  # it loads data
                 names.update({name: x.copy() for name in _made(one)})
-        result = ast.copy_location(ast.Assign([ast.Name("__outputs__", ast.Store())], test.last), test.last)
+        last = _Every().visit(deepcopy(test.last))
+        result = ast.copy_location(ast.Assign([ast.Name("__outputs__", ast.Store())], last), last)
         code = _compiled([*body, result], inspection)
         notes = noted(inspection, partial(quietly, partial(_seeded, seed, code, names)))
         return notes, np.array(names["__outputs__"], np.float64)
+
+
+class _Every(ast.NodeTransformer):
+    """Statements that take all rows where they take a stretch of them: X[n:] as X."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        stretch = all(isinstance(one, ast.Slice) and one.step is None for one in parts)
+        return node.value if stretch and kind_of(last_name(node.value)) == "x" else node
 
 
 def _compiled(body: list[ast.stmt], inspection: Inspection) -> CodeType:
@@ -201,8 +228,8 @@ def _compiled(body: list[ast.stmt], inspection: Inspection) -> CodeType:
 
 
 def _seeded(seed: int, code: CodeType, names: dict[str, Any]) -> None:
-    np.random.seed(seed)
-    exec(code, names)
+    with reseeded(seed):
+        exec(code, names)
 
 
 def _given(test: Evaluation, body: list[ast.stmt], real: dict[str, Any], x: Array) -> dict[str, Any]:

@@ -157,6 +157,7 @@ class _Runner:
         self.judge.unset |= {name for name in new if name not in self.given}
         if objection[0] == "training":
             self.judge.leave_untrained(node)
+        self.judge.trained |= objection[0] == "training" or isinstance(node, (ast.For, ast.While))
         self.done.skipped.append(Skipped(node.lineno, Reason(*objection)))
         return BlockedError(objection[1])
 

@@ -57,6 +57,7 @@ class Judge:
         self.namespace = namespace
         self.unset: set[str] = set()  # names that a statement was to set that did not run
         self.untrained: set[str] = set()  # arrays that a training was to move that did not run
+        self.trained = False  # whether a training was held back: what comes after it is meant for a test
         self._bodies: dict[str, list[ast.AST]] = {}
         for node in ast.walk(tree):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -76,7 +77,16 @@ class Judge:
                 return found
         if isinstance(node, ast.Assign) and (turned := self.untrained & stored_names(node) & _read_names(node.value)):
             return "unset", min(turned)  # W = W.T, to save what was trained
+        if self.trained and self._switches(node):
+            return "training", ast.unparse(node)[:60]
         return self.uses_unset(node) or self.calls_objection(node, plain=not isinstance(node, (ast.For, ast.While)))
+
+    def _switches(self, node: ast.stmt) -> bool:
+        """Whether a statement turns a flag over, such as `training = False` ahead of a test."""
+        match node:
+            case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=ast.Constant(value=bool(value))):
+                return self._resolve(target) is (not value)
+        return False
 
     def leave_untrained(self, node: ast.stmt) -> None:
         """Note which arrays a training that is held back would have moved."""
