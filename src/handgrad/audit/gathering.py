@@ -120,10 +120,11 @@ def _with_its_step(inspection: Inspection) -> Inspection:
 
 
 def _with_its_loop(inspection: Inspection) -> Inspection:
-    """The same, through the file's own loop, where the gradients of its functions are right, nothing but that loop
-    updates with them, and what it adds to them is a mistake that has a name.
+    """The same, through the file's own loop, where nothing else updates with the gradients of its functions, which are
+    right but for a penalty, and what it adds to them is that penalty, or a mistake that has a name.
     """
-    if inspection.reading.facts.get("update") != PLAIN or not inspection.diagnosis.ok:
+    errors = {finding.code for finding in inspection.diagnosis.findings if finding.severity == "error"}
+    if inspection.reading.facts.get("update") != PLAIN or errors - {"penalty-missing"}:
         return inspection
     try:
         with inspection.program.guarded(), work_limit(_LOOP_SECONDS):
@@ -134,7 +135,7 @@ def _with_its_loop(inspection: Inspection) -> Inspection:
                 if diagnosis.identity is None:
                     continue
                 told = {finding.code for finding in diagnosis.findings if finding.severity != "note"}
-                if told and told <= _OF_LOOPS:
+                if (told or errors) and told <= _OF_LOOPS:
                     return replace(inspection, reading=reading, diagnosis=diagnosis)
                 if diagnosis.ok:
                     return inspection

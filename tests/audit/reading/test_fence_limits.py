@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from contextlib import suppress
 
@@ -56,3 +57,13 @@ def test_many_short_limits_do_not_keep_the_one_around_from_its_end() -> None:
     with pytest.raises(OutOfTime), work_limit(0.05):
         in_short_pieces()
     assert time.process_time() - began < 1.5
+
+
+def test_a_limit_that_is_left_late_sets_no_alarm_any_more() -> None:
+    outer, inner = work_limit(5.0), work_limit(1.0)
+    outer.__enter__()
+    inner.__enter__()
+    outer.__exit__(None, None, None)
+    inner.__exit__(None, None, None)  # as of a frame that is thrown away later
+    assert signal.getitimer(signal.ITIMER_PROF)[0] == 0
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0

@@ -162,12 +162,11 @@ class Columns:
         except Exception:  # it gives nothing back, or refuses a rate of 0
             return False
 
-    def _back(self, x: Array, y: Array) -> Iterator[Any]:
+    def _back(self, x: Array, y: Array) -> list[Any]:
         """What backprop(x, y) returns for each sample."""
         call = getattr(self.net, self.backward)
         with World(self.namespace, self.state).laid({}):
-            for one, t in self.samples(x, y):
-                yield call(**(fill(call, {}, _ALONE | {"x": one, "y": t}) or {}))
+            return [call(**(fill(call, {}, _ALONE | {"x": one, "y": t}) or {})) for one, t in self.samples(x, y)]
 
     def step(self, x: Array, y: Array, lr: float) -> Any:
         """The file's own update of one mini-batch, and what it gives back."""

@@ -21,6 +21,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -58,7 +59,6 @@ _OLD_NUMPY = {
 _getcwd = os.getcwd  # the true one: `neighbours` lets code believe that it runs in its own folder
 _AGAIN = 0.25  # seconds after which the alarm rings again, for code that catches everything
 _SOON = 1e-3
-_ENDS = [math.inf]  # of processor time, of the limits that are on
 _BUSY = 4.0  # wall time to processor time, at most
 
 
@@ -75,6 +75,16 @@ class BlockedError(FileNotFoundError):
 
 class OutOfTime(BaseException):
     """The time limit of `time_limit` is over. No Exception, so that `except Exception` does not swallow it."""
+
+
+@dataclass(eq=False)
+class _Limit:
+    """A limit that is on, and the processor time at which the work within it ends."""
+
+    end: float
+
+
+_LIMITS = [_Limit(math.inf)]
 
 
 class Fence:
@@ -252,14 +262,16 @@ def time_limit(seconds: float) -> Iterator[None]:
         return
     outer, _ = signal.setitimer(signal.ITIMER_REAL, 0)
     handler = signal.signal(signal.SIGALRM, _ring)
+    mine = _begun(_LIMITS[-1].end)
     signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
-        if outer:
-            signal.setitimer(signal.ITIMER_REAL, outer, _AGAIN)
+        if _ended(mine):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, handler)
+            if outer:
+                signal.setitimer(signal.ITIMER_REAL, outer, _AGAIN)
 
 
 @contextmanager
@@ -273,22 +285,39 @@ def work_limit(seconds: float) -> Iterator[None]:
         yield
         return
     began = time.process_time()
-    if began >= _ENDS[-1]:  # many short ones would keep the outer one, which is set anew after each, from ringing
+    if began >= _LIMITS[-1].end:  # many short ones would keep the outer one, which is set anew after each, from ringing
         raise OutOfTime
     outer, _ = signal.setitimer(signal.ITIMER_PROF, 0)
     handler = signal.signal(signal.SIGPROF, _ring)
-    around = len(_ENDS)
+    mine = _begun(min(began + seconds, _LIMITS[-1].end))
     try:
-        _ENDS.append(min(began + seconds, _ENDS[-1]))
         signal.setitimer(signal.ITIMER_PROF, seconds, _AGAIN)
         with time_limit(_BUSY * seconds):
             yield
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, handler)
-        del _ENDS[around:]
-        if outer:
-            signal.setitimer(signal.ITIMER_PROF, max(outer - (time.process_time() - began), _SOON), _AGAIN)
+        if _ended(mine):
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, handler)
+            if outer:
+                signal.setitimer(signal.ITIMER_PROF, max(outer - (time.process_time() - began), _SOON), _AGAIN)
+
+
+def _begun(end: float) -> _Limit:
+    mine = _Limit(end)
+    _LIMITS.append(mine)
+    return mine
+
+
+def _ended(mine: _Limit) -> bool:
+    """Take a limit, and those within it, off the list; False where it is off already, for one around it has ended.
+
+    A limit may ring just as another one begins, which then is only left when its frame is thrown away.
+    """
+    at = next((i for i, one in enumerate(_LIMITS) if one is mine), None)
+    if at is None:
+        return False
+    del _LIMITS[at:]
+    return True
 
 
 @contextmanager
