@@ -157,6 +157,11 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("(layer.weights @ delta) * (self.layers[i - 1].z > 0)", "layer.weights @ delta"),
         "activation-derivative-missing",
     ),
+    "named_one_by_one": (
+        ((12, 5), "tanh", "softmax", "cross-entropy"),
+        ("return error * (1 - self.given**2)", "return error"),
+        "activation-derivative-missing",
+    ),
     "made_in_fit": (
         ((6, 1), "tanh", "none", "squared error"),
         ("(error @ self.out.T) * (1 - h * h)", "(error @ self.out.T)"),

@@ -19,6 +19,7 @@ from handgrad.audit.dialects.turns import Loop
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
+from handgrad.audit.optimizing.counted import is_told
 from handgrad.audit.optimizing.inside import judge_optimizer_step
 from handgrad.audit.optimizing.places import as_function, line_of
 from handgrad.audit.optimizing.within import UNSURE
@@ -41,7 +42,7 @@ def check_stepped(inspection: Inspection, driven: Collection[str] = ()) -> list[
     saved = subject.snapshot()
     try:
         claim, node = _claimed(inspection)
-        if not claim or _in_one_of(program.tree, driven, node):
+        if not claim or _in_one_of(program.tree, driven, node) or is_told(program.tree, node):
             return []
         values = _walk(inspection, _RATE, _STEPS)
         again = _walk(inspection, _RATE, 2)
