@@ -112,6 +112,15 @@ def test_weights_that_are_changed_before_the_error_passes(package: dict[str, Pat
     assert "for_w.update" in text.splitlines()[found["line"] - 1]
 
 
+def test_settings_that_layers_give_their_optimizers(package: dict[str, Path]) -> None:
+    text = (
+        package["layers.py"].read_text().replace("= Adam(), Adam()", "= Adam(0.01, 0.999, 0.9), Adam(0.01, 0.999, 0.9)")
+    )
+    package["layers.py"].write_text(text)
+    (found,) = _errors(package["main.py"])
+    assert (found["code"], Path(found["file"]).name) == ("optimizer-betas-swapped", "adam.py")
+
+
 def test_plain_descent_for_biases_beside_adam(package: dict[str, Path]) -> None:
     text = package["layers.py"].read_text()
     text = text.replace("self.for_b.update(self.b, d.sum(axis=0, keepdims=True))",
@@ -181,3 +190,100 @@ def test_a_step_is_told_its_number_by_its_caller(name: str, tmp_path: Path) -> N
     path = tmp_path / "net.py"
     path.write_text(TOLD.replace(old, new) if old else TOLD)
     assert [one["code"] for one in _errors(path) if one["severity"] == "error"] == wanted
+
+
+SHARED = """
+import numpy as np
+
+class Adam:
+    def __init__(self, lr=0.001, b1=0.9, b2=0.999):
+        self.lr, self.b1, self.b2, self.t = lr, b1, b2, 0
+
+    def before(self):
+        self.t += 1
+
+    def update(self, layer):
+        if not hasattr(layer, "mw"):
+            layer.mw, layer.vw = np.zeros_like(layer.w), np.zeros_like(layer.w)
+            layer.mb, layer.vb = np.zeros_like(layer.b), np.zeros_like(layer.b)
+        layer.mw = self.b1 * layer.mw + (1 - self.b1) * layer.dw
+        layer.vw = self.b2 * layer.vw + (1 - self.b2) * layer.dw**2
+        layer.mb = self.b1 * layer.mb + (1 - self.b1) * layer.db
+        layer.vb = self.b2 * layer.vb + (1 - self.b2) * layer.db**2
+        first, second = 1 - self.b1**self.t, 1 - self.b2**self.t
+        layer.w -= self.lr * (layer.mw / first) / (np.sqrt(layer.vw / second) + 1e-8)
+        layer.b -= self.lr * (layer.mb / first) / (np.sqrt(layer.vb / second) + 1e-8)
+"""
+NET = """
+import numpy as np
+
+class Dense:
+    def __init__(self, n_in, n_out):
+        self.w, self.b = np.random.randn(n_in, n_out) * 0.3, np.zeros((1, n_out))
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.w + self.b
+
+    def backward(self, d):
+        self.dw, self.db = self.x.T @ d, d.sum(axis=0, keepdims=True)
+        return d @ self.w.T
+
+class Tanh:
+    def forward(self, x):
+        self.y = np.tanh(x)
+        return self.y
+
+    def backward(self, d):
+        return d * (1 - self.y**2)
+
+class Net:
+    def __init__(self, layers, optimizer):
+        self.layers, self.optimizer = layers, optimizer
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, d):
+        for layer in reversed(self.layers):
+            d = layer.backward(d)
+
+    def fit(self, X, T, epochs=5):
+        for epoch in range(epochs):
+            y = self.forward(X)
+            loss = np.mean((y - T) ** 2)
+            self.backward(2 * (y - T) / T.size)
+            self.optimizer.before()
+            for layer in self.layers:
+                if hasattr(layer, "w"):
+                    self.optimizer.update(layer)
+            print(epoch, loss)
+"""
+START = """
+import numpy as np
+from shared import Adam
+from net import Dense, Net, Tanh
+
+net = Net([Dense(9, 7), Tanh(), Dense(7, 4)], Adam())
+net.fit(np.random.rand(50, 9), np.random.rand(50, 4))
+"""
+IN_USE = {
+    "right": ("", "", []),
+    "biases stay": ("        layer.b -= self.lr * (layer.mb", "        step = self.lr * (layer.mb", ["never-updated"]),
+}
+
+
+@pytest.mark.parametrize("name", IN_USE)
+def test_an_optimizer_in_a_module_of_its_own(name: str, tmp_path: Path) -> None:
+    old, new, wanted = IN_USE[name]
+    for file, text in {
+        "shared.py": SHARED.replace(old, new) if old else SHARED,
+        "net.py": NET,
+        "main.py": START,
+    }.items():
+        (tmp_path / file).write_text(text)
+    found = _errors(tmp_path / "main.py")
+    assert [one["code"] for one in found] == wanted
+    assert all(Path(one["file"]).name == "shared.py" for one in found)

@@ -156,6 +156,13 @@ class Scaled:
         along, _ = self._run(x, y, [at for at, _ in self.squares.values()], _LARGE, _RATE)
         return all(fit(np.abs(along[p]), self._size(left, p), _ROUGH).exact for p in self.squares)
 
+    def _made(self, x: Array, y: Array) -> None:
+        """What a step leaves in its objects, where these were put back to what they are at first."""
+        if not all(map(_is_there, self.memory)):
+            saved = snapshot(self.parameters)
+            self.net.report(x, y, 0.0)
+            restore(self.parameters, saved)
+
     def _size(self, left: list[Array], parameter: int) -> Array:
         """How large each number of a gradient was, from the squares that it has left in an empty memory."""
         return np.sqrt(_taken(left, *self.squares[parameter]))
@@ -164,6 +171,7 @@ class Scaled:
         self, x: Array, y: Array, full: Collection[int] = (), of: float = 1.0, rate: float = 0.0
     ) -> tuple[list[Array], list[Array]]:
         """How far each parameter moves down, and what is left in a memory of zeros, or of a number in some arrays."""
+        self._made(x, y)
         every = [*self.parameters, *self.memory]
         saved = snapshot(every)
         counts = [(held, _whole(held)) for held in self._held()]
@@ -178,6 +186,13 @@ class Scaled:
             restore(every, saved)
             for held, numbers in counts:  # of the steps, by which averages are corrected
                 held.update(numbers)
+
+
+def _is_there(slot: Slot) -> bool:
+    try:
+        return isinstance(slot.get(), np.ndarray)
+    except (AttributeError, LookupError):
+        return False
 
 
 def _alike(one: Array, other: Array) -> bool:

@@ -42,7 +42,7 @@ _ROWS, _MOST = 4, 200  # rows of a batch; functions that are watched
 def never_stepped(inspection: Inspection) -> list[Finding]:
     """A loop that goes forward and back, in a program that never updates anything."""
     named = never_called(inspection)
-    if named or lost_update(inspection) or _moves(inspection):
+    if named or lost_update(inspection) or (inspection.reading.trains and moves(inspection.reading.subject)):
         return named
     file = _File(inspection)
     for scope, loop in file.training():
@@ -54,13 +54,6 @@ def never_stepped(inspection: Inspection) -> list[Finding]:
         line = max([back[-1].lineno, *(node.lineno for node in kept)])  # an update would follow what it needs
         return [found(inspection, "update-never-called", "error", line, measured)]
     return _unused(inspection, file)
-
-
-def _moves(inspection: Inspection) -> bool:
-    """Whether the program's own training was run as its step, and moves parameters: the update may be a module's."""
-    reading = inspection.reading
-    trains, named = reading.functions.get("train"), reading.facts.get("update", "")
-    return trains is not None and trains.__qualname__ in named and moves(reading.subject)
 
 
 def _steps(function: Function) -> bool:
