@@ -230,17 +230,24 @@ def _suspected(inspection: Inspection, finding: Finding, suspects: Sequence[int]
 def _somewhere(inspection: Inspection, finding: Finding) -> Finding:
     """A finding with its place as people count: a line of the file, or of a notebook's cell.
 
-    One that has no line stands at the function that it is about.
+    One that has no line stands at the function that it is about, of the file or else of another of the user's modules.
     """
     program = inspection.program
-    told = next((line for tell in _TELL if (line := tell(inspection, finding)) is not None), None)
-    if finding.line is None and told is not None:
-        finding = replace(finding, file=program.filename, line=told)
+    homes = Files(inspection, everywhere=True).homes.items() if finding.line is None else ()
+    for file, (other, names) in homes:
+        there = inspection if other is program else replace(inspection, program=other, namespace=names)
+        line = next((line for tell in _TELL if (line := tell(there, finding)) is not None), None)
+        if line is not None:
+            finding = replace(finding, file=file, line=line)
+            break
     roles = ("optimizer_step", "update", "step") if finding.code.startswith("optimizer-") else _ROLES
-    for role in roles if finding.line is None else ():
-        code = getattr(inspection.reading.functions.get(role), "__code__", None)
-        if code is not None and code.co_filename == program.filename:
-            finding = replace(finding, file=program.filename, line=code.co_firstlineno)
+    codes = [getattr(inspection.reading.functions.get(role), "__code__", None) for role in roles]
+    for file, (other, _) in homes if finding.line is None else ():
+        if other is not program and finding.severity != "error":
+            break  # what is no mistake in a function need not be looked for in modules
+        begun = [code.co_firstlineno for code in codes if code is not None and code.co_filename == file]
+        if begun:
+            finding = replace(finding, file=file, line=begun[0])
             break
     return somewhere(program, finding)
 

@@ -157,6 +157,21 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("(layer.weights @ delta) * (self.layers[i - 1].z > 0)", "layer.weights @ delta"),
         "activation-derivative-missing",
     ),
+    "named_one_by_one": (
+        ((12, 5), "tanh", "softmax", "cross-entropy"),
+        ("return error * (1 - self.given**2)", "return error"),
+        "activation-derivative-missing",
+    ),
+    "handed_where_made": (
+        ((7, 1), "tanh", "sigmoid", "binary cross-entropy"),
+        ("erro = erro * (1 - np.tanh(self.z) ** 2)", "erro = erro * 1.0"),
+        "activation-derivative-missing",
+    ),
+    "built_by_a_method": (
+        ((16, 5), "sigmoid", "softmax", "cross-entropy"),
+        ("return top * self.out * (1 - self.out)", "return top * 1.0"),
+        "activation-derivative-missing",
+    ),
     "made_in_fit": (
         ((6, 1), "tanh", "none", "squared error"),
         ("(error @ self.out.T) * (1 - h * h)", "(error @ self.out.T)"),

@@ -38,11 +38,12 @@ NAMES: dict[str, str] = {
     " maxiterations steps nsteps numsteps itersnum epochsnum nbepoch iter times numberofiterations"
     " numberepochs epocas epochen",
     "rows": "rows size bs bsize batchsz m nsamples numsamples n trainsize numtrain ntrain datasize numexamples"
-    " nexamples numrows samplesize mbsize",
+    " nexamples numrows samplesize mbsize lote tamanholote tamanolote tamanodolote",
     "batches": "batches nbatches numbatches numberofbatches batchesperepoch stepsperepoch iterperepoch itersperepoch"
     " iterationsperepoch batchcount totalbatches nbatch numbatch batchnum maxbatch numminibatches"
     " batchespere",
-    "model": "model net network nn mlp neuralnetwork neuralnet ann classifier",
+    "model": "model net network nn mlp neuralnetwork neuralnet ann classifier modelo red rede redneuronal redeneural"
+    " modele reseau modell netz",
     "layers": "layers network net model modules",
     "criterion": "criterion lossfn lossfunction loss cost lossfunc costfunction costfn lossobj losslayer lossfct"
     " objective lossf",

@@ -266,10 +266,18 @@ def _is_criterion(name: str, thing: Any) -> bool:
 
 
 def _criterion_values(thing: Any) -> list[str]:
-    """Of a criterion's methods first those whose call needs two things."""
+    """Of a criterion's methods first those whose call needs two things, then one for which its forward has run."""
     two = ["calculate", "forward", "__call__", "loss", "compute_loss", "compute", "calc", "value", "cost", *LOSS]
     fitting = [name for name in two if (found := method(thing, [name])) and len(needed(found) or []) == 2]
-    return fitting or two
+    after = [
+        name for name in LOSS if says_loss(name) and (found := method(thing, [name])) and _takes_only_labels(found)
+    ]
+    return fitting or after or two
+
+
+def _takes_only_labels(function: Callable[..., Any]) -> bool:
+    asked = needed(function) or []
+    return len(asked) == 1 and "y" in roles(asked[0])[:1]
 
 
 def _slope_of(name: str, functions: Mapping[str, Any]) -> Callable[..., Any] | None:

@@ -94,7 +94,8 @@ def built(namespace: dict[str, Any], tree: ast.Module) -> dict[str, Any]:
     classes = {n for n, v in namespace.items() if isinstance(v, type) and not is_foreign(v.__module__)}
     for scope in scopes(tree) if classes else ():
         if not scope.owner and any(_calls(n, classes) for one in scope.body for n in ast.walk(one)):
-            body = list(first_turns(scope.body, lambda loop: any(_calls(n, classes) for n in ast.walk(loop))))
+            turns = first_turns(scope.body, lambda loop: any(_calls(n, classes) for n in ast.walk(loop)))
+            body = [step for one in turns for step in (*_handed(one, classes, namespace), one)]
             for one_hot in (True, False):
                 made = _of(body, namespace, tree, one_hot)
                 found |= {name: value for name, value in made.items() if name not in found}
@@ -106,8 +107,12 @@ def _of(body: list[ast.stmt], namespace: dict[str, Any], tree: ast.Module, one_h
     local = dict(namespace)
     judge = Judge(tree, local)
     made: dict[str, Any] = {}
-    assigned = (one for one in body if isinstance(one, ast.Assign) and _names_one(one))
+    assigned = (one for one in body if (isinstance(one, ast.Assign) and _names_one(one)) or _goes_on(one, made))
     for one in islice(assigned, _MOST):
+        if not isinstance(one, ast.Assign) or isinstance(one.targets[0], ast.Tuple):
+            if not judge.objection(one):
+                _runs(one, local)
+            continue
         name = base(one.targets[0])
         if name in namespace and _holds_own(namespace[name]):
             continue  # another list of layers would not be the one that the optimizer holds
@@ -119,8 +124,31 @@ def _of(body: list[ast.stmt], namespace: dict[str, Any], tree: ast.Module, one_h
 
 
 def _names_one(one: ast.Assign) -> bool:
-    """Whether a statement gives one name a value, or is the head of a loop in its first turn."""
-    return isinstance(one.targets[0], ast.Name) or (isinstance(one.value, ast.Call) and callee(one.value) == "next")
+    """Whether a statement gives one name a value, or several theirs, or is the head of a loop in its first turn."""
+    several = isinstance(one.targets[0], ast.Tuple) and isinstance(one.value, ast.Tuple)
+    turn = isinstance(one.value, ast.Call) and callee(one.value) == "next"
+    return isinstance(one.targets[0], ast.Name) or several or turn
+
+
+def _goes_on(one: ast.stmt, made: dict[str, Any]) -> bool:
+    """Whether a statement calls a method of an object that was built here: net.build(), for its layers."""
+    match one:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name)))):
+            return name in made
+    return False
+
+
+def _handed(one: ast.stmt, classes: set[str], namespace: dict[str, Any]) -> Iterator[ast.stmt]:
+    """An object that is built where it is handed to a function, train(Net(4), x), under the name that it has there."""
+    call = one.value if isinstance(one, ast.Expr) else None
+    function = namespace.get(callee(call)) if isinstance(call, ast.Call) else None
+    if not isinstance(call, ast.Call) or not isinstance(function, FunctionType):
+        return
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    for name, value in [*zip(names, call.args, strict=False), *((k.arg, k.value) for k in call.keywords if k.arg)]:
+        if _builds(value, classes) and name not in namespace:
+            made = ast.Assign([ast.Name(name, ast.Store())], value)
+            yield ast.fix_missing_locations(ast.copy_location(made, one))
 
 
 def _runs(one: ast.stmt, names: dict[str, Any]) -> bool:
@@ -135,9 +163,15 @@ def _runs(one: ast.stmt, names: dict[str, Any]) -> bool:
 
 
 def _calls(one: ast.AST, classes: set[str]) -> bool:
-    return isinstance(one, ast.Assign) and any(
-        isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in classes for n in ast.walk(one)
-    )
+    return isinstance(one, ast.Assign | ast.Expr) and any(_builds(n, classes) for n in ast.walk(one))
+
+
+def _builds(one: ast.AST, classes: set[str]) -> bool:
+    """Net(4), or Net.of_sizes(4)."""
+    match one:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(value=ast.Name(id=name))):
+            return name in classes
+    return False
 
 
 def _data(name: str, one_hot: bool) -> Any:

@@ -37,6 +37,12 @@ class Reading:
     sure: bool = False
     open: bool = False
 
+    @property
+    def trains(self) -> bool:
+        """Whether its step is the program's own training, or a loop of it, and not put together by the audit."""
+        trains, named = self.functions.get("train"), self.facts.get("update", "")
+        return "the loop in line" in named or (trains is not None and trains.__qualname__ in named)
+
 
 # A reader looks through a file's names, and its syntax tree where names do not say enough, and yields each reading that
 # makes sense, the likeliest first.

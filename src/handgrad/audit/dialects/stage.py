@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -76,9 +76,14 @@ class Stage:
             self.props, self.namespace = self.namespace, self.namespace.real
 
     def slots(self) -> list[Slot]:
-        """Every array of floats that the network's objects hold now."""
+        """Every array of floats that the network's objects hold now; where two are alike, with those of the objects."""
         seen: set[int] = set()
-        return [slot for root in self.roots for slot in _named_slots(root, seen)]
+        found = [(root, slot) for root in self.roots for slot in _named_slots(root, seen)]
+        if len({slot.name for _, slot in found}) == len(found):
+            return [slot for _, slot in found]
+        named = {id(thing): name for name, thing in (self.props.laid if self.props is not None else {}).items()}
+        whole = ((slot, f"{named[id(root)]}." if id(root) in named else "") for root, slot in found)
+        return [replace(slot, name=before + slot.name) for slot, before in whole]
 
     def context(self, x: Array, y: Array, lr: float) -> dict[str, Any]:
         """What a call may be given, by role."""

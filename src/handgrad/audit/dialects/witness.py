@@ -100,11 +100,13 @@ class Witness:
             self.moved = self.moved or bool(self.outputs and works)
             return
         where = code.co_qualname if hasattr(code, "co_qualname") else code.co_name
-        for name, local in frame.f_locals.items():
-            if says_loss(name) or plain(name) in _ERRORS:
-                self._note(1 if says_loss(name) else 5, f"{where}: {name}", local)
         name, forward = code.co_name, sounds(code.co_name, FORWARD)
-        if plain(name) in _LOSS_NAMES or says_loss(name):
+        gives = plain(name) in _LOSS_NAMES or says_loss(name)
+        likely = 3 if gives and scalar(value) is not None else 1  # of a loss that is made of parts each is but a part
+        for called, local in frame.f_locals.items():
+            if says_loss(called) or plain(called) in _ERRORS:
+                self._note(likely if says_loss(called) else 5, f"{where}: {called}", local)
+        if gives:
             self._note(2, f"{where}()", value)
         elif not isinstance(value, (list, tuple)):
             self._note(3 if name in _MAY_BE else 6, f"{where}()", value if forward or name in _MAY_BE else None)

@@ -34,10 +34,10 @@ def scales(found: Sequence[Mapping[str, Fit]], rows: Sequence[int], *, averaged:
     powers = [_power(factors, sizes) for factors, _ in groups]
     most = max(range(len(groups)), key=lambda i: len(groups[i][1]))
     share, names = groups[most]
-    if not averaged and powers[most] == -1 and share[0] > 0:  # a convention of most, against which the rest is held
-        rest = [{n: replace(fit, factor=fit.factor / part) for n, fit in one.items()}
+    if not averaged and powers[most] == -1:  # a convention of most, against which the rest is held
+        rest = [{n: replace(fit, factor=fit.factor / abs(part)) for n, fit in one.items()}
                 for one, part in zip(found, share, strict=True)]  # fmt: skip
-        return [_finding("averaged", "note", names, float(share[-1]), rows, {}), *scales(rest, rows)]
+        return [_finding("averaged", "note", names, abs(float(share[-1])), rows, {}), *scales(rest, rows)]
     if len(groups) > 1 and any(p == -2 for p in powers) and all(p is not None and p <= 0 for p in powers):
         names = [name for (_, group), p in zip(groups, powers, strict=True) for name in group if p != 0]
         least = min(float(factors[-1]) for factors, _ in groups)

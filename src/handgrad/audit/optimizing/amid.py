@@ -16,7 +16,10 @@ from handgrad.audit.dialects.scaled import Scaled
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
+from handgrad.audit.judging.descent import UNNAMED
 from handgrad.audit.optimizing.claims import role_of, says
+from handgrad.audit.optimizing.counted import numbered, told_by
+from handgrad.audit.optimizing.early import too_early
 from handgrad.audit.optimizing.inside import judge_optimizer_step
 from handgrad.audit.optimizing.places import place
 from handgrad.audit.optimizing.within import UNSURE, claim_of, signs_of
@@ -24,14 +27,18 @@ from handgrad.core.arrays import Array
 
 _ROWS, _RATE = 6, 2.0**-20
 _NO_EPSILON = 1e-30
+_POINTS = 4  # that are tried, and batches in which all must be alive
 
 
 def check_amid(inspection: Inspection) -> list[Finding]:
     """What such an optimizer is not, though its names say so. All is put back as it was."""
     subject, program = inspection.reading.subject, inspection.program
     inside = getattr(subject.gradients, "__self__", None)
-    if not isinstance(inside, Scaled) or not inspection.diagnosis.ok:
+    if not isinstance(inside, Scaled) or any(one.code == UNNAMED for one in inspection.diagnosis.findings):
         return []
+    early = too_early(inspection, inside)
+    if not inspection.diagnosis.ok:
+        return early
     settings = inside.settings()
     chosen = {says(value) for value in settings.values() if isinstance(value, str)} - {""}
     said = ((f, _claim(f, program.text, chosen)) for f in _functions(inspection))
@@ -39,34 +46,43 @@ def check_amid(inspection: Inspection) -> list[Finding]:
     if update is None and inside.mixed:  # squares of some parameters and not of others are wrong by any name
         update, claim = next(_functions(inspection), None), "rmsprop"
     if update is None:
-        return []
+        return early
+
+    def remembered(values: Mapping[str, Array]) -> dict[str, Array]:  # plain descent beside it is no part of it
+        return {name: value for name, value in values.items() if name not in inside.bare_names}
 
     def gradients(k: int) -> Mapping[str, Array]:
         one = batch(subject, _ROWS, k)
-        return inside.by_name(one.x, one.y)
+        return remembered(inside.by_name(one.x, one.y))
 
     def step(k: int) -> None:
         one, before = batch(subject, _ROWS, k), subject.snapshot()
-        inside.step(one.x, one.y, _RATE)
-        for name, after in subject.snapshot().items():  # one that is no number stays so, and spoils no others
+        with numbered(inside.things(), update, told, k + 1):
+            inside.step(one.x, one.y, _RATE)
+        moved = remembered(subject.snapshot())
+        for name, after in moved.items():  # one that is no number stays so, and spoils no others
             seen[name] = np.where(np.isfinite(seen[name]), after, np.nan)
             before[name] = np.where(np.isfinite(after), after, before[name])
         subject.restore(before)
 
-    saved, rng = subject.snapshot(), np.random.default_rng(7)
+    saved, rng, first = subject.snapshot(), np.random.default_rng(7), batch(subject, _ROWS, 0)
+    told = told_by(update, inside, first.x, first.y, _RATE)
     seen: dict[str, Array] = {}
     with inside.from_the_first({name: _NO_EPSILON for name in settings if role_of(name) == "eps"}):
-        for value in subject.parameters().values():
-            value[...] = rng.standard_normal(value.shape) / np.sqrt(max(value.shape))
-        seen |= subject.snapshot()
+        for _ in range(_POINTS):
+            for value in subject.parameters().values():
+                value[...] = rng.standard_normal(value.shape) / np.sqrt(max(value.shape))
+            if all(value.any() for k in range(_POINTS) for value in gradients(k).values()):
+                break  # no layer is dead there
+        seen |= remembered(subject.snapshot())
         found = judge_optimizer_step(lambda: seen, gradients, step, claim)
     subject.restore(saved)
-    placed = []
+    placed = list(early)
     for one in found:
         if one.code not in UNSURE and one.severity != "note":
             file, line = place(program, update, update, one)
-            told = one.measured | {"optimizer": update.__qualname__}
-            placed.append(replace(one, measured=told, where=(update.__qualname__,), file=file, line=line))
+            measured = one.measured | {"optimizer": update.__qualname__}
+            placed.append(replace(one, measured=measured, where=(update.__qualname__,), file=file, line=line))
     return placed
 
 

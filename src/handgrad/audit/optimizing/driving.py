@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +25,8 @@ from handgrad.core.arrays import Array
 STEPS = 8
 _BEFORE = {"preupdateparams", "preupdate", "beforeupdate", "beginstep", "beginupdate", "prestep"}
 _AFTER = {"postupdateparams", "postupdate", "afterupdate", "endstep", "poststep"}
+_UPDATES = {plain(name) for name in UPDATE}
+_PLUS_ONE = re.compile(r"\*\*\s*\(\s*self\.\w+\s*\+\s*1\b")
 _MOST_METHODS = 5
 
 
@@ -219,7 +223,36 @@ def _hooks(thing: Any) -> tuple[list[Any], list[Any]]:
         for hooks, known in zip(found, (_BEFORE, _AFTER), strict=True):
             if plain(name) in known and callable(getattr(thing, name)):
                 hooks.append(getattr(thing, name))
+    if thing is not None and not any(found):
+        for name in vars(type(thing)):
+            if not name.startswith("_") and _counts(thing, name):
+                found[_counts_from_one(thing)].append(getattr(thing, name))
     return found
+
+
+def _counts(thing: Any, name: str) -> bool:
+    """Whether a method that wants nothing does nothing but count, whatever it is called: tick(), next_step()."""
+    function = getattr(thing, name)
+    if not callable(function) or plain(name) in _UPDATES or _signature(function)[1]:
+        return False
+    try:
+        other = copy.deepcopy(thing)
+        getattr(other, name)()
+    except Exception:  # it wants what is not there yet
+        return False
+    changed = [key for key, value in vars(other).items() if key not in vars(thing) or value is not vars(thing)[key]]
+    numbers = [key for key in changed if type(vars(thing).get(key)) is int and type(vars(other)[key]) is int]
+    same = [key for key in changed if isinstance(vars(other)[key], dict | list) and not vars(other)[key]]
+    return bool(numbers) and set(numbers) | set(same) == set(changed)
+
+
+def _counts_from_one(thing: Any) -> bool:
+    """Whether its count is ready for the first step, and goes on after each: 1 at first, or t + 1 in a power."""
+    try:
+        source = inspect.getsource(type(thing))
+    except (OSError, TypeError):
+        source = ""
+    return bool(_PLUS_ONE.search(source)) or any(value == 1 for value in vars(thing).values() if type(value) is int)
 
 
 def _turns(stages: list[Stage], names: list[str], plan: Plan) -> Iterator[tuple[Stage, Any]]:

@@ -15,17 +15,23 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects.claimed import by_form, by_name
+from handgrad.audit.dialects.scaled import Scaled
 from handgrad.audit.dialects.turns import Loop
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
+from handgrad.audit.optimizing.counted import is_told
 from handgrad.audit.optimizing.inside import judge_optimizer_step
 from handgrad.audit.optimizing.places import as_function, line_of
 from handgrad.audit.optimizing.within import UNSURE
+from handgrad.audit.place.files import Files
+from handgrad.audit.reading.source import Program
 from handgrad.audit.reading.traced import traced
 from handgrad.core.arrays import Array
 
 _STEPS, _ROWS, _RATE = 8, 6, 2.0**-20  # small, for steps without a root are large
+# What only shows in the use that a program's own training makes of an optimizer which is right alone.
+_OF_USE = {"optimizer-betas-swapped", "optimizer-counter-per-layer", "optimizer-counter-per-parameter"}
 
 
 def check_stepped(inspection: Inspection, driven: Collection[str] = ()) -> list[Finding]:
@@ -33,15 +39,15 @@ def check_stepped(inspection: Inspection, driven: Collection[str] = ()) -> list[
 
     `driven` are the names of those that were called alone.
     """
-    subject, program = inspection.reading.subject, inspection.program
+    subject = inspection.reading.subject
     if subject.whole is None or subject.afresh is None or not inspection.diagnosis.ok:
         return []
     if isinstance(getattr(subject.gradients, "__self__", None), Loop):  # which has a check of its own
         return []
     saved = subject.snapshot()
     try:
-        claim, node = _claimed(inspection)
-        if not claim or _in_one_of(program.tree, driven, node):
+        claim, node, program = _claimed(inspection)
+        if not claim or is_told(program.tree, node):
             return []
         values = _walk(inspection, _RATE, _STEPS)
         again = _walk(inspection, _RATE, 2)
@@ -54,6 +60,10 @@ def check_stepped(inspection: Inspection, driven: Collection[str] = ()) -> list[
     finally:
         subject.afresh()
         subject.restore(saved)
+    inside = getattr(subject.gradients, "__self__", None)
+    for bare in inside.bare_names if isinstance(inside, Scaled) else ():  # plain descent beside it is no part of it
+        for values_of in (*values, *seen):
+            values_of.pop(bare, None)
     at = iter(range(1, _STEPS + 1))
     now = dict(values[0])
 
@@ -62,8 +72,11 @@ def check_stepped(inspection: Inspection, driven: Collection[str] = ()) -> list[
 
     found = judge_optimizer_step(lambda: now, seen.__getitem__, step, claim, lr=_RATE if ours else None)
     placed = []
+    alone = _in_one_of(program.tree, driven, node)
+    if alone and not inspection.reading.trains:
+        return []
     for one in found:
-        if one.code not in UNSURE and one.severity != "note":
+        if one.code not in UNSURE and one.severity != "note" and (one.code in _OF_USE or not alone):
             line = line_of(program, as_function(node), one) or node.lineno
             name = getattr(node, "name", f"the loop in line {node.lineno}")
             told = one.measured | {"optimizer": name}
@@ -101,16 +114,17 @@ def _gradients(inspection: Inspection, point: Mapping[str, Array], k: int) -> di
     return subject.gradient(one.x, one.y)
 
 
-def _claimed(inspection: Inspection) -> tuple[str, ast.stmt]:
-    """(which optimizer a step is of, the function or the loop in which it stands); "" for none, or more than one."""
-    subject, program = inspection.reading.subject, inspection.program
+def _claimed(inspection: Inspection) -> tuple[str, ast.stmt, Program]:
+    """(which optimizer a step is of, the function or loop in which it stands, its module); "" for none, or several."""
+    subject = inspection.reading.subject
     assert subject.whole is not None
-    lines: set[int] = set()
+    homes = {file: program for file, (program, _) in Files(inspection, everywhere=True).homes.items()}
+    lines: dict[str, set[int]] = {file: set() for file in homes}
 
     def note(frame: FrameType, event: str, value: Any) -> Any:
-        if frame.f_code.co_filename != program.filename:
+        if frame.f_code.co_filename not in lines:
             return None
-        lines.add(frame.f_lineno)
+        lines[frame.f_code.co_filename].add(frame.f_lineno)
         return note
 
     _begin(inspection)
@@ -118,14 +132,15 @@ def _claimed(inspection: Inspection) -> tuple[str, ast.stmt]:
     with traced(note):
         subject.whole(one.x, one.y, _RATE)
     kinds = ast.FunctionDef | ast.For
-    units = [n for n in ast.walk(program.tree) if isinstance(n, kinds) and lines & {s.lineno for s in _own(n)}]
-    said = [(by_name(text) or by_form(text), bool(by_form(text)), n)
-            for n in units for text in ["\n".join(ast.unparse(s) for s in _own(n)).lower()]]  # fmt: skip
+    units = [(n, home) for file, home in homes.items() for n in ast.walk(home.tree)
+             if isinstance(n, kinds) and lines[file] & {s.lineno for s in _own(n)}]  # fmt: skip
+    said = [(by_name(text) or by_form(text), bool(by_form(text)), n, home)
+            for n, home in units for text in ["\n".join(ast.unparse(s) for s in _own(n)).lower()]]  # fmt: skip
     formed = [one for one in said if one[1]] or [one for one in said if one[0]]
     if len({claim for claim, *_ in formed}) != 1:
-        return "", program.tree.body[0]
-    claim, _, node = min(formed, key=lambda one: (one[2].end_lineno or 0) - one[2].lineno)
-    return claim, node
+        return "", inspection.program.tree.body[0], inspection.program
+    claim, _, node, home = min(formed, key=lambda one: (one[2].end_lineno or 0) - one[2].lineno)
+    return claim, node, home
 
 
 def _in_one_of(tree: ast.Module, names: Collection[str], node: ast.stmt) -> bool:

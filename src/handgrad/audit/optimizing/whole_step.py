@@ -94,9 +94,13 @@ def _left_behind(inspection: Inspection, still: tuple[str, ...], line: int | Non
     skipped = [one for at in lines for one in passing_over(tree, at)]
     chosen = [one for one in skipped if not _counts(tree, one)]
     whole = inspection.reading.subject.whole is not None
-    seen = [one.line for one in first_wrong(_through_whole(inspection), [finding])] if whole else []
-    told = (line, *chosen, forgotten(inspection, finding), *seen, *skipped, *lines)
-    return [replace(finding, line=next((one for one in told if one is not None), None))]
+    seen = first_wrong(_through_whole(inspection), [finding], everywhere=True) if whole else []
+    mine = [one.line for one in seen if one.file is None]
+    told = (line, *chosen, forgotten(inspection, finding), *mine, *skipped, *lines)
+    found = next((one for one in told if one is not None), None)
+    if found is None and seen:  # the update is that of another module
+        return [replace(finding, file=seen[0].file or finding.file, line=seen[0].line)]
+    return [replace(finding, line=found)]
 
 
 def _through_whole(inspection: Inspection) -> Inspection:

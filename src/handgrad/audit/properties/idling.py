@@ -17,6 +17,7 @@ import numpy as np
 
 from handgrad.audit.dialects.calling import FORWARD, UPDATE, plain
 from handgrad.audit.dialects.edits import base
+from handgrad.audit.dialects.settling import moves
 from handgrad.audit.dialects.world import reachable
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
@@ -41,7 +42,7 @@ _ROWS, _MOST = 4, 200  # rows of a batch; functions that are watched
 def never_stepped(inspection: Inspection) -> list[Finding]:
     """A loop that goes forward and back, in a program that never updates anything."""
     named = never_called(inspection)
-    if named or lost_update(inspection):
+    if named or lost_update(inspection) or (inspection.reading.trains and moves(inspection.reading.subject)):
         return named
     file = _File(inspection)
     for scope, loop in file.training():

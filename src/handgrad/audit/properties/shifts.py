@@ -64,7 +64,7 @@ def _range(node: ast.expr, base: int) -> tuple[int, int] | None:
 
 
 def _number(node: ast.expr, base: int) -> int | None:
-    """The value of an expression of names, whole numbers, +, -, * and %."""
+    """The value of an expression of names, whole numbers, +, - and *; % only goes round at the end of the rows."""
     match node:
         case ast.Constant(value=int(value)):
             return value
@@ -72,6 +72,8 @@ def _number(node: ast.expr, base: int) -> int | None:
             return base * (1 + sum(map(ord, name)))
         case ast.Attribute() | ast.Subscript():
             return base * (1 + sum(map(ord, ast.unparse(node))))
+        case ast.BinOp(left=left, op=ast.Mod()):
+            return _number(left, base)
         case ast.BinOp(left=left, op=op, right=right):
             a, b = _number(left, base), _number(right, base)
             if a is None or b is None:
@@ -83,6 +85,4 @@ def _number(node: ast.expr, base: int) -> int | None:
                     return a - b
                 case ast.Mult():
                     return a * b
-                case ast.Mod():  # it goes round at the end
-                    return a
     return None
