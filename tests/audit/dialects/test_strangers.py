@@ -272,6 +272,31 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("dout /= len(X)", "dout /= len(X) ** 2"),
         "averaged-twice",
     ),
+    "scaled_by_mean": (
+        ((9, 1), "tanh", "none", "squared error"),
+        ("(top @ W2.T) * (1 - hidden**2)", "top @ W2.T"),
+        "activation-derivative-missing",
+    ),
+    "rate_in_each_turn": (
+        ((12, 5), "relu", "softmax", "cross-entropy"),
+        ("    low[before <= 0] = 0\n", ""),
+        "activation-derivative-missing",
+    ),
+    "begun_in_the_first_turn": (
+        ((7, 1), "sigmoid", "none", "squared error"),
+        ("(d2 @ W2.T) * A1 * (1 - A1)", "d2 @ W2.T"),
+        "activation-derivative-missing",
+    ),
+    "one_frame_a_step": (
+        ((784, 10), "relu", "softmax", "cross-entropy"),
+        ("W2.T.dot(d2) * (A1 > 0)", "W2.T.dot(d2)"),
+        "activation-derivative-missing",
+    ),
+    "output_as_vector": (
+        ((6, 1), "tanh", "sigmoid", "binary cross-entropy"),
+        ("np.outer(d2, w2) * (1 - a1**2)", "np.outer(d2, w2)"),
+        "activation-derivative-missing",
+    ),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import copy
+import dis
 import linecache
 import random
 import types
@@ -23,6 +24,7 @@ STILL = 1e-300  # a learning rate that moves nothing, for code that refuses one 
 _OPENED = 64  # items of a list or a dictionary that are looked at, at most
 _LARGE, _DEEP, _MANY = 5_000_000, 6, 100
 _GONE = object()
+_GLOBAL = {"LOAD_GLOBAL", "STORE_GLOBAL", "LOAD_NAME"}
 
 
 class World:
@@ -219,5 +221,7 @@ def inspect_function(value: Any) -> Any:
 
 
 def _code_names(code: types.CodeType) -> list[str]:
+    """The names that code reads or sets as globals; an attribute such as the mean of np.mean is none."""
     inner = [n for c in code.co_consts if isinstance(c, types.CodeType) for n in _code_names(c)]
-    return [*code.co_names, *inner]
+    own_names = [one.argval for one in dis.get_instructions(code) if one.opname in _GLOBAL]
+    return [*dict.fromkeys(own_names), *inner]
