@@ -272,6 +272,11 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("dout /= len(X)", "dout /= len(X) ** 2"),
         "averaged-twice",
     ),
+    "rows_within_train": (
+        ((2, 1), "sigmoid", "sigmoid", "squared error"),
+        ("off = targets - self.out", "off = self.out - targets"),
+        "sign-flipped",
+    ),
     "scaled_by_mean": (
         ((9, 1), "tanh", "none", "squared error"),
         ("(top @ W2.T) * (1 - hidden**2)", "top @ W2.T"),

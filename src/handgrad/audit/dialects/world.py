@@ -6,7 +6,6 @@ import builtins
 import copy
 import dis
 import linecache
-import random
 import types
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.dialects.drawing import drawn_from
 from handgrad.audit.dialects.roles import own, role
 from handgrad.audit.dialects.sizes import seed_of_draws
 from handgrad.audit.reading.fence import OutOfTime, work_limit
@@ -57,14 +57,12 @@ class World:
         Raises: TimeoutError after so many seconds; a turn that takes longer is a whole training.
         """
         before = dict(self.namespace)
-        held = random.getstate(), np.random.get_state()
         after: dict[str, Any] = {}
         try:
             self.namespace.update(self.state)
             self.namespace.update(given)
             self.namespace["print"] = _silent
-            np.random.seed(seed_of_draws())
-            with np.errstate(all="ignore"), warnings.catch_warnings():
+            with drawn_from(seed_of_draws(), self.namespace), np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 with work_limit(seconds):
                     yield after
@@ -76,8 +74,6 @@ class World:
         finally:
             self.namespace.clear()
             self.namespace.update(before)
-            random.setstate(held[0])
-            np.random.set_state(held[1])
         after.pop("print", None)
 
 
