@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects.calling import BACKWARD, TRAIN, UPDATE, plain
+from handgrad.audit.dialects.turns import Loop
 from handgrad.audit.dialects.witness import quietly
+from handgrad.audit.dialects.world import copies
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.memory.restoring import untouched
 from handgrad.audit.objects import own_classes, own_instances
@@ -183,7 +185,7 @@ def run(inspection: Inspection, test: Evaluation, x: Array, seed: int, *, prepar
         names = real if isinstance(test.scope, ast.Module) else dict(real)
         setup = [one for one in test.setup if not _made(one) <= real.keys()]
         body = [one for one in test.body if not (prepared and _is_data(one))]
-        names.update(_given(test, [*setup, *body], real, x))
+        names.update(_given(test, [*setup, *body], real, x) | _trained(inspection, test, real))
         for one in setup:
             try:
                 exec(_compiled([one], inspection), names)
@@ -233,6 +235,18 @@ def _given(test: Evaluation, body: list[ast.stmt], real: dict[str, Any], x: Arra
         elif name not in made and (name in asked or name not in real) and name not in vars(builtins):
             given[name] = real[name] if name in real and not isinstance(real[name], np.ndarray) else x.copy()
     return given
+
+
+def _trained(inspection: Inspection, test: Evaluation, real: dict[str, Any]) -> dict[str, Any]:
+    """The parameters by the names under which a training loop has them, where a test is handed them by these names, or
+    where only the training makes them.
+    """
+    loop = getattr(inspection.reading.subject.parameters, "__self__", None)
+    if not isinstance(loop, Loop):
+        return {}
+    held = {place.root for place in loop.places}
+    asked = {one.arg for one in test.scope.args.args} if isinstance(test.scope, ast.FunctionDef) else set[str]()
+    return copies({name: loop.state[name] for name in held if name in asked or name not in real})
 
 
 def _itself(owner: str, asks: set[str], real: dict[str, Any]) -> Any:
