@@ -326,6 +326,17 @@ IDLE = {
     for epoch in range(9):
         backward(x, t)
     """: None,
+    """
+    for epoch in range(9):
+        h = np.tanh(x @ V.T)
+        top = h @ W - t
+        W = W - 0.1 * h.T @ top
+    """: None,
+    """
+    for x in samples:
+        h = np.tanh(x @ W1.T)
+        out = h @ W2.T
+    """: None,
 }
 
 
