@@ -277,6 +277,11 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("off = targets - self.out", "off = self.out - targets"),
         "sign-flipped",
     ),
+    "adam_over_a_dict": (
+        ((4, 3), "tanh", "softmax", "cross-entropy"),
+        ('p["W2"].T * (1 - a * a)', 'p["W2"].T'),
+        "activation-derivative-missing",
+    ),
     "scaled_by_mean": (
         ((9, 1), "tanh", "none", "squared error"),
         ("(top @ W2.T) * (1 - hidden**2)", "top @ W2.T"),
