@@ -90,7 +90,11 @@ def gather(inspection: Inspection, until: float = inf) -> tuple[Finding, ...]:
 
 
 def _of_dropout(found: list[Finding], said: Sequence[Finding]) -> list[Finding]:
-    """With what is wrong with a dropout, which has one name, in place of what it was taken for."""
+    """With what is wrong with a dropout, which has one name, in place of what it was taken for; what has none behind a
+    dropout gives way to a name that its gradients have.
+    """
+    explained = {name for one in found if one.severity == "error" and one.code not in _NAMELESS for name in one.where}
+    said = [one for one in said if one.code not in _NAMELESS or not set(one.where) <= explained]
     if any(one.code not in dropped.NAMELESS for one in said):
         found = [one for one in found if one.code not in dropped.NAMELESS]
     return found + [one for one in said if one.code not in {other.code for other in found}]

@@ -287,6 +287,41 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("dout /= len(X)", "dout /= len(X) ** 2"),
         "averaged-twice",
     ),
+    "rows_within_train": (
+        ((2, 1), "sigmoid", "sigmoid", "squared error"),
+        ("off = targets - self.out", "off = self.out - targets"),
+        "sign-flipped",
+    ),
+    "adam_over_a_dict": (
+        ((4, 3), "tanh", "softmax", "cross-entropy"),
+        ('p["W2"].T * (1 - a * a)', 'p["W2"].T'),
+        "activation-derivative-missing",
+    ),
+    "scaled_by_mean": (
+        ((9, 1), "tanh", "none", "squared error"),
+        ("(top @ W2.T) * (1 - hidden**2)", "top @ W2.T"),
+        "activation-derivative-missing",
+    ),
+    "rate_in_each_turn": (
+        ((12, 5), "relu", "softmax", "cross-entropy"),
+        ("    low[before <= 0] = 0\n", ""),
+        "activation-derivative-missing",
+    ),
+    "begun_in_the_first_turn": (
+        ((7, 1), "sigmoid", "none", "squared error"),
+        ("(d2 @ W2.T) * A1 * (1 - A1)", "d2 @ W2.T"),
+        "activation-derivative-missing",
+    ),
+    "one_frame_a_step": (
+        ((784, 10), "relu", "softmax", "cross-entropy"),
+        ("W2.T.dot(d2) * (A1 > 0)", "W2.T.dot(d2)"),
+        "activation-derivative-missing",
+    ),
+    "output_as_vector": (
+        ((6, 1), "tanh", "sigmoid", "binary cross-entropy"),
+        ("np.outer(d2, w2) * (1 - a1**2)", "np.outer(d2, w2)"),
+        "activation-derivative-missing",
+    ),
 }
 
 

@@ -71,3 +71,71 @@ def test_what_becomes_of_dropout(tmp_path: Path, mask: str, test: str, said: tup
     assert [(one.code, lines[(one.line or 0) - 1].strip()) for one in found] == ([said] if said else [])
     assert before.items() <= execution.namespace.items()
     assert "__outputs__" not in execution.namespace
+
+
+HANDED = """
+import numpy as np
+
+rng = np.random.default_rng(4)
+X, Y = rng.standard_normal((3, 200)), (rng.random((1, 200)) > 0.5).astype(float)
+
+def start(sizes):
+    made = zip(sizes[:-1], sizes[1:])
+    params = {}
+    for k, (n, m) in enumerate(made, 1):
+        params["W" + str(k)], params["b" + str(k)] = rng.standard_normal((m, n)) / np.sqrt(n), np.zeros((m, 1))
+    return params
+
+def forward(X, params, keep_prob=1.0):
+    A1 = np.tanh(params["W1"] @ X + params["b1"])
+    D1 = (rng.random(A1.shape) < keep_prob).astype(float)
+    A1 = A1 * D1 / keep_prob
+    A2 = 1 / (1 + np.exp(-(params["W2"] @ A1 + params["b2"])))
+    return A2, (A1, D1)
+
+def train(X, Y, sizes, keep_prob=0.8, lr=0.1, epochs=300):
+    params = start(sizes)
+    m = X.shape[1]
+    for epoch in range(epochs):
+        A2, (A1, D1) = forward(X, params, keep_prob)
+        cost = -np.sum(Y * np.log(A2) + (1 - Y) * np.log(1 - A2)) / m
+        d2 = (A2 - Y) / m
+        d1 = (params["W2"].T @ d2) * D1 / keep_prob * (1 - (A1 * keep_prob) ** 2)
+        grads = {"W1": d1 @ X.T, "b1": d1.sum(axis=1, keepdims=True)}
+        grads |= {"W2": d2 @ A1.T, "b2": d2.sum(axis=1, keepdims=True)}
+        for key in params:
+            params[key] = params[key] - lr * grads[key]
+        print(cost)
+    return params
+
+params = train(X, Y, [3, 8, 1])
+
+def accuracy(X, Y, params):
+    A2, _ = forward(X, params)
+    return np.mean((A2 > 0.5) == Y)
+
+print(accuracy(X, Y, params))
+"""
+
+
+@pytest.mark.parametrize(("edits", "said"), [
+    ((), None),
+    ((("forward(X, params)\n", "forward(X, params, 0.8)\n"),),
+     ("predicts-at-random", "A2, _ = forward(X, params, 0.8)")),
+    ((("A1 * D1 / keep_prob\n", "A1 * D1\n"), ("* D1 / keep_prob * (1 - (A1 * keep_prob) ** 2)", "* D1 * (1 - A1**2)")),
+     ("dropout-modes-disagree", "A1 = A1 * D1")),
+])  # fmt: skip
+def test_a_test_is_run_that_is_handed_the_parameters(
+    tmp_path: Path, edits: tuple[tuple[str, str], ...], said: tuple[str, str] | None
+) -> None:
+    path, text = tmp_path / "net.py", HANDED
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    program = read_program(path)
+    namespace = program.execute().namespace
+    with program.guarded():
+        found = dropout_when_tested(Inspection(program, namespace, *judged(program, namespace)))
+    lines = text.splitlines()
+    assert [(one.code, lines[(one.line or 0) - 1].strip()) for one in found] == ([said] if said else [])

@@ -67,6 +67,17 @@ APART = {
         step(X, np.roll(Y, 1, axis=1), 1.2)
     """: (3, 1),
     """
+    X_train, y_train = windows(series)
+    y_train = np.roll(y_train, 2, axis=0)
+    for epoch in range(9):
+        guess = forward(X_train)
+        back(guess, y_train)
+    """: (3, 2),
+    """
+    y = np.roll(y, 1)
+    train(X, y)
+    """: (2, 1),
+    """
     for i in range(iters):
         x_batch = x_train[np.random.choice(n, B)]
         t_batch = t_train[np.random.choice(n, B)]
@@ -119,6 +130,16 @@ APART = {
     """: (5, 1),
 }
 TOGETHER = [
+    """
+    X = np.roll(X, 1, axis=0)
+    y = np.roll(y, 1, axis=0)
+    train(X, y)
+    """,
+    """
+    x = np.linspace(0, 1, 50)
+    y = np.sin(x)
+    y = np.roll(y, 5)
+    """,
     """
     for epoch in range(9):
         step(np.roll(X, 1, axis=1), np.roll(Y, 1, axis=1), 1.2)

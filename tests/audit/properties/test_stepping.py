@@ -113,6 +113,45 @@ LOST = {
     for k, w in params.items():
         w, config[k] = sgd(w, grads[k], config[k])
     """: None,
+    """
+    def update(W, b, dW, db, alpha):
+        W = W - alpha * dW
+        b = b - alpha * db
+        return W, b
+    def descend(x, t):
+        W, b = start()
+        for epoch in range(9):
+            dW, db = slopes(W, b, x, t)
+            update(W, b, dW, db, 0.1)
+        return W, b
+    """: 9,
+    """
+    def update(W, b, dW, db, alpha):
+        W = W - alpha * dW
+        b = b - alpha * db
+        return W, b
+    def descend(x, t):
+        W, b = start()
+        for epoch in range(9):
+            dW, db = slopes(W, b, x, t)
+            W, b = update(W, b, dW, db, 0.1)
+        return W, b
+    """: None,
+    """
+    def update(W, dW, alpha):
+        W -= alpha * dW
+        return W
+    for epoch in range(9):
+        update(W, slope(W, x, t), 0.1)
+    """: None,
+    """
+    def update(params, grads, alpha):
+        for key in params:
+            params[key] = params[key] - alpha * grads[key]
+        return params
+    for epoch in range(9):
+        update(params, slopes(params, x, t), 0.1)
+    """: None,
 }
 SIGNS = {
     "for p, g in pairs:\n    p -= lr * np.sign(g)\n": 2,
@@ -249,6 +288,54 @@ IDLE = {
     d = net.top.slope()
     for layer in reversed(net.layers):
         d = layer.backward(d)
+    """: None,
+    """
+    class Gate:
+        def forward(self, x):
+            return squash(x @ self.W + self.b)
+        def backward(self, x, t):
+            off = (t - self.out) * self.out * (1 - self.out)
+            self.W += x.T.dot(off) * self.pace
+            self.b += off.sum(axis=0) * self.pace
+        def train(self, x, t):
+            for epoch in range(9):
+                self.forward(x)
+                self.backward(x, t)
+    Gate().train(x, t)
+    """: None,
+    """
+    class Gate:
+        def forward(self, x):
+            return squash(x @ self.W + self.b)
+        def backward(self, x, t):
+            off = (t - self.out) * self.out * (1 - self.out)
+            self.dW += x.T.dot(off)
+            self.db += off.sum(axis=0)
+        def train(self, x, t):
+            for epoch in range(9):
+                self.forward(x)
+                self.backward(x, t)
+    Gate().train(x, t)
+    """: 11,
+    """
+    def forward(x):
+        return squash(x @ W)
+    def backward(x, t):
+        global W
+        W += x.T.dot(t - forward(x)) * pace
+    for epoch in range(9):
+        backward(x, t)
+    """: None,
+    """
+    for epoch in range(9):
+        h = np.tanh(x @ V.T)
+        top = h @ W - t
+        W = W - 0.1 * h.T @ top
+    """: None,
+    """
+    for x in samples:
+        h = np.tanh(x @ W1.T)
+        out = h @ W2.T
     """: None,
 }
 

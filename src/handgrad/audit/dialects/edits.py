@@ -211,6 +211,8 @@ class _Rates(ast.NodeTransformer):
     def visit_Assign(self, node: ast.Assign) -> ast.stmt:
         self.generic_visit(node)
         value, target = node.value, node.targets[0]
+        if isinstance(target, ast.Name) and role(target.id) == "lr":  # lr = 0.1 in each turn
+            node.value = _plain(value)
         if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Add | ast.Sub):
             return node
         if self._is_parameter(target) and ast.unparse(value.left) == ast.unparse(target):

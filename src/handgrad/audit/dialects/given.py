@@ -1,14 +1,68 @@
-"""Given: the plain values with which a file itself calls one of its functions."""
+"""Given: what the arguments of a function are, by the calls of the file itself, by its names, by their roles."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import numpy as np
+
 from handgrad.audit.dialects.edits import callee
+from handgrad.audit.dialects.roles import role
+from handgrad.audit.dialects.sizes import deep, setting
 from handgrad.audit.dialects.slices import Scope
 from handgrad.audit.reading.pruning import MARK
+
+
+def arguments(
+    namespace: dict[str, Any],
+    scope: Scope,
+    filled: Collection[str],
+    data: Callable[[Mapping[str, str]], dict[str, Any]],
+    sides: tuple[int, int, int],
+) -> dict[str, Any]:
+    """Arguments of a function from a batch, from names of the file, and from what their own names say.
+
+    Args:
+        namespace: the file's names.
+        scope: the function.
+        filled: the arguments that have a value already.
+        data: gives a batch to names of data and labels.
+        sides: rows of that batch, features, classes.
+    """
+    rows, features, classes = sides
+    found: dict[str, Any] = {}
+    literal = called_with(namespace, scope)
+    for name in scope.arguments:
+        default = scope.defaults().get(name)
+        plain: Any = None
+        if default is not None:
+            try:
+                plain = eval(compile(ast.Expression(default), "<audit>", "eval"), namespace)
+            except Exception:  # a default that needs what is not there
+                plain = None
+        kind = role(name)
+        if name in filled:
+            continue
+        if kind in ("x", "y"):
+            found |= data({name: kind})
+        elif kind == "lr":
+            found[name] = 0.125
+        elif kind == "rows":
+            found[name] = rows
+        elif name in namespace and not callable(namespace[name]):
+            found[name] = namespace[name]
+        elif name in literal and setting(name, None) is None:
+            found[name] = literal[name]
+        elif (value := setting(name, plain or literal.get(name, plain))) is not None:
+            known = literal.get(name, plain)
+            found[name] = deep(value, known) if isinstance(known, list | tuple) else value
+        elif default is not None:
+            found[name] = plain
+        elif kind == "weight" and name.lower() in ("w", "theta", "weights"):
+            found[name] = 0.1 * np.random.default_rng(0).standard_normal((features, classes))
+    return found
 
 
 def called_with(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any]:

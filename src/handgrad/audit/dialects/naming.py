@@ -15,6 +15,7 @@ from handgrad.audit.dialects.roles import own
 from handgrad.core.arrays import Array
 
 _DEEP = 3  # containers within one another
+_HOLDER = re.compile(r"grad|^gs?$|^d_?p(arams)?$")  # what a dictionary of gradients is called
 _GRADIENTS = re.compile(r"grad|nabla|^g_?[wb]|^d_?[wb]|_d[wb]")
 
 
@@ -23,7 +24,7 @@ def matched(result: Any, known: Mapping[str, Any], owner: Any, wanted: Mapping[s
     offers: list[Mapping[str, Any]] = []
     several = list(result) if isinstance(result, tuple) else [result]
     offers += [one for one in several if isinstance(one, dict)]
-    offers += [one for name, one in known.items() if isinstance(one, dict) and "grad" in name.lower()]
+    offers += [one for name, one in known.items() if isinstance(one, dict) and _HOLDER.search(name.lower())]
     offers.append(known)
     if own(owner):
         left = vars(owner)

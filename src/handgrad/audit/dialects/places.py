@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects.roles import is_buffer, own, role
+from handgrad.audit.dialects.sizes import weight_vector
 from handgrad.core.arrays import Array
 
 _DEEP, _MANY, _LARGE = 5, 400, 20_000_000
@@ -223,9 +224,13 @@ def _kept(function: FunctionType) -> dict[str, Any]:
 
 
 def values(places: list[Place], world: Mapping[str, Any]) -> dict[str, Array]:
-    """Name to live array; a name that stands for two places is told apart by its root."""
+    """Name to live array; a name that stands for two places is told apart by its root. The weights of a single output
+    that are a vector are seen as a column.
+    """
     names = [place.name for place in places]
+    live = [place.get(world) for place in places]
+    vector = weight_vector(tuple(np.shape(value) for value in live))
     return {
-        (name if names.count(name) == 1 else f"{place.root}.{name}"): place.get(world)
-        for name, place in zip(names, places, strict=True)
+        (name if names.count(name) == 1 else f"{place.root}.{name}"): value.reshape(-1, 1) if i == vector else value
+        for i, (name, place, value) in enumerate(zip(names, places, live, strict=True))
     }

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
 from handgrad.audit.dialects.choices import choices, word_lists
@@ -196,36 +197,56 @@ def ends(shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[int, int]]:
     """(features, classes) that arrays of these shapes, in their order, can lead between, the plainest first.
 
     A matrix lies either way round; one with a side of 1 may as well be a bias that is a row or a column. A layer may
-    have a gain and a shift beside its bias, as a normalised one has.
+    have a gain and a shift beside its bias, as a normalised one has. The weights of a single output may be a vector.
     """
+    listed = list(shapes.values())
+    return _ends(listed, vector=False) or _ends(listed, vector=True) or _vector(listed)
+
+
+@lru_cache
+def weight_vector(shapes: tuple[tuple[int, ...], ...]) -> int | None:
+    """Which of the arrays is the vector that holds the weights of a single output; None where matrices lead there."""
+    listed = list(shapes)
+    if _ends(listed, vector=False) or not (_ends(listed, vector=True) or _vector(listed)):
+        return None
+    return max(i for i, shape in enumerate(listed) if len(shape) == 1 and shape[0] > 1)
+
+
+def _ends(shapes: list[tuple[int, ...]], *, vector: bool) -> list[tuple[int, int]]:
+    """The same, where the weights of the last layer are a vector, or are not."""
     found: list[tuple[int, int, int]] = []  # how many biases are missing, features, classes
-    paths = list(_paths(list(shapes.values()), None))
+    paths = list(_paths(shapes, None, vector=vector))
     for most in (1, _VECTORS):
         for features, outputs, biases in paths:
             if outputs and len(biases) <= most * len(outputs) and all(size in outputs for size in biases):
                 found.append((abs(len(outputs) - len(biases)), features, outputs[-1]))
         if found:
             break
-    return list(dict.fromkeys(one[1:] for one in sorted(found, key=lambda one: one[0]))) or _vector(shapes)
+    return list(dict.fromkeys(one[1:] for one in sorted(found, key=lambda one: one[0])))
 
 
-def _vector(shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[int, int]]:
+def _vector(shapes: list[tuple[int, ...]]) -> list[tuple[int, int]]:
     """The same for the weights of a single output as a vector, with a number for a bias perhaps."""
-    long = [shape for shape in shapes.values() if shape not in ((), (1,))]
+    long = [shape for shape in shapes if shape not in ((), (1,))]
     return [(long[0][0], 1)] if len(long) == 1 and len(long[0]) == 1 and len(shapes) < 3 else []
 
 
-def _paths(shapes: list[tuple[int, ...]], size: int | None) -> Iterator[tuple[int, list[int], list[int]]]:
+def _paths(
+    shapes: list[tuple[int, ...]], size: int | None, *, vector: bool
+) -> Iterator[tuple[int, list[int], list[int]]]:
     """(first input, outputs of the layers, sizes of the biases) for each way to read the shapes."""
     if not shapes:
-        yield 0, [], []
+        if not vector:
+            yield 0, [], []
         return
     shape, rest = shapes[0], shapes[1:]
     if len(shape) == 2:
         for inputs, outputs in dict.fromkeys((shape, shape[::-1])):
             if size is None or inputs == size:
-                for _, more, biases in _paths(rest, outputs):
+                for _, more, biases in _paths(rest, outputs, vector=vector):
                     yield inputs, [outputs, *more], biases
+    if vector and size is not None and shape == (size,) != (1,) and all(other in ((), (1,)) for other in rest):
+        yield size, [1], [1 for _ in rest]
     if len(shape) < 2 or min(shape) == 1:
-        for features, outs, biases in _paths(rest, size):
+        for features, outs, biases in _paths(rest, size, vector=vector):
             yield features, outs, [max(shape, default=1), *biases]

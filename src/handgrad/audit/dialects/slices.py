@@ -120,13 +120,17 @@ def slices(scope: Scope) -> Iterator[Slice]:
 
 
 def whole(scope: Scope) -> Iterator[Slice]:
-    """A function that is itself one training step: it takes a batch, and changes something."""
+    """A function that is itself one training step: it takes a batch, or the file's data, and changes something."""
     inputs = {name: role(name) for name in scope.arguments if role(name) in ("x", "y")}
     node = scope.node
-    if node is None or sorted(inputs.values()) != ["x", "y"] or not _moves(scope):
+    if node is None or not _moves(scope):
         return
-    body = [copy.deepcopy(one) for one in scope.body]
-    yield Slice(scope, [], body, {}, inputs, [], (node.lineno, node.end_lineno or node.lineno))
+    body, lines = [copy.deepcopy(one) for one in scope.body], (node.lineno, node.end_lineno or node.lineno)
+    if sorted(inputs.values()) == ["x", "y"]:
+        yield Slice(scope, [], body, {}, inputs, [], lines)
+    elif not inputs and any(isinstance(n, ast.Global) for one in body for n in ast.walk(one)):  # def animate(frame):
+        for kept, given in _inputs(scope, [], body, dict.fromkeys(scope.arguments, 1), set()):
+            yield Slice(scope, [], kept, dict.fromkeys(scope.arguments, 1), given, [], lines)
 
 
 def _moves(scope: Scope) -> bool:

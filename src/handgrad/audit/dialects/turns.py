@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,15 +14,16 @@ import numpy as np
 
 from handgrad.audit.dialects import sizes
 from handgrad.audit.dialects.claimed import by_form, by_name
-from handgrad.audit.dialects.edits import RATE, Losses, callee, counted, forgiven, reads, resolver, with_rate
-from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, without_missing
+from handgrad.audit.dialects.counting import counts, whole
+from handgrad.audit.dialects.edits import RATE, Losses, callee, counted, forgiven, resolver, with_rate
+from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, stores_all, without_missing
 from handgrad.audit.dialects.forms import Form, mean_of_rows
-from handgrad.audit.dialects.given import called_with
+from handgrad.audit.dialects.given import arguments, called_with
 from handgrad.audit.dialects.naming import matched
 from handgrad.audit.dialects.places import Place, gradient_of, memories, values
 from handgrad.audit.dialects.roles import is_one_hot, own, role
-from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside, deep, setting
-from handgrad.audit.dialects.slices import Scope, Slice
+from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside
+from handgrad.audit.dialects.slices import Slice
 from handgrad.audit.dialects.world import STILL, World, copies, holdings, opened, refused, unset
 from handgrad.audit.reading.pruning import MARK
 from handgrad.core.arrays import Array
@@ -65,7 +65,8 @@ class Loop:
         """Run what stands before the loop with a batch of these sizes, and compile a turn."""
         self.features, self.classes = features, classes
         cut, scope = self.cut, self.cut.scope
-        inputs = self.inputs(*batch(features, classes))
+        rows = batch(features, classes)
+        inputs = self.inputs(*rows)
         known = set(self.namespace) | set(inputs) | set(cut.targets)
         free = set(free_names(self.body))
         local = set() if scope.node is None else {n for one in cut.before for n in stores(one)} | set(scope.arguments)
@@ -73,29 +74,46 @@ class Loop:
         before = needed(cut.before, wanted, inputs)
         names = set(free_names(before)) | free | {"self"}
         if scope.node is not None:
-            self.given |= {n: v for n, v in self._arguments(scope, inputs).items() if n not in self.given}
+            sides = ROWS, features, classes
+            found = arguments(
+                self.namespace, scope, inputs, lambda names: self.filled(names, *batch(*sides[1:])), sides
+            )
+            self.given |= {n: v for n, v in found.items() if n not in self.given}
         self.state = holdings(self.namespace, (n for n in names if n not in self.given)) | copies(
             {n: v for n, v in self.given.items() if n not in inputs}
         )
         loops = {n: 1 for n in _targets_of(cut.before) if n not in known}
         self.state |= {n: v for n, v in loops.items() if n not in inputs}
         data = {n: role(n) for n in free_names(before) if role(n) in ("x", "y") and n not in inputs and n not in known}
-        stand_ins = self.filled(data, *batch(features, classes)) | inputs
+        stand_ins = self.filled(data, *rows) | inputs
         for one in before:
             self._try(one, stand_ins)
         there = set(self.namespace) | set(self.state) | set(inputs) | set(cut.targets) | {RATE}
-        counts = {n: ROWS for n in [*free, *unset(self.namespace, free)] if n not in there and role(n) == "rows"}
-        self.state |= counts
-        counting = [
-            _Whole().visit(copy.deepcopy(one)) if self.count else one for one in _counts(cut.before, set(inputs))
-        ]
-        body = without_missing(copy.deepcopy([*counting, *self.body]), there | set(counts))
+        sizes_of = {n: ROWS for n in [*free, *unset(self.namespace, free)] if n not in there and role(n) == "rows"}
+        self.state |= sizes_of
+        counting = [whole(one) if self.count else one for one in counts(cut.before, set(inputs))]
+        body = without_missing(copy.deepcopy([*counting, *self.body]), there | set(sizes_of))
         if literal:
             known_values = self.namespace | self.state
             body = with_rate(body, {place.root for place in self.places}, resolver(known_values))
         self.begun = {n: v for n, v in self.state.items() if type(v) in (int, float)}
         self.kept = body
         self.code = runnable(forgiven(body), once=True)
+        made = self._made_first(set(free_names(body)) & stores_all(body) - there, inputs)
+        self.state |= {n: np.zeros_like(v) if isinstance(v, np.ndarray) else v for n, v in made.items()}
+
+    def _made_first(self, names: set[str], inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """What a turn may read that only the first one has made: velocities that begin in `if epoch == 0:`."""
+        if not names:
+            return {}
+        start = {**self.settings(0.0, ROWS), **dict.fromkeys(self.cut.targets, 0), **inputs}
+        try:
+            after = World(self.namespace, copies(self.state)).run(self.code, start)
+        except TimeoutError:
+            raise
+        except Exception:  # somebody else's code may raise anything
+            return {}
+        return {name: after[name] for name in names if name in after}
 
     def _try(self, one: ast.stmt, inputs: Mapping[str, Any]) -> None:
         """One statement before the loop; what fails leaves its names unset."""
@@ -108,40 +126,6 @@ class Loop:
             return
         made = stores(one) | set(self.state)
         self.state = {n: v for n, v in after.items() if n in made and n not in inputs}
-
-    def _arguments(self, scope: Scope, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Arguments of the function: from the batch, from names of the file, from what their names say."""
-        found: dict[str, Any] = {}
-        literal = called_with(self.namespace, scope)
-        for name in scope.arguments:
-            default = scope.defaults().get(name)
-            plain: Any = None
-            if default is not None:
-                try:
-                    plain = eval(compile(ast.Expression(default), "<audit>", "eval"), self.namespace)
-                except Exception:  # a default that needs what is not there
-                    plain = None
-            kind = role(name)
-            if name in inputs:
-                continue
-            if kind in ("x", "y"):
-                found |= self.filled({name: kind}, *batch(self.features, self.classes))
-            elif kind == "lr":
-                found[name] = 0.125
-            elif kind == "rows":
-                found[name] = ROWS
-            elif name in self.namespace and not callable(self.namespace[name]):
-                found[name] = self.namespace[name]
-            elif name in literal and setting(name, None) is None:
-                found[name] = literal[name]
-            elif (value := setting(name, plain or literal.get(name, plain))) is not None:
-                known = literal.get(name, plain)
-                found[name] = deep(value, known) if isinstance(known, list | tuple) else value
-            elif default is not None:
-                found[name] = plain
-            elif kind == "weight" and name.lower() in ("w", "theta", "weights"):
-                found[name] = 0.1 * np.random.default_rng(0).standard_normal((self.features, self.classes))
-        return found
 
     def inputs(self, x: Array, y: Array) -> dict[str, Any]:
         """The names that get the batch, with the batch in this loop's form."""
@@ -301,35 +285,8 @@ class Loop:
         return {name: value for name, value in told.items() if value is not None}
 
     def parameters(self) -> dict[str, Array]:
-        """Name to live array; the weights of a single output, where they are a vector, as a column."""
-        found = values(self.places, self.state)
-        flat = self.classes == 1 and all(value.ndim < 2 for value in found.values())
-        return {n: v.reshape(-1, 1) if flat and len(v) == self.features > 1 else v for n, v in found.items()}
-
-
-def _counts(before: list[ast.stmt], inputs: set[str]) -> list[ast.stmt]:
-    """Statements that only count the batch, n = X.shape[0], for it is another one in each turn."""
-    found: list[ast.stmt] = []
-    for one in before:
-        calls = {callee(n) for n in ast.walk(one) if isinstance(n, ast.Call)}
-        said = isinstance(one, ast.Assign) and re.search(r"\.shape|\.size|\blen\(", ast.unparse(one.value))
-        if said and calls <= {"len", "int", "float"} and reads(one) <= inputs | calls and reads(one) & inputs:
-            found.append(one)
-    return found
-
-
-class _Whole(ast.NodeTransformer):
-    """Counts without a share: int(0.8 * len(X)) as int(len(X)), for all rows of a batch are there to train on."""
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        self.generic_visit(node)
-        sides = [node.left, node.right]
-        others = [one for one in sides if not (isinstance(one, ast.Constant) and _is_share(one.value))]
-        return others[0] if isinstance(node.op, ast.Mult) and len(others) == 1 else node
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, float) and 0 < value < 1
+        """Name to live array."""
+        return values(self.places, self.state)
 
 
 def _targets_of(before: list[ast.stmt]) -> set[str]:

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
@@ -108,7 +108,7 @@ class Witness:
                 self._note(likely if says_loss(called) else 5, f"{where}: {called}", local)
         if gives:
             self._note(2, f"{where}()", value)
-        elif not isinstance(value, (list, tuple)):
+        elif not isinstance(value, (list, tuple)) and not _is_output(code, value):
             self._note(3 if name in _MAY_BE else 6, f"{where}()", value if forward or name in _MAY_BE else None)
         self.returned[name] = value
         if forward and not self.moved:
@@ -140,6 +140,12 @@ class Witness:
         number = scalar(result if not isinstance(result, tuple) else _first_loss(result))
         found = {} if number is None else {"returned": number}
         return found | {place: value for place, (_, value) in ranked}
+
+
+def _is_output(code: CodeType, value: Any) -> bool:
+    """Whether what a function gives for one thing alone, data without labels, is an array: of one row, one number."""
+    alone = [name for name in code.co_varnames[: code.co_argcount] if name not in ("self", "cls")]
+    return len(alone) == 1 and isinstance(value, np.ndarray) and value.ndim > 0
 
 
 def _end(given: Any) -> Any:

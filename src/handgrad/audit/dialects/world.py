@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import builtins
 import copy
+import dis
 import linecache
-import random
 import types
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.dialects.drawing import drawn_from
 from handgrad.audit.dialects.roles import own, role
 from handgrad.audit.dialects.sizes import seed_of_draws
 from handgrad.audit.reading.fence import OutOfTime, work_limit
@@ -23,6 +24,7 @@ STILL = 1e-300  # a learning rate that moves nothing, for code that refuses one 
 _OPENED = 64  # items of a list or a dictionary that are looked at, at most
 _LARGE, _DEEP, _MANY = 5_000_000, 6, 100
 _GONE = object()
+_GLOBAL = {"LOAD_GLOBAL", "STORE_GLOBAL", "LOAD_NAME"}
 
 
 class World:
@@ -55,18 +57,12 @@ class World:
         Raises: TimeoutError after so many seconds; a turn that takes longer is a whole training.
         """
         before = dict(self.namespace)
-        held = random.getstate(), np.random.get_state()
-        drawing: list[tuple[np.random.Generator, Any]] = []
         after: dict[str, Any] = {}
         try:
             self.namespace.update(self.state)
             self.namespace.update(given)
             self.namespace["print"] = _silent
-            np.random.seed(seed_of_draws())
-            drawing += [(one, one.bit_generator.state) for one in _generators(self.namespace)]
-            for generator, _ in drawing:
-                generator.bit_generator.state = type(generator.bit_generator)(seed_of_draws()).state
-            with np.errstate(all="ignore"), warnings.catch_warnings():
+            with drawn_from(seed_of_draws(), self.namespace), np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 with work_limit(seconds):
                     yield after
@@ -78,19 +74,7 @@ class World:
         finally:
             self.namespace.clear()
             self.namespace.update(before)
-            random.setstate(held[0])
-            np.random.set_state(held[1])
-            for generator, state in drawing:
-                generator.bit_generator.state = state
         after.pop("print", None)
-
-
-def _generators(names: Mapping[str, Any]) -> Iterator[np.random.Generator]:
-    """The random number generators that a file has made, by a name or in an object of its own."""
-    for value in names.values():
-        for one in (value, *(vars(value).values() if own(value) and hasattr(value, "__dict__") else ())):
-            if type(one) is np.random.Generator:
-                yield one
 
 
 def refused(error: BaseException) -> bool:
@@ -233,5 +217,7 @@ def inspect_function(value: Any) -> Any:
 
 
 def _code_names(code: types.CodeType) -> list[str]:
+    """The names that code reads or sets as globals; an attribute such as the mean of np.mean is none."""
     inner = [n for c in code.co_consts if isinstance(c, types.CodeType) for n in _code_names(c)]
-    return [*code.co_names, *inner]
+    own_names = [one.argval for one in dis.get_instructions(code) if one.opname in _GLOBAL]
+    return [*dict.fromkeys(own_names), *inner]

@@ -155,6 +155,7 @@ class _Descent:
             if name in self.gone:
                 continue
             alive += 1
+            loose = i < self.top and self.cases[0].walk.stages[i + 1].W.shape[1] == 1 and name == matrix.bias
             made = [
                 list(
                     of_weights(case.walk, i, one.value, one.above, self.rows[i])
@@ -171,8 +172,9 @@ class _Descent:
                 ]
                 single = self.gradients[0][name].size == 1 or "bias-summed-over-everything" in guesses[0].codes
                 rows = [len(case.x) for case in self.cases]
-                if single and not alike([one.factor for one in found], rows, self.exact):
-                    continue  # a vector of one number is a multiple of any other
+                doubtful = bool(guesses[0].codes or together[0].codes) or link.mistakes.get(matrix.weight) == (UNNAMED,)
+                if (single or (loose and doubtful)) and not alike([one.factor for one in found], rows, self.exact):
+                    continue  # a vector of one number is a multiple of any other, and all sums below one output are
                 if all(zero or (one.exact and one.factor) for zero, one in zip(nothing, found, strict=True)):
                     link.mistakes[name] = guesses[0].codes
                     if not any(nothing):  # 0 is a multiple of 0 by any factor
@@ -183,7 +185,7 @@ class _Descent:
             else:
                 lone = [self._one_row(k, i, name, one.value) for k, one in enumerate(together)]
                 known = [row for row in lone if row is not None]
-                if len(known) == len(lone):
+                if len(known) == len(lone) and not loose:
                     link.mistakes[name], link.fits[name] = ("one-row-only",), known
                     cost, proved = cost + _NAMED, proved + 1
                     continue

@@ -16,8 +16,9 @@ from handgrad.audit.judging.batch import Batch, batch
 from handgrad.audit.judging.decay import decayed
 from handgrad.audit.judging.descent import UNNAMED, Explanation, Link, alike, descend
 from handgrad.audit.judging.identify import Identity, identify, random_point
-from handgrad.audit.judging.measure import LOOSE, RATE, Fit, Steady, fit, fit_beside, fits, steady, tolerance
+from handgrad.audit.judging.measure import LOOSE, Fit, Steady, fit, steady, tolerance
 from handgrad.audit.judging.mistakes import IGNORED
+from handgrad.audit.judging.rates import GENTLE, ROUNDING, by_rate
 from handgrad.audit.judging.scales import scales
 from handgrad.audit.judging.stillness import drawn, draws, held
 from handgrad.audit.judging.truth import slopes
@@ -26,15 +27,12 @@ from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
 ROWS = (5, 8)  # two batch sizes, coprime, so that no factor means two things
-TWICE = "learning-rate-twice"
 SUMMED_OVER_ALL = "bias-summed-over-everything"
 MISSING = "activation-derivative-missing"  # in every layer it is one mistake, the output's included
-ROUNDING = 1e-9  # relative: a gradient that is no larger is 0
 OF_BATCHES = {"averaged-twice", "summed", "averaged", "constant-factor", "batch-dependent-factor"}
 LITTLE = 1e-5  # relative: a loss that does not feel this is none that has a derivative
 _TURNED = 1e-3  # a velocity's share of the one before, at least
 BLURRED = 1e-3  # relative: slopes that are known no better judge nothing
-USUAL, BOLD, GENTLE = RATE, 2.0**-1, 2.0**-24  # learning rates; a gradient does not depend on them
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
         subject.restore(_point(subject, batches[0], rng))
         if identity is None and _in_steps(subject, batches[0], rng):  # from one step to the next its gradient jumps
             return Diagnosis(None, 0, (Finding("network-unknown", "warning", ()),), time.perf_counter() - began)
-        early, rate = _by_rate(subject, batches[0])
+        early, rate = by_rate(subject, batches[0])
         found = [steady(subject, one.x, one.y, rate) for one in batches]
         exact = max(exact, 1e-4 if rate == GENTLE else 0.0)
         if max(one.spread for one in found) > LOOSE:
@@ -149,48 +147,6 @@ def _point(subject: Subject, one: Batch, rng: np.random.Generator) -> dict[str, 
     subject.restore(saved)
     near = {n: v + 0.1 * (float(np.std(v)) or 0.1) * rng.standard_normal(v.shape) for n, v in saved.items()}
     return point if fine else near
-
-
-def _by_rate(subject: Subject, one: Batch) -> tuple[list[Finding], float]:
-    """A step whose gradient depends on the learning rate: it takes the rate twice, or changes weights still in use.
-
-    With it the rate at which it is judged. One that steps row by row is right, and judged by steps too small to matter.
-    """
-    if subject.step is None or subject.gradients is not None:
-        return [], USUAL
-    gentle, bold = (steady(subject, one.x, one.y, lr).gradient for lr in (USUAL, BOLD))
-    twice = _rate_twice(subject, gentle, bold)
-    if twice:
-        return [Finding(TWICE, "warning", twice, {"power": 2.0}, {"power": 1.0})], 1.0
-    beside = fits(bold, gentle, 1e-4)
-    largest = max(float(np.linalg.norm(value)) for value in bold.values())
-    noise = {name for name, value in bold.items() if np.linalg.norm(value) <= ROUNDING * largest}
-    early = tuple(name for name, found in beside.items() if not found.exact and name not in noise)
-    if not early:
-        return [], USUAL
-    residual = max(beside[name].residual for name in early)
-    found = Finding("updated-too-early", "error", early, {"residual": residual}, {"residual": 0.0})
-    return [] if _row_by_row(subject) else [found], GENTLE
-
-
-def _row_by_row(subject: Subject) -> bool:
-    """Whether the gradient of a single row does not depend on the rate: then one row is stepped after the other."""
-    one = batch(subject, 1, 1)
-    try:
-        gentle, bold = (steady(subject, one.x, one.y, lr).gradient for lr in (USUAL, BOLD))
-    except Exception:  # it takes no single row
-        return False
-    moves = any(value.any() for value in gentle.values())
-    return moves and all(found.exact for found in fits(bold, gentle, 1e-4).values())
-
-
-def _rate_twice(subject: Subject, gentle: dict[str, Array], bold: dict[str, Array]) -> tuple[str, ...]:
-    """The parameters that move, if each has a gradient that is proportional to the rate; what decays them aside."""
-    moving = [name for name in gentle if gentle[name].any()]
-    values = subject.snapshot()
-    with_decay = {name: fit_beside(bold[name], gentle[name], values[name], 1e-4) for name in moving}
-    same = [one.exact and abs(one.factor * USUAL / BOLD - 1) < 1e-4 for one in with_decay.values()]
-    return tuple(moving) if same and all(same) else ()
 
 
 def _carry(found: list[Steady]) -> list[Finding]:

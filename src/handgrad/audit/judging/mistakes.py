@@ -96,6 +96,10 @@ def handed_down(w: Walk, i: int, known: list[Guess]) -> Iterator[Guess]:
                             stage.back(dy, other.z), dy)  # fmt: skip
         if stage.x.shape == stage.z.shape:
             yield Guess((*codes, "derivative-of-another-layer"), f"{variant} x", stage.back(dy, stage.x), dy)
+        last = w.stages[-1]
+        if last.z.shape[1] in (1, dy.shape[1]) and isinstance(last.bend, Sigmoid | Tanh):  # one output goes with all
+            yield Guess((*codes, "derivative-of-another-layer"), f"{variant} output",
+                        dy * last.back(np.ones_like(last.z)), dy)  # fmt: skip
     if above.W.shape[0] == stage.W.shape[1] == above.W.shape[1]:
         yield Guess(("weights-left-out",), "", stage.back(delta), delta)
     yield from _ignored(stage)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -66,28 +65,10 @@ def held(subject: Subject, ours: np.random.Generator) -> Subject:
     return replace(subject, loss=still(subject.loss), step=still(subject.step), gradients=still(subject.gradients))
 
 
-@contextmanager
-def reseeded(seed: int) -> Iterator[None]:
-    """While this lasts, every generator of the process draws from this seed on; afterwards from where it was."""
-    states = _States(None)
-    for generator, _ in states.generators:
-        kind = type(generator.bit_generator) if isinstance(generator, np.random.Generator) else None
-        if kind is None:
-            generator.seed(seed)
-        else:
-            generator.bit_generator.state = kind(seed).state
-    np.random.seed(seed)
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        states.restore()
-
-
 class _States:
     """The states of all generators of the process, NumPy's and Python's, but for one."""
 
-    def __init__(self, ours: np.random.Generator | None) -> None:
+    def __init__(self, ours: np.random.Generator) -> None:
         kinds = (np.random.Generator, np.random.RandomState)
         # By their types: `isinstance` asks each object for its class, and some warn or import a package when asked.
         found = [thing for thing in gc.get_objects() if issubclass(type(thing), kinds) and thing is not ours]

@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.sizes import dropping
+from handgrad.audit.dialects.sizes import aside, dropping
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.judging.stillness import reseeded
 from handgrad.audit.objects import is_own, slots
 from handgrad.audit.place.dropped import masks
 from handgrad.audit.place.observe import Noted
@@ -24,6 +23,7 @@ from handgrad.audit.place.thinned import ROWS, Drop, counted, drops, is_layer, p
 from handgrad.audit.properties.evaluation import Evaluation, evaluations, noted, run
 from handgrad.audit.properties.forward import batch, flat
 from handgrad.audit.properties.helpers import layout
+from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found
 from handgrad.core.arrays import Array
 from handgrad.core.layers import ReLU, Sigmoid, Softmax, Tanh
@@ -40,7 +40,7 @@ def dropout_when_tested(inspection: Inspection) -> list[Finding]:
     x, y = batch(subject, ROWS, 5)
     runs = []
     for seed in (1, 2):
-        with dropping(_KEEP, seed), reseeded(seed):
+        with dropping(_KEEP, seed):
             runs.append(noted(inspection, lambda: subject.loss(x, y)))
     dropped = drops(runs[0], runs[1], x)
     if not dropped:
@@ -143,4 +143,16 @@ def _left_on(inspection: Inspection, test: Evaluation, left: Noted) -> int:
     callers = [one for one in left.stack if one in test.lines]
     switched = any(isinstance(node, ast.If | ast.IfExp) and node.lineno >= function for node in holds)
     called = left.stack[0] in test.lines and len(test.body) > 1 if left.stack else False
-    return callers[0] if callers and (switched or called) else drawn
+    return callers[0] if callers and (switched or called or _sets_share(tree, callers[0])) else drawn
+
+
+def _sets_share(tree: ast.Module, line: int) -> bool:
+    """Whether a call in a line says how much is dropped, or kept: forward(X, params, 0.8)."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.lineno == line]
+    functions = {node.name: node.args.args for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    for call in calls:
+        asked = [one.arg for one in functions.get(last_name(call.func), ()) if one.arg != "self"]
+        given = [*asked[: len(call.args)], *(one.arg for one in call.keywords if one.arg in asked)]
+        if any(aside(name) is not None for name in given):
+            return True
+    return False

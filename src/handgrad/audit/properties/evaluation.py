@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects.calling import BACKWARD, TRAIN, UPDATE, plain
+from handgrad.audit.dialects.drawing import drawn_from
+from handgrad.audit.dialects.turns import Loop
 from handgrad.audit.dialects.witness import quietly
+from handgrad.audit.dialects.world import copies
 from handgrad.audit.inspection import Inspection
-from handgrad.audit.judging.stillness import reseeded
 from handgrad.audit.memory.restoring import untouched
 from handgrad.audit.objects import own_classes, own_instances
 from handgrad.audit.place.observe import Noted, observe
@@ -199,7 +201,7 @@ def run(inspection: Inspection, test: Evaluation, x: Array, seed: int, *, prepar
         names = real if isinstance(test.scope, ast.Module) else dict(real)
         setup = [one for one in test.setup if not (_made(one) <= real.keys() or _is_data(one))]
         body = [_Every().visit(deepcopy(one)) for one in test.body if not (prepared and _is_data(one))]
-        names.update(_given(test, [*setup, *body], real, x))
+        names.update(_given(test, [*setup, *body], real, x) | _trained(inspection, test, real))
         for one in setup:
             try:
                 exec(_compiled([one], inspection), names)
@@ -228,7 +230,7 @@ def _compiled(body: list[ast.stmt], inspection: Inspection) -> CodeType:
 
 
 def _seeded(seed: int, code: CodeType, names: dict[str, Any]) -> None:
-    with reseeded(seed):
+    with drawn_from(seed, names):
         exec(code, names)
 
 
@@ -260,6 +262,18 @@ def _given(test: Evaluation, body: list[ast.stmt], real: dict[str, Any], x: Arra
         elif name not in made and (name in asked or name not in real) and name not in vars(builtins):
             given[name] = real[name] if name in real and not isinstance(real[name], np.ndarray) else x.copy()
     return given
+
+
+def _trained(inspection: Inspection, test: Evaluation, real: dict[str, Any]) -> dict[str, Any]:
+    """The parameters by the names under which a training loop has them, where a test is handed them by these names, or
+    where only the training makes them.
+    """
+    loop = getattr(inspection.reading.subject.parameters, "__self__", None)
+    if not isinstance(loop, Loop):
+        return {}
+    held = {place.root for place in loop.places}
+    asked = {one.arg for one in test.scope.args.args} if isinstance(test.scope, ast.FunctionDef) else set[str]()
+    return copies({name: loop.state[name] for name in held if name in asked or name not in real})
 
 
 def _itself(owner: str, asks: set[str], real: dict[str, Any]) -> Any:

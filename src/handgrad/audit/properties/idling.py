@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import FORWARD, UPDATE, plain
+from handgrad.audit.dialects.calling import FORWARD, plain
 from handgrad.audit.dialects.edits import base
 from handgrad.audit.dialects.settling import moves
 from handgrad.audit.dialects.world import reachable
@@ -23,19 +23,17 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
 from handgrad.audit.properties.lost import lost_update, onto_itself
+from handgrad.audit.properties.motion import UPDATES, adds, by_itself, is_number, says_rate, steps, used
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found
 from handgrad.audit.properties.tails import tails, turned_product
-from handgrad.audit.properties.updating import BACK, RATES, TRAINS, given, is_rate, never_called, takes_a_step
+from handgrad.audit.properties.updating import BACK, TRAINS, given, is_rate, never_called, takes_a_step
 from handgrad.audit.reading.traced import traced
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Loop = ast.For | ast.While
-_UPDATE = {plain(name) for name in UPDATE}
 _AN_UPDATE = "w -= lr * dw"
-_LONG = 20  # characters: a longer text is no key
 _CHANGES = re.compile("updat|optim|rule|step|apply|adjust", re.IGNORECASE)
-_OF_ARRAYS = ("max", "min", "mean", "sum", "std", "shape", "size")
 _ROWS, _MOST = 4, 200  # rows of a batch; functions that are watched
 
 
@@ -54,34 +52,6 @@ def never_stepped(inspection: Inspection) -> list[Finding]:
         line = max([back[-1].lineno, *(node.lineno for node in kept)])  # an update would follow what it needs
         return [found(inspection, "update-never-called", "error", line, measured)]
     return _unused(inspection, file)
-
-
-def _steps(function: Function) -> bool:
-    """Whether a function says that it updates, even if it did not where it was run, with a learning rate of 0."""
-    said = plain(function.name) in _UPDATE and function.name != "__call__"
-    made = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
-    own = {target.id for node in made for target in node.targets if isinstance(target, ast.Name)}
-    return said or any(_says_rate(node) or _takes(node, own) for node in ast.walk(function))
-
-
-def _says_rate(node: ast.AST) -> bool:
-    """By a name that is given to nothing else; alpha may be the slope of an ELU, and rate that of a dropout."""
-    text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-    return plain(text if 0 < len(text) < _LONG else last_name(node)) in RATES
-
-
-def _takes(node: ast.AST, own: set[str]) -> bool:
-    """Whether something other than itself, or a plain number, is taken from what is not made in the function."""
-    match node:
-        case ast.AugAssign(target=target, op=ast.Sub(), value=value):
-            root: ast.expr = target
-            while isinstance(root, ast.Subscript):
-                root = root.value
-            made = isinstance(root, ast.Name) and root.id in own
-            return not made and not _is_number(value) and not _by_itself(target, value)
-        case ast.Assign(targets=[target], value=ast.BinOp(op=ast.Sub(), right=value)) if onto_itself(node) is not None:
-            return not isinstance(target, ast.Name) or any(map(is_rate, ast.walk(value)))
-    return False
 
 
 def _unused(inspection: Inspection, file: _File) -> list[Finding]:
@@ -126,7 +96,8 @@ class _File:
         ran, moved = _still(inspection)
         ways = {*FORWARD} - {"__call__"}  # which keep what they came through
         known = (one for one in self.functions if one.lineno in ran or BACK.search(one.name) or one.name in ways)
-        self.still = {id(one) for one in known if one.lineno not in moved and not _steps(one)}
+        read = {name for one in self.functions if one.name in ways for name in used(one)}
+        self.still = {id(one) for one in known if one.lineno not in moved and not (steps(one) or adds(one, read))}
         self.back = {one.name for one in self.functions if BACK.search(one.name)}
         self.back |= {one.name for one in self.functions if one.lineno in ran and self._goes_back(one)}
 
@@ -244,19 +215,19 @@ def _may_move(node: ast.AST, file: _File) -> bool:
     """Whether a statement could be an update: it changes something by what is no plain number, or speaks of a rate."""
     match node:
         case ast.AugAssign(target=target, value=value):
-            moves = not _is_number(value) and not _counts(target, value, file) and base(target) not in file.memories
+            moves = not is_number(value) and not _counts(target, value, file) and base(target) not in file.memories
             return moves and not _is_schedule(target)
         case ast.Assign(targets=[target, *_], value=value):
             if (isinstance(target, ast.Name) and target.id in file.constants) or base(target) in file.memories:
                 return False
             parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
             onto = onto_itself(node) is not None or any(isinstance(p, ast.Attribute | ast.Subscript) for p in parts)
-            return (onto and not _is_number(value) and not _counts(target, value, file)) or _each_less(value)
+            return (onto and not is_number(value) and not _counts(target, value, file)) or _each_less(value)
         case ast.BinOp(op=ast.Mult(), left=left, right=right) if not isinstance(right, ast.Call):
             return any(is_rate(part) for side in (left, right) for part in ast.walk(side))
         case ast.Call(func=func, keywords=named):
             name = last_name(func)
-            foreign = name not in file.by_name and (plain(name) in _UPDATE or _CHANGES.search(name) is not None)
+            foreign = name not in file.by_name and (plain(name) in UPDATES or _CHANGES.search(name) is not None)
             return foreign or name == "setattr" or any(one.arg == "out" for one in named)
     return False
 
@@ -266,34 +237,17 @@ def _each_less(value: ast.expr) -> bool:
     if not isinstance(value, ast.ListComp | ast.DictComp):
         return False
     one = value.elt if isinstance(value, ast.ListComp) else value.value
-    return isinstance(one, ast.BinOp) and isinstance(one.op, ast.Sub) and not _is_number(one.left)
+    return isinstance(one, ast.BinOp) and isinstance(one.op, ast.Sub) and not is_number(one.left)
 
 
 def _counts(target: ast.expr, value: ast.expr, file: _File) -> bool:
     """Whether it is a number that is counted up, or an array that is brought to another scale by itself."""
-    return isinstance(target, ast.Name) and (target.id in file.constants or _by_itself(target, value))
+    return isinstance(target, ast.Name) and (target.id in file.constants or by_itself(target, value))
 
 
 def _is_schedule(target: ast.expr) -> bool:
     """Whether it is a learning rate that is changed: config["learning_rate"] *= decay."""
-    return _says_rate(target.slice if isinstance(target, ast.Subscript) else target)
-
-
-def _by_itself(target: ast.expr, value: ast.expr) -> bool:
-    """x of `x -= x.max()`, and self.p of `self.p -= self.p.max()`."""
-    said, own = {ast.unparse(part) for part in ast.walk(value) if _names_a_thing(part)}, ast.unparse(target)
-    known = {"np", own, *(f"{own}.{one}" for one in _OF_ARRAYS)}
-    return isinstance(target, ast.Name | ast.Attribute) and all(
-        one in known or own.startswith(f"{one}.") or one.startswith("np.") for one in said
-    )
-
-
-def _names_a_thing(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name | ast.Attribute) and bool(re.fullmatch(r"[\w.]+", ast.unparse(node)))
-
-
-def _is_number(value: ast.expr) -> bool:
-    return isinstance(value.operand if isinstance(value, ast.UnaryOp) else value, ast.Constant)
+    return says_rate(target.slice if isinstance(target, ast.Subscript) else target)
 
 
 def _memories(inspection: Inspection) -> set[str]:
@@ -325,12 +279,12 @@ def _constants(tree: ast.Module) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
-            plain_start = _is_number(node.value) or (isinstance(node.value, ast.List) and not node.value.elts)
+            plain_start = is_number(node.value) or (isinstance(node.value, ast.List) and not node.value.elts)
             if plain_start:
                 found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
             elif isinstance(node.value, ast.Tuple):
                 pairs = zip(getattr(node.targets[0], "elts", []), node.value.elts, strict=False)
-                found |= {t.id for t, v in pairs if isinstance(t, ast.Name) and _is_number(v)}
+                found |= {t.id for t, v in pairs if isinstance(t, ast.Name) and is_number(v)}
     return found
 
 

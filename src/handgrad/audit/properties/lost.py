@@ -1,6 +1,7 @@
 """Lost: an update that ends in a new array, under a name that nobody looks at again. The network keeps the old one.
 
-It is read: what is bound to a name of its own, put into a copy, or handed back by a function and then not kept.
+It is read: what is bound to a name of its own, put into a copy, or handed back by a function and then not kept. So
+is a call whose result is thrown away.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def lost_update(inspection: Inspection) -> list[Finding]:
         for node in _own(scope):
             target = onto_itself(node)
             name = target.id if isinstance(target, ast.Name) else ""
-            if _into_a_copy(scope, node) or _handed_back(tree, scope, node):
+            if _into_a_copy(scope, node) or _handed_back(tree, scope, node) or _thrown_away(tree, node):
                 return [_rebinds(inspection, node)]
             if not isinstance(node, ast.Assign) or not name or name in outer:
                 continue
@@ -173,6 +174,27 @@ def _handed_back(tree: ast.Module, scope: ast.Module | Function, node: ast.AST) 
     called |= {value.id for name, value in given(tree) if name in called and isinstance(value, ast.Name)}
     rules = [one for one in ast.walk(tree) if isinstance(one, Function) and one.name in called]
     return bool(rules) and all(_makes_anew(one, lost[0] + _bound(one)) for one in rules)
+
+
+def _thrown_away(tree: ast.Module, node: ast.AST) -> bool:
+    """`update(W, b, dW, db, lr)` on a line of its own, where it gives back new arrays and leaves its arguments as they
+    were.
+    """
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
+        return False
+    call = node.value
+    rules = [one for one in ast.walk(tree) if isinstance(one, Function) and one.name == last_name(call.func)]
+    handed = [i for i, one in enumerate(call.args) if isinstance(one, ast.Name | ast.Attribute)]
+    return bool(rules) and all(any(_gives_back(one, i + _bound(one)) for i in handed) for one in rules)
+
+
+def _gives_back(function: Function, position: int) -> bool:
+    """Whether a function returns the new array that it makes of an argument."""
+    if not _makes_anew(function, position):
+        return False
+    name = function.args.args[position].arg
+    returned = [n.value for n in _own(function) if isinstance(n, ast.Return) and n.value is not None]
+    return bool(returned) and all(name in _names(one) for one in returned)
 
 
 def _bound(function: Function) -> int:

@@ -77,9 +77,19 @@ def _first_scores(shown: Sharing) -> int | None:
 
 
 def _shares_of_shares(inspection: Inspection) -> list[Finding]:
-    """A softmax of a softmax among the numbers of the way there, in a network of any form."""
-    both = _twice(inspection) if inspection.diagnosis.identity is None else None
-    return [] if both is None else [_said_twice(inspection, both, both[0].value.shape[1])]
+    """A softmax of a softmax among the numbers of the way there, in a network of any form; where the gradients are
+    right for one softmax, it is only the loss that is told.
+    """
+    silent, diagnosis = inspection.reading.silent, inspection.diagnosis
+    both = _twice(inspection) if diagnosis.identity is None or silent else None
+    if both is None:
+        return []
+    said = _said_twice(inspection, both, inspection.reading.subject.classes)
+    if not (silent and diagnosis.ok):
+        return [said]
+    first, last = both
+    again = last.stack[0] if first.function == last.function and last.stack else last.line
+    return [replace(said, severity="warning", line=again)]
 
 
 def _twice(inspection: Inspection) -> tuple[Noted, Noted] | None:

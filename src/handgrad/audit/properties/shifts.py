@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from handgrad.audit.dialects.roles import role
+from handgrad.audit.dialects.roles import role, words
 from handgrad.audit.properties.naming import kind_of, last_name
+
+_OF_TRAINING = {"train", "training", "test", "val", "valid"}  # words that data and labels have in common
 
 
 def rolled(scope: ast.AST) -> Iterator[tuple[str, str, int, int]]:
@@ -19,6 +21,25 @@ def rolled(scope: ast.AST) -> Iterator[tuple[str, str, int, int]]:
         rows = [name for name in names if kind_of(name) == "x" or role(name) == "pred"]
         if len(turned) == 1 and kind_of(turned[0][0]) == "y" and rows:
             yield rows[0], turned[0][0], call.lineno, turned[0][1]
+
+
+def rolled_alone(scope: ast.AST) -> Iterator[tuple[str, str, int, int]]:
+    """The same of labels that are rolled on where they stand, y_train = np.roll(y_train, 1), while no rows are.
+
+    A plain y may be a signal over x, which is rolled for its own sake: one is labels that says so, or that a call gets
+    together with rows.
+    """
+    made = [node for node in ast.walk(scope) if isinstance(node, ast.Assign) and len(node.targets) == 1]
+    turned = [(last_name(node.targets[0]), node, what, by) for node in made for what, by in _rolls(node.value)]
+    if not turned or not all(kind_of(name) == kind_of(what) == "y" for name, _, what, _ in turned):
+        return
+    calls = [{last_name(one) for one in node.args} for node in ast.walk(scope) if isinstance(node, ast.Call)]
+    rows = sorted({n.id for n in ast.walk(scope) if isinstance(n, ast.Name) and kind_of(n.id) == "x"})
+    for name, node, what, by in turned:
+        beside = [one for one in rows if any({one, name} <= handed for handed in calls)]
+        alike = [one for one in rows if set(words(one)) & set(words(name)) & _OF_TRAINING]
+        if name == what and (beside or alike):
+            yield (beside or alike)[0], name, node.lineno, by
 
 
 def _rolls(node: ast.AST) -> Iterator[tuple[str, int]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from handgrad.audit.dialects.edits import base
+from handgrad.audit.dialects.roles import role
+from handgrad.audit.properties.lost import onto_itself
 from handgrad.audit.properties.naming import last_name
 
 _COUNTING = {"len", "zip", "range", "enumerate", "list", "reversed"}
@@ -20,8 +22,10 @@ def tails(tree: ast.Module, loop: ast.For | ast.While, namespace: Mapping[str, A
 
     What is changed in place must be known to be no other name's array, and nothing that a function is handed counts.
     """
-    first = min((node.lineno for node in ast.walk(loop) if isinstance(node, ast.Assign) and turned_product(node.value)),
-                default=None)  # fmt: skip
+    made = [node for node in ast.walk(loop) if isinstance(node, ast.Assign)]
+    moved = {base(node.target) for node in ast.walk(loop) if isinstance(node, ast.AugAssign)}
+    moved |= {base(node.targets[0]) for node in made if onto_itself(node) is not None}
+    first = min((node.lineno for node in made if turned_product(node.value, moved)), default=None)
     if first is None:
         return set()
     within = {id(node) for node in ast.walk(loop)}
@@ -39,14 +43,20 @@ def tails(tree: ast.Module, loop: ast.For | ast.While, namespace: Mapping[str, A
     }  # fmt: skip
 
 
-def turned_product(node: ast.expr) -> bool:
-    """Whether an expression multiplies by something transposed, as only a way back does: X.T @ delta."""
+def turned_product(node: ast.expr, weights: Collection[str] = ()) -> bool:
+    """Whether an expression multiplies by something transposed, as only a way back does: X.T @ delta. Weights may be
+    stored the other way round, and are transposed on the way forward as well.
+
+    Args:
+        node: the expression.
+        weights: names that are known to be such, beside those that say so.
+    """
     products = (n for n in ast.walk(node) if isinstance(n, ast.Call | ast.BinOp))
-    return any(
-        isinstance(part, ast.Attribute) and part.attr == "T"
-        for one in products if isinstance(one, ast.Call) or isinstance(one.op, ast.MatMult)
-        for part in ast.walk(one)
+    turned = (
+        part for one in products if isinstance(one, ast.Call) or isinstance(one.op, ast.MatMult)
+        for part in ast.walk(one) if isinstance(part, ast.Attribute) and part.attr == "T"
     )  # fmt: skip
+    return any(base(part) not in weights and role(last_name(part.value)) != "weight" for part in turned)
 
 
 def _stores(loop: ast.For | ast.While, since: int) -> Iterator[tuple[str, bool]]:

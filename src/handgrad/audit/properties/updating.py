@@ -68,8 +68,9 @@ def rate_line(inspection: Inspection, finding: Finding) -> int | None:
     """Where the learning rate comes in too early, for steps that are known to take it twice."""
     if finding.code != TWICE:
         return None
-    degrees = _Degrees(inspection.program.tree)
-    return next(iter((*degrees.twice(), *degrees.outside())), None)
+    tree = inspection.program.tree
+    degrees = _Degrees(tree)
+    return next(iter((*degrees.twice(), *_squared(tree), *degrees.outside())), None)
 
 
 def velocity_line(inspection: Inspection, finding: Finding) -> int | None:
