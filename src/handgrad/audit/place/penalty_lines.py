@@ -77,7 +77,8 @@ def _made(inspection: Inspection, finding: Finding) -> int | None:
 def _is(note: Noted, gradient: Array) -> bool:
     """Whether a line of the file made, or named, this gradient, times any factor: a rate, or a sign for `W += ...`."""
     views = [view for view in (note.value, note.value.T) if view.shape == gradient.shape and view.dtype.kind == "f"]
-    return note.line > 0 and gradient.any() and any(fit(view, gradient, 1e-6).exact for view in views if view.any())
+    there = note.line > 0 and bool(gradient.any())
+    return there and any(fit(view, gradient, 1e-6).exact for view in views if view.any())
 
 
 def _parts(inspection: Inspection) -> Iterator[ast.FunctionDef | ast.Module]:

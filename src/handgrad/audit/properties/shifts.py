@@ -54,11 +54,12 @@ def shift_between(first: ast.expr | None, second: ast.expr | None) -> int | None
     """By how many rows two picks of the same length differ, whatever the numbers in them are; None without such one."""
     if first is None or second is None or isinstance(first, ast.Slice) != isinstance(second, ast.Slice):
         return None
-    match first, second:  # of one order: order[i:i + 32]
-        case ast.Subscript(value=order, slice=one), ast.Subscript(value=same, slice=other) if ast.unparse(
-            order
-        ) == ast.unparse(same):
-            return shift_between(one, other)
+    if (
+        isinstance(first, ast.Subscript)
+        and isinstance(second, ast.Subscript)
+        and ast.unparse(first.value) == ast.unparse(second.value)  # of one order: order[i:i + 32]
+    ):
+        return shift_between(first.slice, second.slice)
     shifts = set()
     for base in (100, 137):
         ranges = [_range(node, base) for node in (first, second)]
