@@ -38,7 +38,7 @@ def test_each_element_type_is_read_and_written_as_the_format_says(
     hexadecimal: str, dtype: str, values: list[float], tmp_path: Path
 ) -> None:
     raw = bytes.fromhex(hexadecimal)
-    for source in (raw, gzip.compress(raw)):
+    for source in (raw, gzip.compress(raw, mtime=0)):
         array = read_idx(source)
         assert array.dtype == np.dtype(dtype)
         assert array.dtype.isnative
@@ -67,7 +67,7 @@ def test_any_array_survives_the_round_trip(tmp_path_factory: pytest.TempPathFact
 
 def test_gzip_in_several_members_and_filled_up_with_zeros() -> None:
     raw = struct.pack(">BBBBI", 0, 0, 8, 1, 3) + bytes([5, 6, 7])
-    packed = gzip.compress(raw[:6]) + gzip.compress(b"") + gzip.compress(raw[6:])
+    packed = gzip.compress(raw[:6], mtime=0) + gzip.compress(b"", mtime=0) + gzip.compress(raw[6:], mtime=0)
     assert read_idx(packed).tolist() == [5, 6, 7]
     assert read_idx(packed + bytes(100)).tolist() == [5, 6, 7]
     with pytest.raises(DataError):
@@ -77,7 +77,7 @@ def test_gzip_in_several_members_and_filled_up_with_zeros() -> None:
 def test_gzip_is_known_by_its_bytes_not_by_the_name(tmp_path: Path) -> None:
     raw = bytes.fromhex("00000801 00000001 05")
     (tmp_path / "plain.gz").write_bytes(raw)
-    (tmp_path / "packed").write_bytes(gzip.compress(raw))
+    (tmp_path / "packed").write_bytes(gzip.compress(raw, mtime=0))
     assert read_idx(tmp_path / "plain.gz") == [5]
     assert read_idx(str(tmp_path / "packed")) == [5]
 
@@ -139,15 +139,15 @@ PICTURES = struct.pack(">BBBBIII", 0, 0, 8, 3, 100, 8, 8) + bytes(range(64)) * 1
         (b"\0\0\x08\x41" + b"\0\0\0\1" * 65 + b"\0", "idx_dimensions"),
         (PICTURES[:-1], "idx_short"),
         (PICTURES + b"\0", "idx_long"),
-        (gzip.compress(PICTURES)[:-9], "gz_truncated"),
-        (gzip.compress(PICTURES)[:30], "gz_truncated"),
-        (gzip.compress(PICTURES)[:-8] + b"\1\2\3\4" + gzip.compress(PICTURES)[-4:], "gz_damaged"),
-        (gzip.compress(PICTURES)[:20] + b"\xff" * 40 + gzip.compress(PICTURES)[60:], "gz_damaged"),
-        (gzip.compress(PICTURES[:-1]), "idx_short"),
-        (gzip.compress(PICTURES + b"\0"), "idx_long"),
+        (gzip.compress(PICTURES, mtime=0)[:-9], "gz_truncated"),
+        (gzip.compress(PICTURES, mtime=0)[:30], "gz_truncated"),
+        (gzip.compress(PICTURES, mtime=0)[:-8] + b"\1\2\3\4" + gzip.compress(PICTURES, mtime=0)[-4:], "gz_damaged"),
+        (gzip.compress(PICTURES, mtime=0)[:20] + b"\xff" * 40 + gzip.compress(PICTURES, mtime=0)[60:], "gz_damaged"),
+        (gzip.compress(PICTURES[:-1], mtime=0), "idx_short"),
+        (gzip.compress(PICTURES + b"\0", mtime=0), "idx_long"),
         (struct.pack(">BBBB4I", 0, 0, 0x0E, 4, *[2**32 - 1] * 4), "idx_short"),
         (struct.pack(">BBBB3I", 0, 0, 0x0E, 3, 2**32 - 1, 2**32 - 1, 0), "idx_absurd"),
-        (gzip.compress(struct.pack(">BBBB4I", 0, 0, 0x0E, 4, *[2**32 - 1] * 4)), "idx_absurd"),
+        (gzip.compress(struct.pack(">BBBB4I", 0, 0, 0x0E, 4, *[2**32 - 1] * 4), mtime=0), "idx_absurd"),
     ],
 )
 def test_a_broken_file_is_told_in_one_sentence_that_names_it(contents: bytes, key: str, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_broken_file_is_told_in_one_sentence_that_names_it(contents: bytes, ke
 
 def test_a_header_cannot_make_the_reader_take_memory(tmp_path: Path) -> None:
     path = tmp_path / "bomb.gz"
-    path.write_bytes(gzip.compress(struct.pack(">BBBBI", 0, 0, 8, 1, 2**31)))
+    path.write_bytes(gzip.compress(struct.pack(">BBBBI", 0, 0, 8, 1, 2**31), mtime=0))
     tracemalloc.start()
     tracemalloc.reset_peak()
     before = tracemalloc.get_traced_memory()[0]
@@ -174,7 +174,9 @@ def test_a_header_cannot_make_the_reader_take_memory(tmp_path: Path) -> None:
 
 def test_what_unpacks_to_more_than_it_announces_is_not_unpacked_to_the_end(tmp_path: Path) -> None:
     path = tmp_path / "long.gz"
-    path.write_bytes(gzip.compress(struct.pack(">BBBBI", 0, 0, 8, 1, 1000) + bytes(50_000_000), compresslevel=1))
+    path.write_bytes(
+        gzip.compress(struct.pack(">BBBBI", 0, 0, 8, 1, 1000) + bytes(50_000_000), compresslevel=1, mtime=0)
+    )
     tracemalloc.start()
     tracemalloc.reset_peak()
     before = tracemalloc.get_traced_memory()[0]

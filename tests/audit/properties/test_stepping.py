@@ -351,7 +351,9 @@ def inspected(text: str) -> Any:
         namespace=arrays(),
         program=SimpleNamespace(tree=ast.parse(dedent(text).lstrip("\n")), filename="net.py"),
         diagnosis=SimpleNamespace(findings=()),
-        reading=SimpleNamespace(functions={}, subject=SimpleNamespace(parameters=lambda: {"W": np.zeros(2)})),
+        reading=SimpleNamespace(
+            functions={}, trains=False, subject=SimpleNamespace(parameters=lambda: {"W": np.zeros(2)})
+        ),
     )
 
 

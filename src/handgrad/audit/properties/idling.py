@@ -26,7 +26,7 @@ from handgrad.audit.properties.lost import lost_update, onto_itself
 from handgrad.audit.properties.motion import UPDATES, adds, by_itself, is_number, says_rate, steps, used
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found
-from handgrad.audit.properties.tails import tails, turned_product
+from handgrad.audit.properties.tails import straight, tails, turned_product
 from handgrad.audit.properties.updating import BACK, TRAINS, given, is_rate, never_called, takes_a_step
 from handgrad.audit.reading.traced import traced
 
@@ -67,7 +67,7 @@ def _unused(inspection: Inspection, file: _File) -> list[Finding]:
             continue
         made = [n for n in ast.walk(loop) if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)]
         idle = [n for n in made if ast.unparse(n.targets[0]) in kept or ast.unparse(n.targets[0]) not in read]
-        products = [n for n in idle if turned_product(n.value)]
+        products = [n for n in idle if turned_product(n.value, both=straight(loop))]
         if products:
             last = max(n.lineno for n in ast.walk(loop) if isinstance(n, ast.Assign | ast.AugAssign))
             line = last if kept else products[-1].lineno  # an update would follow what it needs
@@ -97,7 +97,8 @@ class _File:
         ways = {*FORWARD} - {"__call__"}  # which keep what they came through
         known = (one for one in self.functions if one.lineno in ran or BACK.search(one.name) or one.name in ways)
         read = {name for one in self.functions if one.name in ways for name in used(one)}
-        self.still = {id(one) for one in known if one.lineno not in moved and not (steps(one) or adds(one, read))}
+        rest = [one for one in known if one.lineno not in moved and not steps(one)]
+        self.still = {id(one) for one in rest if one.name in ways or not adds(one, read)}  # forward adds biases
         self.back = {one.name for one in self.functions if BACK.search(one.name)}
         self.back |= {one.name for one in self.functions if one.lineno in ran and self._goes_back(one)}
 

@@ -25,7 +25,8 @@ def tails(tree: ast.Module, loop: ast.For | ast.While, namespace: Mapping[str, A
     made = [node for node in ast.walk(loop) if isinstance(node, ast.Assign)]
     moved = {base(node.target) for node in ast.walk(loop) if isinstance(node, ast.AugAssign)}
     moved |= {base(node.targets[0]) for node in made if onto_itself(node) is not None}
-    first = min((node.lineno for node in made if turned_product(node.value, moved)), default=None)
+    both = straight(loop)
+    first = min((node.lineno for node in made if turned_product(node.value, moved, both)), default=None)
     if first is None:
         return set()
     within = {id(node) for node in ast.walk(loop)}
@@ -43,20 +44,32 @@ def tails(tree: ast.Module, loop: ast.For | ast.While, namespace: Mapping[str, A
     }  # fmt: skip
 
 
-def turned_product(node: ast.expr, weights: Collection[str] = ()) -> bool:
+def straight(loop: ast.AST) -> set[str]:
+    """The names that stand in a product as they are, too: h @ W beside d @ W.T shows that the latter goes back."""
+    turned = {id(n.value) for n in ast.walk(loop) if isinstance(n, ast.Attribute) and n.attr == "T"}
+    products = (n for n in ast.walk(loop) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult))
+    calls = (n for n in ast.walk(loop) if isinstance(n, ast.Call) and last_name(n.func) in ("dot", "matmul"))
+    factors = [side for one in products for side in (one.left, one.right)] + [arg for one in calls for arg in one.args]
+    return {base(one) for one in factors if id(one) not in turned and not isinstance(one, ast.Attribute)} - {""}
+
+
+def turned_product(node: ast.expr, weights: Collection[str] = (), both: Collection[str] = ()) -> bool:
     """Whether an expression multiplies by something transposed, as only a way back does: X.T @ delta. Weights may be
     stored the other way round, and are transposed on the way forward as well.
 
     Args:
         node: the expression.
         weights: names that are known to be such, beside those that say so.
+        both: names that are not transposed elsewhere, see `straight`.
     """
     products = (n for n in ast.walk(node) if isinstance(n, ast.Call | ast.BinOp))
     turned = (
         part for one in products if isinstance(one, ast.Call) or isinstance(one.op, ast.MatMult)
         for part in ast.walk(one) if isinstance(part, ast.Attribute) and part.attr == "T"
     )  # fmt: skip
-    return any(base(part) not in weights and role(last_name(part.value)) != "weight" for part in turned)
+    return any(
+        base(part) in both or (base(part) not in weights and role(last_name(part.value)) != "weight") for part in turned
+    )
 
 
 def _stores(loop: ast.For | ast.While, since: int) -> Iterator[tuple[str, bool]]:
