@@ -190,8 +190,12 @@ def line_of(program: Program, node: ast.AST, finding: Finding, *, by_name: bool 
     only_biases = all(name.startswith("b") for name in finding.where) and not left_out
     short = [re.escape(name.rpartition(".")[2]) for name in finding.where] if by_name else []
     mine = {first: text for first, text in texts.items() if any(re.search(rf"{n}(?!\d)", text) for n in short)}
-    among = (mine, biased, texts) if only_biases else (mine, texts)
-    for shape, some in product((*shapes, *_STEP), among):
+    forms = (*shapes, *_STEP)
+    if only_biases:  # whose lines come first, whatever they look like
+        ways = list(product((mine, biased, texts), forms))
+    else:
+        ways = [(some, shape) for shape, some in product(forms, (mine, texts))]
+    for some, shape in ways:
         for first, text in some.items():
             if re.search(shape, text):
                 return next(passing_over(program.tree, first), first) if left_out else first
