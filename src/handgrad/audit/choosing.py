@@ -10,12 +10,15 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from handgrad.audit.dialects import READERS, Reading
+from handgrad.audit.dialects import READERS, Reading, script
 from handgrad.audit.dialects.edits import callee
+from handgrad.audit.dialects.pieces import PLAIN
 from handgrad.audit.dialects.silent import only_shows
 from handgrad.audit.findings import Finding
+from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.descent import UNNAMED
 from handgrad.audit.judging.diagnose import Diagnosis, diagnose, recognise
+from handgrad.audit.judging.rates import TWICE
 from handgrad.audit.place.forgotten import constants
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 from handgrad.audit.reading.source import Program
@@ -28,6 +31,9 @@ KNOWN_SECONDS = 1.0  # to find one whose network is known, once there is one tha
 NOTHING_SECONDS = 5.0  # for all of them where none is found
 TOLD_SECONDS = 1.0  # to find one that reports a loss, once there is one that is known and does not
 MOST_UNKNOWN = 8  # readings of networks that are not known, which take longer to judge
+# What a loop may do to gradients that are right.
+_OF_LOOPS = {"weight-decay", "weight-decay-sign", "penalty-scaled", "sign-flipped", "updated-too-early", TWICE}
+LOOP_SECONDS = 1.0  # of processor time, to find the loop that updates
 _OF_UPDATES = {"never-updated", "sign-flipped", "never-reset"}  # what an update can do to gradients that are right
 _SHARE = 0.6  # of the time on the clock, that counts as processor time at least
 
@@ -86,6 +92,31 @@ def judged(program: Program, namespace: dict[str, Any], patience: float = NOTHIN
     best = whole_loss(found, min(found, key=lambda both: _amiss(both[1])))
     reading, diagnosis = _further(found, best)
     return reading, diagnosis if reading.dialect == "glue" or reading.sure else _cautious(diagnosis)
+
+
+def with_its_loop(inspection: Inspection) -> Inspection:
+    """The same, through the file's own loop, where nothing else updates with the gradients of its functions, which are
+    right but for a penalty, and what it adds to them is that penalty, or a mistake that has a name.
+    """
+    errors = {finding.code for finding in inspection.diagnosis.findings if finding.severity == "error"}
+    if inspection.reading.facts.get("update") != PLAIN or errors - {"penalty-missing"}:
+        return inspection
+    try:
+        with inspection.program.guarded(), work_limit(LOOP_SECONDS):
+            for reading in script.read(inspection.namespace, inspection.program.tree):
+                if reading.subject.step is None or reading.silent:
+                    continue
+                diagnosis = diagnose(reading.subject)
+                if diagnosis.identity is None:
+                    continue
+                told = {finding.code for finding in diagnosis.findings if finding.severity != "note"}
+                if (told or errors) and told <= _OF_LOOPS:
+                    return replace(inspection, reading=reading, diagnosis=diagnosis)
+                if diagnosis.ok:
+                    return inspection
+    except (Exception, OutOfTime):  # a loop that makes no sense says nothing
+        return inspection
+    return inspection
 
 
 def _instead(diagnosis: Diagnosis | None, told: list[Reading]) -> bool:

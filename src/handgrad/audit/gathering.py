@@ -13,12 +13,11 @@ from dataclasses import replace
 from math import inf
 
 from handgrad.audit import properties
-from handgrad.audit.dialects import script
 from handgrad.audit.dialects.edits import callee
-from handgrad.audit.dialects.pieces import PLAIN
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.diagnose import diagnose
+from handgrad.audit.judging.rates import TWICE
 from handgrad.audit.optimizing import optimizers
 from handgrad.audit.optimizing.optimizer_step import of_glue
 from handgrad.audit.pieces import layers
@@ -31,8 +30,8 @@ from handgrad.audit.place.handing import Suspect
 from handgrad.audit.place.operator_line import operator_line
 from handgrad.audit.place.penalty_lines import penalty_line
 from handgrad.audit.place.unknown import explained
-from handgrad.audit.properties.updating import TWICE, rate_line, velocity_line
-from handgrad.audit.reading.fence import OutOfTime, time_limit, work_limit
+from handgrad.audit.properties.updating import rate_line, velocity_line
+from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.reading.source import Program
 from handgrad.audit.repair import repair
 
@@ -47,8 +46,6 @@ _OF_STEPS = {
     "uneven-scale",
     TWICE,
 }
-_OF_LOOPS = {"weight-decay", "weight-decay-sign", "penalty-scaled", "sign-flipped", "updated-too-early", TWICE}
-_LOOP_SECONDS = 1.0  # of processor time
 _UNBENT = {"activation-derivative-missing", "output-derivative-missing"}
 _TELL = (penalty_line, fixed_batch_line, rate_line, velocity_line, operator_line)  # lines that are found by reading
 _STEP_SECONDS = 1.0
@@ -57,7 +54,7 @@ _ROLES = ("backward", "gradients", "step", "update", "loss", "forward", "optimiz
 
 def gather(inspection: Inspection, until: float = inf) -> tuple[Finding, ...]:
     """Everything that was found, the worst first. After `until`, on the performance counter, no patch is looked for."""
-    inspection = _with_its_loop(_with_its_step(inspection))
+    inspection = _with_its_step(inspection)
     whole = inspection.diagnosis.findings
     alone = layers.check(inspection)
     found, wrong_links = explained(inspection, with_layers(whole, alone))
@@ -121,31 +118,6 @@ def _with_its_step(inspection: Inspection) -> Inspection:
     return replace(
         inspection, diagnosis=diagnosis, reading=replace(inspection.reading, subject=subject, functions=functions)
     )
-
-
-def _with_its_loop(inspection: Inspection) -> Inspection:
-    """The same, through the file's own loop, where nothing else updates with the gradients of its functions, which are
-    right but for a penalty, and what it adds to them is that penalty, or a mistake that has a name.
-    """
-    errors = {finding.code for finding in inspection.diagnosis.findings if finding.severity == "error"}
-    if inspection.reading.facts.get("update") != PLAIN or errors - {"penalty-missing"}:
-        return inspection
-    try:
-        with inspection.program.guarded(), work_limit(_LOOP_SECONDS):
-            for reading in script.read(inspection.namespace, inspection.program.tree):
-                if reading.subject.step is None or reading.silent:
-                    continue
-                diagnosis = diagnose(reading.subject)
-                if diagnosis.identity is None:
-                    continue
-                told = {finding.code for finding in diagnosis.findings if finding.severity != "note"}
-                if (told or errors) and told <= _OF_LOOPS:
-                    return replace(inspection, reading=reading, diagnosis=diagnosis)
-                if diagnosis.ok:
-                    return inspection
-    except (Exception, OutOfTime):  # a loop that makes no sense says nothing
-        return inspection
-    return inspection
 
 
 def _home(inspection: Inspection, observed: Sequence[Suspect]) -> Inspection:

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import Any, cast
 
-from handgrad.audit.choosing import ALL_SECONDS, judged, stopwatch
+from handgrad.audit.choosing import ALL_SECONDS, judged, stopwatch, with_its_loop
 from handgrad.audit.dialects import Reading
 from handgrad.audit.dialects.data import stand_ins
 from handgrad.audit.excuse import excuse
@@ -69,6 +69,7 @@ def _inspected(program: Program, execution: Execution, began: float) -> tuple[In
             if inner is None:
                 raise excuse(program, execution) from None
             inspection = inner
+        inspection = with_its_loop(inspection)
         return inspection, gather(inspection, began + LATE)
 
 

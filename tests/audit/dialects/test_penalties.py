@@ -148,6 +148,8 @@ def test_a_loop_that_decays_the_biases_as_well(tmp_path: Path) -> None:
     wrong = MINIMAL.replace('            if key.startswith("W"):\n                grads', "            grads")
     line = next(n for n, text in enumerate(wrong.split("\n"), 1) if "+= 1e-3" in text)
     assert told(tmp_path, wrong) == [("weight-decay", line)]
+    subject = audit_file({"path": str(tmp_path / "net.py")})["subject"]
+    assert subject["found"]["update"].startswith("loop in main")  # what was judged is what the report says
 
 
 def test_one_row_of_many_that_is_never_updated(tmp_path: Path) -> None:

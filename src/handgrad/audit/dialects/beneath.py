@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from handgrad.audit.judging.identify import random_point
-from handgrad.audit.judging.measure import scales_by_memory
+from handgrad.audit.judging.rates import scales_by_memory
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 

@@ -10,6 +10,8 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+from handgrad.audit.dialects.edits import assigned
+
 # What names in a loop say that its optimizer is, the more special first.
 _SIGNS = {
     "adam": r"adam(?!w)|beta_?2|\bb2 ?\*\*|[mv]_?hat|_corrected",
@@ -48,7 +50,7 @@ def _kept(tree: ast.AST) -> Iterator[tuple[str, str, bool]]:
     changed = [n for n in ast.walk(tree) if isinstance(n, ast.AugAssign)]
     shrunk = {ast.unparse(n.target) for n in changed if isinstance(n.op, ast.Mult)}
     for node in ast.walk(tree):
-        for target, value in _given(node):
+        for target, value in assigned(node):
             name, sums = ast.unparse(target), isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub)
             if sums and any(name in _factors(n) for n in ast.walk(value)):
                 yield name, "average", _squares(value, name)
@@ -96,18 +98,8 @@ def _made_of(tree: ast.AST, names: set[str]) -> set[str]:
     """Some names, and those that are given values out of them alone: averages that are corrected, steps."""
     found = set(names)
     for node in ast.walk(tree):
-        found |= {one.id for one, value in _given(node) if isinstance(one, ast.Name) and _names(value) & found}
+        found |= {one.id for one, value in assigned(node) if isinstance(one, ast.Name) and _names(value) & found}
     return found
-
-
-def _given(node: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
-    """(target, value) of an assignment, one by one where several stand in it."""
-    match node:
-        case ast.Assign(targets=[ast.Tuple(elts=targets), *_], value=ast.Tuple(elts=values)):
-            return list(zip(targets, values, strict=False))
-        case ast.Assign(targets=[target, *_], value=value):
-            return [(target, value)]
-    return []
 
 
 def _names(node: ast.AST) -> set[str]:

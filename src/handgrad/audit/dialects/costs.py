@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.dialects.calling import STRENGTHS
 from handgrad.audit.dialects.choices import choices
 from handgrad.audit.dialects.forms import BATCH, Form
 from handgrad.audit.dialects.making import size_asked
@@ -78,7 +79,7 @@ class Cost:
         sizes = {"in": FEATURES, "between": HIDDEN, "out": self.classes, "all": [FEATURES, HIDDEN, self.classes]}
         if kind == "rows":
             return rows
-        if kind in ("zero", "penalty", "decay", "lr"):  # a penalty, which some courses call a learning rate
+        if kind in ("zero", *STRENGTHS, "lr"):  # a penalty, which some courses call a learning rate
             return 0.05
         if size_asked(name) in sizes:
             return sizes[size_asked(name)]

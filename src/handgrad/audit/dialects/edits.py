@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from handgrad.audit.dialects.roles import is_buffer, is_loss, role, words
@@ -247,6 +247,17 @@ class _Rates(ast.NodeTransformer):
             return False
         names = {*words(last), *words(name)}
         return name in self.parameters or role(last) in ("weight", "params") or bool({"param", "p", "theta"} & names)
+
+
+def assigned(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """(target, value) of an assignment, one by one where several stand in it; nothing of any other node."""
+    if not isinstance(node, ast.Assign):
+        return
+    for target in node.targets:
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            yield from zip(target.elts, node.value.elts, strict=False)
+        else:
+            yield target, node.value
 
 
 def counted(node: ast.AST) -> set[str]:

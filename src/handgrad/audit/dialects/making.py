@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import roles
+from handgrad.audit.dialects.calling import STRENGTHS, roles
 from handgrad.audit.dialects.choices import choices, word_lists
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.objects import matrices, slots
@@ -124,8 +124,8 @@ def _value(p: inspect.Parameter, features: int, hidden: int, classes: int, *, li
 
 def _other(name: str) -> Any:
     """Settings that are no sizes."""
-    known = {"lr": 0.125, "epochs": 1, "rows": 8, "zero": 0, "penalty": 0, "decay": 0, "keep": 1.0, "one": 1}
-    known |= {"false": False, "true": True}
+    known = {"lr": 0.125, "epochs": 1, "rows": 8, "zero": 0, "false": False, "true": True, "keep": 1.0, "one": 1}
+    known |= dict.fromkeys(STRENGTHS, 0)
     role = next((role for role in roles(name) if role in known), None)
     if role:
         return known[role]
@@ -168,7 +168,7 @@ def broken(kind: type) -> str:
 
 def made_layer(kind: type, inputs: int, outputs: int) -> Any:
     """A layer with one matrix of these sizes; None where the class makes none."""
-    known = {"lr": 0.125, "zero": 0, "penalty": 0, "decay": 0, "false": False, "true": True, "keep": 1.0}
+    known = {"lr": 0.125, "zero": 0, "false": False, "true": True, "keep": 1.0, **dict.fromkeys(STRENGTHS, 0)}
     try:
         asked = [
             p

@@ -167,7 +167,7 @@ def _whole(function: Callable[..., Any]) -> Callable[[Known], Any]:
 
 
 def _layer_update(layer: Any) -> Callable[..., Any] | None:
-    given = {"lr": 0, "rows": 0, "zero": 0, "penalty": 0, "decay": 0}
+    given = dict.fromkeys(("lr", "rows", "zero", *STRENGTHS), 0)
     return next((f for f in methods(layer, UPDATE) if is_update(f) and fill(f, given) is not None), None)
 
 

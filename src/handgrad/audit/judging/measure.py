@@ -13,13 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.judging.stillness import draws
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
 EXACT = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 2e-3}  # relative: what rounding may leave over
 
-RATE = 2.0**-6  # of steps that are looked at; a gradient does not depend on it
 LOOSE = 1e-3  # relative: calls that follow one another no better are no multiples of one gradient
 _APART = 1e-6  # relative: calls that are farther apart than rounding
 _LEAST = 1e-6  # relative: what each call adds to the sum of those before
@@ -122,18 +120,6 @@ def steady(subject: Subject, x: Any, y: Any, lr: float) -> Steady:
         left, size = np.linalg.norm(second - carry[name] * first), np.linalg.norm(v3[name])
         spread = max(spread, float(left / size) if size else 0.0)
     return Steady(gradient, carry, spread)
-
-
-def scales_by_memory(subject: Subject, x: Array, y: Array, ours: np.random.Generator, lr: float = RATE) -> bool:
-    """Whether steps scale each number by what they remember, as Adam's and RMSprop's do: no multiple of a gradient.
-
-    At one point, with one batch, all that a velocity changes from call to call is a share of what it changed before.
-    Another batch goes first, for averages that hold one gradient alone make equal steps.
-    """
-    subject.gradient(x[::-1] ** 2, y, lr)
-    if steady(subject, x, y, lr).spread <= LOOSE:
-        return False
-    return not draws(lambda: subject.gradient(x, y, lr), ours)
 
 
 def _summed(calls: list[dict[str, Array]]) -> dict[str, Array]:

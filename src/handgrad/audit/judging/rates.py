@@ -10,7 +10,8 @@ import numpy as np
 
 from handgrad.audit.findings import Finding
 from handgrad.audit.judging.batch import Batch, batch
-from handgrad.audit.judging.measure import fit_beside, fits, steady
+from handgrad.audit.judging.measure import LOOSE, fit_beside, fits, steady
+from handgrad.audit.judging.stillness import draws
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
@@ -40,6 +41,18 @@ def by_rate(subject: Subject, one: Batch) -> tuple[list[Finding], float]:
     residual = max(beside[name].residual for name in early)
     found = Finding("updated-too-early", "error", early, {"residual": residual}, {"residual": 0.0})
     return [] if _row_by_row(subject) or _one_by_one(subject, one, bold) else [found], GENTLE
+
+
+def scales_by_memory(subject: Subject, x: Array, y: Array, ours: np.random.Generator) -> bool:
+    """Whether steps scale each number by what they remember, as Adam's and RMSprop's do: no multiple of a gradient.
+
+    At one point, with one batch, all that a velocity changes from call to call is a share of what it changed before.
+    Another batch goes first, for averages that hold one gradient alone make equal steps.
+    """
+    subject.gradient(x[::-1] ** 2, y, USUAL)
+    if steady(subject, x, y, USUAL).spread <= LOOSE:
+        return False
+    return not draws(lambda: subject.gradient(x, y, USUAL), ours)
 
 
 def _row_by_row(subject: Subject) -> bool:

@@ -11,7 +11,7 @@ import copy
 import gc
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from handgrad.audit.dialects.calling import roles, updates
 from handgrad.audit.dialects.claimed import by_form
-from handgrad.audit.dialects.edits import base
+from handgrad.audit.dialects.edits import assigned, base
 from handgrad.audit.dialects.making import made
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.turns import Loop
@@ -123,22 +123,13 @@ def _is(share: float, factor: object) -> bool:
     return isinstance(factor, float) and abs(factor - share) < 1e-9
 
 
-def _named(node: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """(target, value) of an assignment, one by one where several stand in it."""
-    for target in node.targets:
-        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
-            yield from zip(target.elts, node.value.elts, strict=False)
-        else:
-            yield target, node.value
-
-
 def _shares(tree: ast.Module, meant: re.Pattern[str]) -> list[float]:
     """The values between 0 and 1 that the file gives to such names, as an attribute, an argument or a default."""
     found: list[Any] = []
     for node in ast.walk(tree):
         match node:
             case ast.Assign():
-                found += [getattr(v, "value", None) for one, v in _named(node) if meant.search(ast.unparse(one))]
+                found += [getattr(v, "value", None) for one, v in assigned(node) if meant.search(ast.unparse(one))]
             case ast.keyword(arg=str(name), value=ast.Constant(value=value)):
                 found += [value] if meant.search(name) else []
             case ast.arguments():

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import BACKWARD, FORWARD, method, needed, plain, roles
+from handgrad.audit.dialects.calling import BACKWARD, FORWARD, STRENGTHS, method, needed, plain, roles
 from handgrad.audit.dialects.making import made_layer, plain_made
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.objects import is_foreign, is_own, matrices, own_classes, own_functions, parts, slots
@@ -25,7 +25,7 @@ from handgrad.audit.reading.pruning import MARK
 
 _BACK = re.compile(r"^(.*?)_?(backward|bwd|bprop|backprop|back)((?:_\w+)?)$", re.IGNORECASE)
 _FRONT = ("{0}_forward{1}", "{0}_fwd{1}", "{0}_fprop{1}", "{0}_forward", "{0}forward", "{0}")
-_KNOWN = {"zero": 0.0, "penalty": 0.0, "decay": 0.0, "false": False, "true": True, "keep": 0.5, "lr": 2.0**-6}
+_KNOWN = {"zero": 0.0, **dict.fromkeys(STRENGTHS, 0.0), "false": False, "true": True, "keep": 0.5, "lr": 2.0**-6}
 _WIDE = 6  # of the input of a layer that asks for its size later
 _MOST_LAYERS, _MOST_OF_A_KIND, _LARGE = 24, 3, 3_000_000
 

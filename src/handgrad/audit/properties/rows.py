@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from handgrad.audit.dialects.edits import assigned
 from handgrad.audit.properties.naming import kind_of
 
 
@@ -37,13 +38,9 @@ class Rows:
 
 def single(node: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
     """(name, value) of an assignment, of a tuple one by one."""
-    for target in node.targets:
-        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
-            for one, value in zip(target.elts, node.value.elts, strict=False):
-                if (name := written(one)) is not None:
-                    yield name, value
-        elif (name := written(target)) is not None:
-            yield name, node.value
+    for target, value in assigned(node):
+        if (name := written(target)) is not None:
+            yield name, value
 
 
 def has_pick(value: ast.expr) -> bool:

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from handgrad.audit.dialects.calling import UPDATE, plain
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.judging.rates import TWICE
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found
 
-TWICE = "learning-rate-twice"
 RATES = {
     "lr",
     "learningrate",
