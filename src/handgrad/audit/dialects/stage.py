@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.dialects import decays
 from handgrad.audit.dialects.calling import STRENGTHS, call, fill, needed, plain, roles
 from handgrad.audit.dialects.edits import RATE
 from handgrad.audit.dialects.props import Props
@@ -21,10 +22,12 @@ from handgrad.audit.dialects.witness import Report, says_loss, watch
 from handgrad.audit.dialects.world import STILL, refused
 from handgrad.audit.objects import Slot, is_own, parts, slots
 from handgrad.audit.reading.fence import OutOfTime, work_limit
+from handgrad.audit.reading.headroom import headroom
 from handgrad.core.arrays import Array
 
 # (known by role, namespace) -> what the code returns
 SECONDS = 1.0  # for one run: more is a whole training
+_MEGABYTES = 256  # the same
 Action = Callable[[dict[str, Any]], Any]
 
 # Numbers kept as attributes or global names, which are set for a step. Fewer than a parameter may be called, for here
@@ -114,7 +117,7 @@ class Stage:
         known = self.context(x, y, lr) | {"rows": rows}
         with self.props.on_stage() if self.props is not None else nullcontext(), self._set(known):
             try:
-                with work_limit(SECONDS):
+                with work_limit(SECONDS), headroom(_MEGABYTES):
                     return watch(lambda: action(known), rows, on_update, self._kept_losses)
             except OutOfTime as late:
                 raise TimeoutError from late
@@ -160,7 +163,7 @@ class Stage:
         }
         names = []
         for holder, key, value in self._knobs(known):
-            told = _ROLE_OF.get(plain(key)) in ("zero", "keep") or (id(holder), key) in dropped
+            told = self._role(key) in ("zero", "keep") or (id(holder), key) in dropped
             if told and holder.get(key) != value and "decay" not in plain(key).replace("weightdecay", ""):
                 names.append(key)
         return list(dict.fromkeys(names))
@@ -180,6 +183,10 @@ class Stage:
                 else:
                     owner[key] = value
 
+    def _role(self, key: str) -> str | None:
+        """What a number of this name is set for; a weight decay, which is part of what is judged, for nothing."""
+        return None if plain(key) == "decay" and decays.of_weights(self.namespace) else _ROLE_OF.get(plain(key))
+
     def _knobs(self, known: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str, Any]]:
         """(holder, name, value) of everything that has to be set."""
         seen: set[int] = set()
@@ -192,7 +199,7 @@ class Stage:
                 for key, value in vars(thing).items():
                     if any(key == one for _, one, _ in measured):  # a dropout rate may be the share that stays
                         continue
-                    role = None if _counts_parts(key, value, thing) else _ROLE_OF.get(plain(key))
+                    role = None if _counts_parts(key, value, thing) else self._role(key)
                     if (
                         self.dropping
                         and role in ("zero", "keep")
@@ -203,7 +210,7 @@ class Stage:
                         share = 1.0 - kept() if role == "zero" and "drop" in key.lower() else known[role]
                         yield vars(thing), key, _like(value, share)
         for key, value in list(self.namespace.items()):
-            role = _ROLE_OF.get(plain(key))
+            role = self._role(key)
             if role and _is_number(value):
                 yield self.namespace, key, _like(value, known[role])
         yield self.namespace, RATE, known["lr"]

@@ -6,7 +6,7 @@ have it: what is left out by convention is they. A charge without its share, or 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -29,22 +29,39 @@ def decayed(
         rows: of each batch.
         biases: the names of those parameters that are biases.
     """
-    found: dict[str, list[str]] = {}
-    measured: dict[str, dict[str, float]] = {}
+    shares: dict[str, Array] = {}
+    dues: dict[str, Array] = {}
     for name, fits in ((name, both) for link in links for name, both in link.fits.items()):
         if not all(one.exact and one.factor for one in fits):
             continue
-        shares = np.array([one.decay / one.factor for one in fits])
         due = np.array([_due(penalty, name, count) for count in rows])
         factors = np.array([one.factor for one in fits])
         if (factors < 1).all() and np.ptp(factors) and np.allclose([one.decay for one in fits], due, rtol=_LIKE):
             continue  # an average that is wrong beside it, which is said
-        code = _code(shares, due)
+        shares[name], dues[name] = np.array([one.decay / one.factor for one in fits]), due
+    return judged(shares, dues, biases, charged=penalty is not None and bool(penalty.names))
+
+
+def judged(
+    shares: Mapping[str, Array], dues: Mapping[str, Array], biases: Collection[str], *, charged: bool
+) -> list[Finding]:
+    """Findings about shares of parameters in their gradients that are not what is due.
+
+    Args:
+        shares: parameter -> its share in its gradient, one number a batch.
+        dues: parameter -> the share that the derivative of the loss has.
+        biases: the names of those parameters that are biases.
+        charged: whether the loss charges for any: then that some are left out is no convention.
+    """
+    found: dict[str, list[str]] = {}
+    measured: dict[str, dict[str, float]] = {}
+    for name, share in shares.items():
+        due = dues[name]
+        code = _code(share, due)
         if code:
             found.setdefault(code, []).append(name)
-            ratio = float(shares[-1] / due[-1]) if due[-1] else 0.0
-            measured.setdefault(code, {"share": float(shares[-1]), "due": float(due[-1]), "ratio": ratio})
-    charged = penalty is not None and bool(penalty.names)  # for others: then that these are left out is no convention
+            ratio = float(share[-1] / due[-1]) if due[-1] else 0.0
+            measured.setdefault(code, {"share": float(share[-1]), "due": float(due[-1]), "ratio": ratio})
     biases_alone = set(found.get("weight-decay", ())) <= set(biases)
     severity = {"weight-decay": "warning" if charged or biases_alone else "note", "penalty-scaled": "warning"}
     return [

@@ -13,6 +13,7 @@ import numpy as np
 
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.judging.batch import Batch, batch
+from handgrad.audit.judging.charges import charged
 from handgrad.audit.judging.decay import decayed
 from handgrad.audit.judging.descent import UNNAMED, Explanation, Link, alike, descend
 from handgrad.audit.judging.identify import Identity, identify, random_point
@@ -70,6 +71,7 @@ class _Evidence:
     true: dict[str, Array]
     exact: float
     noise: dict[str, float] = field(default_factory=dict)  # of the true ones, where they were measured
+    own: dict[str, Array] = field(default_factory=dict)  # the parameters themselves along those directions
 
     @property
     def fits(self) -> dict[str, Fit]:
@@ -263,7 +265,8 @@ def _unknown(
         known = slopes(subject, of.x, of.y, rng)
         if not known.values:
             return [Finding("network-unknown", "warning", ())], 0
-        evidence.append(_Evidence(of.rows, known.along(one.gradient), known.values, max(exact, 1e-5), known.noise))
+        along, own = known.along(one.gradient), known.along(subject.parameters())
+        evidence.append(_Evidence(of.rows, along, known.values, max(exact, 1e-5), known.noise, own))
     flat = {name for name in evidence[0].true if all(e.flat(name) for e in evidence)}  # truly 0, and given as 0
     blurred = {name for e in evidence for name, noise in e.noise.items() if noise > BLURRED}
     evidence = [e.without(flat | blurred) for e in evidence]
@@ -273,6 +276,10 @@ def _unknown(
     right = [{n: f for n, f in e.fits.items() if n not in {*_where(gone), *wrong, *alone}} for e in evidence]
     averaged = _is_mean(subject, batches[0])
     findings = [*gone, *scales(right, [e.rows for e in evidence], averaged=averaged)]
+    beside = {name: [(e.gradient[name], e.true[name], e.own[name]) for e in evidence] for name in wrong}
+    shares = charged(subject, batches, beside, rng)
+    findings += shares
+    wrong = tuple(name for name in wrong if name not in _where(shares))
     if wrong:
         residual = max(e.fits[name].residual for e in evidence for name in wrong)
         findings.append(Finding(UNNAMED, "error", wrong, {"residual": residual, "first": wrong[-1]}, {"residual": 0.0}))

@@ -101,21 +101,25 @@ def _own(parameter: str) -> str:
 
 
 def _shares(tree: ast.FunctionDef | ast.Module, names: list[str]) -> int | None:
-    """A strength of regularisation times an array, not squared: that of one of these names, or the first at all."""
-    found: list[tuple[bool, int]] = []
+    """A strength of regularisation times an array, not squared: that of one of these names, or the first at all.
+
+    What is called b2 may be written 'b' + str(i).
+    """
+    stems = {name.rstrip("0123456789") for name in names}
+    found: list[tuple[bool, bool, int]] = []
 
     def look(body: list[ast.stmt], around: str) -> None:
         for one in body:
             text = ast.unparse(one) if isinstance(one, ast.Assign | ast.AugAssign | ast.Return) else ""
             if text and any(map(_is_share, ast.walk(one))):
                 words = set(re.findall(r"\w+", text + around))
-                found.append((not words & set(names), one.lineno))
+                found.append((not words & set(names), not words & stems, one.lineno))
             over = ast.unparse(one.iter) if isinstance(one, ast.For) else ""
             for part in ("body", "orelse", "finalbody"):
                 look(getattr(one, part, []), around + " " + over)
 
     look(tree.body, "")
-    return min(found, default=(True, None))[1]
+    return min(found)[-1] if found else None
 
 
 def _is_share(node: ast.AST) -> bool:

@@ -1,0 +1,81 @@
+"""Charges: what the loss of an unknown network charges for its weights, and whether its gradients know of it.
+
+At an input of zeros the first layer's weights change the loss by their penalty alone, whatever the network is. With
+that, a gradient that differs from the true one by a share of the parameter itself has a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from handgrad.audit.findings import Finding
+from handgrad.audit.judging.batch import Batch
+from handgrad.audit.judging.decay import judged
+from handgrad.audit.judging.descent import alike
+from handgrad.audit.judging.truth import slopes
+from handgrad.audit.subject import Subject
+from handgrad.core.arrays import Array
+
+_LIKE = 1e-2  # relative: two measurements of one share
+_EXACT = 3e-3  # relative to the difference: what a share leaves of it
+_NOTHING = 1e-9  # relative to the parameter: a slope that is none
+
+# gradient, true gradient and the parameter itself, along the same directions
+Along = tuple[Array, Array, Array]
+
+
+def charged(
+    subject: Subject, batches: Sequence[Batch], wrong: Mapping[str, Sequence[Along]], rng: np.random.Generator
+) -> list[Finding]:
+    """Findings about those wrong gradients that are right but for a share of the parameter itself.
+
+    Args:
+        subject: at the point at which its gradients were taken; it is left there.
+        batches: of which they were taken.
+        wrong: parameter -> for each batch what is known of its gradient.
+        rng: for directions.
+    """
+    found = {name: [_share(*one) for one in each] for name, each in wrong.items()}
+    rows = [one.rows for one in batches]
+    more = {name: np.array(each) for name, each in found.items() if None not in each and alike(each, rows, _LIKE / 10)}
+    due = _due(subject, batches, rng) if more else None
+    if due is None:
+        return []
+    matrices = [name for name in more if subject.parameters()[name].ndim > 1]
+    biases = [name for name in more if name not in matrices]
+    missing = {name for name in biases if due.all() and np.allclose(more[name], -due, rtol=_LIKE)}  # charged for, too
+    dues = {name: due if name in missing or name in matrices else np.zeros_like(due) for name in more}
+    shares = {name: dues[name] + share for name, share in more.items()}
+    shares = {n: np.where(np.abs(s) <= _LIKE * np.abs(dues[n]), 0.0, s) for n, s in shares.items()}
+    return judged(shares, dues, biases, charged=bool(due.any()))
+
+
+def _share(gradient: Array, true: Array, own: Array) -> float | None:
+    """What the gradient holds of the parameter beyond the true one; None where that does not explain it."""
+    if len(gradient) < 3:
+        return None
+    (factor, more), *_ = np.linalg.lstsq(np.stack([true, own], axis=1), gradient, rcond=None)
+    left = np.linalg.norm(gradient - factor * true - more * own)
+    return float(more / factor) if factor and left <= _EXACT * np.linalg.norm(gradient - factor * true) else None
+
+
+def _due(subject: Subject, batches: Sequence[Batch], rng: np.random.Generator) -> Array | None:
+    """The share of the first layer's weights in the derivative of the loss, for each batch; None where it has none."""
+    point = subject.parameters()
+    first = [name for name, value in point.items() if value.ndim == 2 and subject.features in value.shape]
+    for name in first:
+        found = []
+        for one in batches:
+            at_zero = slopes(subject, np.zeros_like(one.x), one.y, rng, names={name})
+            if name not in at_zero.values:
+                break
+            slope, own = at_zero.values[name], at_zero.along(point)[name]
+            share = float(np.vdot(slope, own) / np.vdot(own, own))
+            if np.linalg.norm(slope - share * own) > _LIKE * np.linalg.norm(slope) and np.abs(slope).max() > _NOTHING:
+                break
+            found.append(share if abs(share) > _NOTHING else 0.0)
+        else:
+            return np.array(found)
+    return None
