@@ -9,7 +9,7 @@ import pytest
 from test_docs_run import ROOT, blocks
 
 from handgrad.audit.findings import codes
-from handgrad.audit.reading.sandbox import run_in_child
+from handgrad.audit.session import audit_file
 
 FOLDER = ROOT / "docs" / "findings"
 PAGES = sorted(page for page in FOLDER.glob("*.md") if not page.name.endswith(".ko.md") and page.stem != "README")
@@ -24,7 +24,7 @@ def audited(text: str, folder: Path) -> dict[str, Any]:
     """The report on a file with this text."""
     file = folder / "example.py"
     file.write_text(text, encoding="utf-8")
-    return run_in_child("handgrad.audit.session:audit_file", {"path": str(file)})
+    return audit_file({"path": str(file)})
 
 
 def mended(wrong: str, diff: str) -> str:

@@ -1,4 +1,4 @@
-"""Penalties in networks that the audit does not know: told by what the first layer's weights do at an input of zeros."""
+"""Penalties in networks that the audit does not know, told by what the first weights do at an input of zeros."""
 
 from pathlib import Path
 
