@@ -6,6 +6,7 @@ import ast
 
 import pytest
 
+from handgrad.audit.properties.pairing import partings
 from handgrad.audit.properties.shifts import shift_between
 
 
@@ -21,8 +22,29 @@ from handgrad.audit.properties.shifts import shift_between
         ("x[order[i:i + b]]", "y[order[i + 1:i + 1 + b]]", 1),
         ("x[order[i:i + b]]", "y[others[i + 1:i + 1 + b]]", None),
         ("x[i:i + b]", "y[i:i + 2 * b]", None),
+        ("x[rows]", "y[np.roll(rows, -1)]", 1),  # rolled back, each place holds what stood one further on
+        ("x[np.roll(rows, 1)]", "y[rows]", 1),
+        ("x[rows]", "y[np.roll(others, 1)]", None),
+        ("x[:-1]", "y[1:]", 1),
+        ("x[2:]", "y[:-2]", -2),
+        ("x[:-1]", "y[2:]", None),
     ],
 )
 def test_how_far_two_picks_are_apart(first: str, second: str, by: int | None) -> None:
     picks = [ast.parse(one, mode="eval").body.slice for one in (first, second)]  # type: ignore[attr-defined]
     assert shift_between(*picks) == by
+
+
+@pytest.mark.parametrize(
+    ("labels", "by"),
+    [("y[rows]", []), ("y[order[i + 1:i + 33]]", [1]), ("y[np.roll(rows, -1)]", [1]), ("y[other[i:i + 32]]", [None])],
+)
+def test_a_name_for_a_part_of_an_order_is_that_part(labels: str, by: list[int | None]) -> None:
+    """The rows of a batch have a name, and its labels are picked from the same order without it."""
+    loop = f"""
+order, other = rng.permutation(len(x)), rng.permutation(len(x))
+for i in range(0, len(x) - 32, 32):
+    rows = order[i:i + 32]
+    loss = criterion(model(x[rows]), {labels})
+"""
+    assert [one.shift for one in partings(ast.parse(loop))][:1] == by

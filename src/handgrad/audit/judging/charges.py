@@ -37,9 +37,10 @@ def charged(
         wrong: parameter -> for each batch what is known of its gradient.
         rng: for directions.
     """
-    found = {name: [_share(*one) for one in each] for name, each in wrong.items()}
     rows = [one.rows for one in batches]
-    more = {name: np.array(each) for name, each in found.items() if None not in each and alike(each, rows, _LIKE / 10)}
+    found = {name: [share for one in each if (share := _share(*one)) is not None] for name, each in wrong.items()}
+    sure = {n: each for n, each in found.items() if len(each) == len(rows) and alike(each, rows, _LIKE / 10)}
+    more = {name: np.array(each) for name, each in sure.items()}
     due = _due(subject, batches, rng) if more else None
     if due is None:
         return []

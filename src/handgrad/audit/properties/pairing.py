@@ -92,6 +92,7 @@ class _Follower:
     seed: str = ""
     draws: int = 0
     turn: list[tuple[str, Rows]] = field(default_factory=list)  # what was picked in this turn of the innermost loop
+    parts: dict[str, ast.expr] = field(default_factory=dict)  # names that stand for a part of something, written out
 
     def block(self, body: list[ast.stmt]) -> None:
         """Statements one after the other; then the batch that was picked in this block is compared."""
@@ -213,6 +214,9 @@ class _Follower:
         if name is None:
             return
         self.version(name, drawn=value is not None and self.is_drawn(value))
+        self.parts.pop(name, None)
+        if isinstance(value, ast.Subscript):
+            self.parts[name] = self.spelt(value)
         cut = any(isinstance(n, ast.Slice) and (n.lower or n.upper) for n in ast.walk(value or target))
         self.rows[name] = rows if rows is not None else Rows(f"{name}@{self.time}", self.time, cut=cut)
 
@@ -270,8 +274,19 @@ class _Follower:
             axis, index = kept[0]
         if is_all(index):
             return rows
-        pick = Pick(self.key(index), self.is_drawn(index), self.time, line, index, axis)
+        pick = Pick(self.key(index), self.is_drawn(index), self.time, line, self.spelt(index), axis)
         return replace(rows, picks=(*rows.picks, pick))
+
+    def spelt(self, node: ast.expr) -> ast.expr:
+        """An expression with each name that stands for a part of something written out: rows as order[i:i + 32]."""
+        follower = self
+
+        class Parts(ast.NodeTransformer):
+            def visit_Name(self, node: ast.Name) -> ast.AST:
+                return follower.parts.get(node.id, node)
+
+        spelt: ast.expr = Parts().visit(deepcopy(node))
+        return spelt
 
     def key(self, node: ast.expr) -> str:
         """An expression in words, each name as it stands now, each draw a new one."""
