@@ -139,3 +139,53 @@ def test_a_test_is_run_that_is_handed_the_parameters(
         found = dropout_when_tested(Inspection(program, namespace, *judged(program, namespace)))
     lines = text.splitlines()
     assert [(one.code, lines[(one.line or 0) - 1].strip()) for one in found] == ([said] if said else [])
+
+
+INLINE = """
+import numpy as np
+
+W1, b1 = np.random.randn(9, 6), np.zeros((9, 1))
+W2, b2 = np.random.randn(1, 9), np.zeros((1, 1))
+
+
+def forward(x, train=False):
+    a = np.tanh(W1 @ x + b1)
+    mask = (np.random.rand(*a.shape) < 0.6) / 0.6 if train else np.ones_like(a)
+    return a, mask, 1 / (1 + np.exp(-(W2 @ (a * mask) + b2)))
+
+
+def train_step(x, y, lr):
+    a, mask, p = forward(x, train=True)
+    d = (p - y) / y.shape[1]
+    da = W2.T @ d * mask * (1 - a ** 2)
+    W2[...] -= lr * d @ (a * mask).T
+    b2[...] -= lr * d.sum(axis=1, keepdims=True)
+    W1[...] -= lr * da @ x.T
+    b1[...] -= lr * da.sum(axis=1, keepdims=True)
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum() / y.shape[1]
+
+
+if __name__ == "__main__":
+    x, y = np.random.randn(6, 200), np.random.rand(1, 200) < 0.5
+    costs = [train_step(x, y, 0.5) for i in range(1000)]
+    print(np.mean((forward(x)[2] > 0.5) == y))
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("", "", []),
+        (") / 0.6 if train", ") * 1.0 if train", ["dropout-modes-disagree"]),
+        (" if train else np.ones_like(a)", "", ["predicts-at-random"]),
+    ],
+)
+def test_a_mask_whose_product_has_no_name(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
+    """It is told by what the next layer makes of the product; all of the training stands in one comprehension."""
+    path = tmp_path / "net.py"
+    path.write_text(INLINE.replace(old, new) if old else INLINE, encoding="utf-8")
+    program = read_program(path)
+    execution = program.execute()
+    with program.guarded():
+        inspection = Inspection(program, execution.namespace, *judged(program, execution.namespace))
+        assert [one.code for one in dropout_when_tested(inspection)] == said

@@ -5,7 +5,8 @@ What else is left of it is the array times a number: 1, or one over the share th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -64,6 +65,27 @@ def drops(run: list[Noted], other: list[Noted], x: Array) -> list[Drop]:
         if found:
             dropped[note.array] = min(found, key=lambda one: one[0])[1]
     return list(dropped.values())
+
+
+def unkept(run: list[Noted], other: list[Noted]) -> Iterator[Drop]:
+    """What masks that differ in each run, and no product with which is kept, may be multiplied with: W @ (a * mask)."""
+    twins = {place_of(note, at): note for at, note in counted(other)}
+    numbered = counted(run)
+    for i, (at, note) in enumerate(numbered):
+        twin = twins.get(place_of(note, at))
+        if twin is None or not _is_mask(note.value) or np.array_equal(note.value, twin.value):
+            continue
+        for k, layer in numbered[max(0, i - _NEAR) : i + _NEAR]:
+            if is_layer(layer.value) and layer.value.shape == note.value.shape and not _is_mask(layer.value):
+                left = replace(note, value=layer.value * note.value)
+                yield Drop(left, layer.value, float(note.value.max()), frozenset({place_of(layer, k)}))
+
+
+def _is_mask(value: Array) -> bool:
+    """Whether it holds two values, of which one is 0."""
+    return (
+        value.ndim == 2 and value.dtype.kind in "fbiu" and {0.0} < set(np.unique(value)) and len(np.unique(value)) == 2
+    )
 
 
 def is_layer(value: Array) -> bool:

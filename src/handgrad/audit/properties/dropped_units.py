@@ -19,7 +19,7 @@ from handgrad.audit.inspection import Inspection
 from handgrad.audit.objects import is_own, slots
 from handgrad.audit.place.dropped import masks
 from handgrad.audit.place.observe import Noted
-from handgrad.audit.place.thinned import ROWS, Drop, counted, drops, is_layer, place_of
+from handgrad.audit.place.thinned import ROWS, Drop, counted, drops, is_layer, place_of, unkept
 from handgrad.audit.properties.evaluation import Evaluation, evaluations, noted, run
 from handgrad.audit.properties.forward import batch, flat
 from handgrad.audit.properties.helpers import layout
@@ -42,7 +42,7 @@ def dropout_when_tested(inspection: Inspection) -> list[Finding]:
     for seed in (1, 2):
         with dropping(_KEEP, seed):
             runs.append(noted(inspection, lambda: subject.loss(x, y)))
-    dropped = drops(runs[0], runs[1], x)
+    dropped = _dropped(inspection, runs[0], runs[1], x)
     if not dropped:
         return []
     trained = {dropped[0].left.line, *dropped[0].left.stack}
@@ -65,7 +65,7 @@ def _judged(
     inspection: Inspection, test: Evaluation, dropped: list[Drop], both: list[tuple[list[Noted], Array]], x: Array
 ) -> Finding | None:
     (notes, first), (again, second) = both
-    tested = drops(notes, again, x)
+    tested = _dropped(inspection, notes, again, x)
     if tested:
         size = float(np.abs(first).mean()) or 1.0
         measured = {"function": ast.unparse(test.last)[:60], "apart": 100 * float(np.abs(first - second).mean()) / size}
@@ -79,15 +79,29 @@ def _judged(
     return None
 
 
+def _dropped(inspection: Inspection, run: list[Noted], other: list[Noted], x: Array) -> list[Drop]:
+    """The multiplications by a mask; where none is kept under a name, those that the next layer is seen to take."""
+    kept = drops(run, other, x)
+    if kept:
+        return kept
+    weights, seen = _weights(inspection), _distinct(note.value for note in run)
+    return [one for one in unkept(run, other) if _taken(one.left.value, weights, seen)]
+
+
 def _whole_again(inspection: Inspection, drop: Drop, notes: list[Noted], last: Array) -> bool:
     """Whether a test multiplies all units by the weights of the next layer, as they are: then nothing makes up."""
     seen = _distinct([*(note.value for note in notes), last])
     here = [n.value for at, n in counted(notes) if place_of(n, at) in drop.places and is_layer(n.value)]
+    weights = _weights(inspection)
+    return any(_taken(whole, weights, seen) for whole in _distinct([drop.whole, *here]))
+
+
+def _taken(layer: Array, weights: list[Array], seen: list[Array]) -> bool:
+    """Whether any value that was seen is this layer times some weights and what follows."""
     return any(
         _follows(value, one)
-        for whole in _distinct([drop.whole, *here])
-        for weights in _weights(inspection)
-        for scores in _products(whole, weights)
+        for matrix in weights
+        for scores in _products(layer, matrix)
         for value in seen
         for one in _distinct([scores, scores.T])
         if value.dtype.kind == "f" and one.shape == value.shape
@@ -134,16 +148,23 @@ def _follows(value: Array, scores: Array) -> bool:
 
 def _left_on(inspection: Inspection, test: Evaluation, left: Noted) -> int:
     """The call of the test where its dropout can be switched off, or is a layer that is called; else where it draws."""
-    tree, line = inspection.program.tree, left.line
+    tree = inspection.program.tree
+    drawn, switched = _drawn_at(tree, left.line)
+    callers = [one for one in left.stack if one in test.lines]
+    called = left.stack[0] in test.lines and len(test.body) > 1 if left.stack else False
+    return callers[0] if callers and (switched or called or _sets_share(tree, callers[0])) else drawn
+
+
+def _drawn_at(tree: ast.Module, line: int) -> tuple[int, bool]:
+    """(where the mask is drawn that a line multiplies by, else the line itself; whether that is on a condition)."""
     holds = [
         node for node in ast.walk(tree) if getattr(node, "lineno", line + 1) <= line <= getattr(node, "end_lineno", 0)
     ]
     function = max((node.lineno for node in holds if isinstance(node, ast.FunctionDef)), default=0)
     drawn = max((one for one in masks(tree)[0] if function <= one <= line), default=line)
-    callers = [one for one in left.stack if one in test.lines]
-    switched = any(isinstance(node, ast.If | ast.IfExp) and node.lineno >= function for node in holds)
-    called = left.stack[0] in test.lines and len(test.body) > 1 if left.stack else False
-    return callers[0] if callers and (switched or called or _sets_share(tree, callers[0])) else drawn
+    ifs = [node for node in ast.walk(tree) if isinstance(node, ast.If) and function <= node.lineno <= line]
+    left = any(isinstance(node.body[-1], ast.Return) for node in ifs if node not in holds)
+    return drawn, left or any(isinstance(node, ast.If | ast.IfExp) and node.lineno >= function for node in holds)
 
 
 def _sets_share(tree: ast.Module, line: int) -> bool:

@@ -32,7 +32,8 @@ from handgrad.audit.properties.naming import kind_of, last_name
 from handgrad.core.arrays import Array
 
 _MOST = 6  # evaluations of a file
-_GOES_ON = {plain(name) for name in (*BACKWARD, *UPDATE, *TRAIN)} - {"call", "apply", "back"}
+_GOES_ON = {plain(name) for name in (*BACKWARD, *UPDATE)} - {"call", "apply", "back"}
+_TRAINS = {plain(name) for name in TRAIN}
 _SETS_MODE = re.compile(r"eval|test|train|mode|infer|predict", re.IGNORECASE)
 
 
@@ -73,7 +74,10 @@ def _in_suite(
     suite: list[ast.stmt],
     before: tuple[ast.stmt, ...],
     known: Set[str],
+    *,
+    looped: bool = False,
 ) -> Iterator[Evaluation]:
+    """Those of a block. `looped`: it runs again and again, so that what trains in it is no test, whatever else it does."""
     for i, one in enumerate(suite):
         match one:
             case ast.FunctionDef():
@@ -81,15 +85,16 @@ def _in_suite(
             case ast.ClassDef():
                 yield from _in_suite(ast.Module(one.body, []), one.name, one.body, (), known)
             case ast.For() | ast.While() | ast.If() | ast.With() | ast.Try():
+                turns = looped or isinstance(one, ast.For | ast.While)
                 for inner in (one.body, getattr(one, "orelse", [])):
-                    yield from _in_suite(scope, owner, inner, (*before, *suite[:i]), known)
+                    yield from _in_suite(scope, owner, inner, (*before, *suite[:i]), known, looped=turns)
             case _:
                 for last in _taken(one):
                     setup, body = _leading([*before, *suite[:i]], last, known)
                     first = min((s.lineno for s in body if not _sets_mode(s)), default=one.lineno)
-                    if not any(_goes_on(s) for s in (*suite, *body) if s.lineno >= first) and not any(
-                        map(_repeats, (*body, last))
-                    ):
+                    aside = [s for s in (*suite, *body) if s.lineno >= first]
+                    training = any(map(_goes_on, aside)) or (looped and any(_calls(s, _TRAINS) for s in aside))
+                    if not training and not any(map(_repeats, (*body, last))):
                         yield Evaluation(scope, owner, setup, body, last)
 
 
@@ -115,7 +120,7 @@ def _leading(
             _sets_mode(one) or _made(one) & wanted
         ):
             taken.insert(0, one)
-            wanted |= set() if _sets_mode(one) else _read(one)
+            wanted = wanted - _made_anew(one) | (set() if _sets_mode(one) else _read(one))
     data: set[str] = set()
     setup, body = list[ast.stmt](), list[ast.stmt]()
     for one in taken:
@@ -126,12 +131,22 @@ def _leading(
 
 
 def _only_leads(one: ast.stmt) -> bool:
-    """Whether a loop does nothing but go on through the layers: it neither trains nor evaluates."""
-    inner = [n for n in ast.walk(one) if isinstance(n, ast.stmt)] if isinstance(one, ast.For) else []
-    return bool(inner) and not any(_goes_on(n) or list(_taken(n)) for n in inner)
+    """Whether a loop does nothing but go on through the layers: it neither trains nor evaluates.
+
+    One that never asks which turn it is does the same again and again, which is training.
+    """
+    if not isinstance(one, ast.For) or not _made(one.target) & _read(one):
+        return False
+    inner = [n for n in ast.walk(one) if isinstance(n, ast.stmt)]
+    return not any(_goes_on(n) or list(_taken(n)) for n in inner)
 
 
-def _made(one: ast.stmt) -> set[str]:
+def _made_anew(one: ast.stmt) -> set[str]:
+    """The names that a statement sets whatever they were before."""
+    return {target.id for target in getattr(one, "targets", []) if isinstance(target, ast.Name)}
+
+
+def _made(one: ast.AST) -> set[str]:
     """The names that a statement sets; an object that is called may keep what it is given."""
     call = one.value if isinstance(one, ast.Expr) else None
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and not _goes_on(one):
@@ -167,13 +182,17 @@ def _sets_mode(one: ast.stmt) -> bool:
     return False
 
 
-def _goes_on(one: ast.stmt) -> bool:
+def _goes_on(one: ast.AST) -> bool:
     """Whether a statement is of the training: it goes back or updates, and so what is ahead of it is no test."""
     if not isinstance(one, ast.Assign | ast.AugAssign | ast.Expr | ast.Return) or _sets_mode(one):
         return False
     if isinstance(one, ast.AugAssign) and isinstance(one.op, ast.Sub):
         return True
-    return any(isinstance(n, ast.Call) and plain(last_name(n.func)) in _GOES_ON for n in ast.walk(one))
+    return _calls(one, _GOES_ON)
+
+
+def _calls(one: ast.AST, names: Set[str]) -> bool:
+    return any(isinstance(n, ast.Call) and plain(last_name(n.func)) in names for n in ast.walk(one))
 
 
 def _repeats(node: ast.AST) -> bool:
