@@ -77,7 +77,7 @@ def _in_suite(
     *,
     looped: bool = False,
 ) -> Iterator[Evaluation]:
-    """Those of a block. `looped`: it runs again and again, so that what trains in it is no test, whatever else it does."""
+    """Those of a block. `looped`: it runs again and again, so that what trains in it is no test."""
     for i, one in enumerate(suite):
         match one:
             case ast.FunctionDef():
