@@ -84,3 +84,14 @@ def test_a_share_of_the_weights_in_an_unknown_network(case: str, tmp_path: Path)
     if said:
         (line,) = {text.split("\n")[one["line"] - 1] for one in findings}
         assert "self.d" in line
+
+
+def test_a_layer_with_a_strength_of_its_own(tmp_path: Path) -> None:
+    """Half of it is left out, which is as much as all that the first layers are charged; it is not missing for that."""
+    text = NET.replace("(self.W, self.V, self.U))", "(self.W, self.V)) + self.strength * (self.U ** 2).sum()")
+    path = tmp_path / "gated.py"
+    path.write_text(text, encoding="utf-8")
+    errors = [one for one in audit_file({"path": str(path)})["findings"] if one["severity"] != "note"]
+    assert [one["code"] for one in errors] == ["penalty-scaled"]
+    path.write_text(text.replace(GRADIENTS[0], f"2 * {GRADIENTS[0]}"), encoding="utf-8")
+    assert audit_file({"path": str(path)})["ok"]

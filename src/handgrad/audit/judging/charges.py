@@ -1,7 +1,8 @@
 """Charges: what the loss of an unknown network charges for its weights, and whether its gradients know of it.
 
 At an input of zeros the first layer's weights change the loss by their penalty alone, whatever the network is. With
-that, a gradient that differs from the true one by a share of the parameter itself has a name.
+that, a gradient that differs from the true one by a share of the parameter itself has a name. What is charged for the
+weights above is not seen: they have a name where the same is wrong with them.
 """
 
 from __future__ import annotations
@@ -41,15 +42,16 @@ def charged(
     found = {name: [share for one in each if (share := _share(*one)) is not None] for name, each in wrong.items()}
     sure = {n: each for n, each in found.items() if len(each) == len(rows) and alike(each, rows, _LIKE / 10)}
     more = {name: np.array(each) for name, each in sure.items()}
-    due = _due(subject, batches, rng) if more else None
-    if due is None:
+    first = _first(subject, batches, rng) if more else None
+    if first is None:
         return []
-    matrices = [name for name in more if subject.parameters()[name].ndim > 1]
-    biases = [name for name in more if name not in matrices]
-    missing = {name for name in biases if due.all() and np.allclose(more[name], -due, rtol=_LIKE)}  # charged for, too
-    dues = {name: due if name in missing or name in matrices else np.zeros_like(due) for name in more}
-    shares = {name: dues[name] + share for name, share in more.items()}
-    shares = {n: np.where(np.abs(s) <= _LIKE * np.abs(dues[n]), 0.0, s) for n, s in shares.items()}
+    name, due = first
+    same = {n for n, share in more.items() if name in more and np.allclose(share, more[name], rtol=_LIKE)}
+    biases = {n for n in more if subject.parameters()[n].ndim < 2}
+    alone = {n for n in biases - same if (more[n] > 0).all()}  # decayed, and not charged for
+    shares = {n: more[n] + due if n in same else more[n] for n in more if n in same | alone}
+    shares = {n: np.where(np.abs(share) <= _LIKE * np.abs(due), 0.0, share) for n, share in shares.items()}
+    dues = {n: due if n in same else np.zeros_like(due) for n in shares}
     return judged(shares, dues, biases, charged=bool(due.any()))
 
 
@@ -62,11 +64,12 @@ def _share(gradient: Array, true: Array, own: Array) -> float | None:
     return float(more / factor) if factor and left <= _EXACT * np.linalg.norm(gradient - factor * true) else None
 
 
-def _due(subject: Subject, batches: Sequence[Batch], rng: np.random.Generator) -> Array | None:
-    """The share of the first layer's weights in the derivative of the loss, for each batch; None where it has none."""
+def _first(subject: Subject, batches: Sequence[Batch], rng: np.random.Generator) -> tuple[str, Array] | None:
+    """(the first layer's weights, their share in the derivative of the loss for each batch); None where that is more
+    than a share.
+    """
     point = subject.parameters()
-    first = [name for name, value in point.items() if value.ndim == 2 and subject.features in value.shape]
-    for name in first:
+    for name in (name for name, value in point.items() if value.ndim == 2 and subject.features in value.shape):
         found = []
         for one in batches:
             at_zero = slopes(subject, np.zeros_like(one.x), one.y, rng, names={name})
@@ -78,5 +81,5 @@ def _due(subject: Subject, batches: Sequence[Batch], rng: np.random.Generator) -
                 break
             found.append(share if abs(share) > _NOTHING else 0.0)
         else:
-            return np.array(found)
+            return name, np.array(found)
     return None

@@ -83,9 +83,8 @@ def unkept(run: list[Noted], other: list[Noted]) -> Iterator[Drop]:
 
 def _is_mask(value: Array) -> bool:
     """Whether it holds two values, of which one is 0."""
-    return (
-        value.ndim == 2 and value.dtype.kind in "fbiu" and {0.0} < set(np.unique(value)) and len(np.unique(value)) == 2
-    )
+    held = np.unique(value) if value.ndim == 2 and value.dtype.kind in "fbiu" else ()
+    return len(held) == 2 and 0 in held
 
 
 def is_layer(value: Array) -> bool:

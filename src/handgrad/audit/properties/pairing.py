@@ -41,7 +41,7 @@ def labels_apart(inspection: Inspection) -> list[Finding]:
     for parting in partings(inspection.program.tree):
         shift = parting.shift
         code = "labels-shuffled" if shift is None else "labels-shifted"
-        measured = {"x": parting.x, "y": parting.y} | ({} if shift is None else {"rows": shift})
+        measured = {"x": parting.x, "y": parting.y} | ({} if shift is None else {"rows": abs(shift)})
         expected = {} if shift is None else {"rows": 0}
         findings.setdefault(parting.line, found(inspection, code, "error", parting.line, measured, expected))
     return list(findings.values())

@@ -52,12 +52,11 @@ def _rolls(node: ast.AST) -> Iterator[tuple[str, int]]:
 
 def shift_between(first: ast.expr | None, second: ast.expr | None) -> int | None:
     """By how many rows two picks of the same length differ, whatever the numbers in them are; None without such one."""
-    for there, here, sign in ((first, second, -1), (second, first, 1)):
-        if there is not None and here is not None and (by := _rolled(here, there)):
-            return sign * by
-        if isinstance(there, ast.Slice) and isinstance(here, ast.Slice) and (by := _left_out(there, here)):
-            return -sign * by
-    if first is None or second is None or isinstance(first, ast.Slice) != isinstance(second, ast.Slice):
+    if first is None or second is None:
+        return None
+    if written := _further(first, second) or -_further(second, first):
+        return written
+    if isinstance(first, ast.Slice) != isinstance(second, ast.Slice):
         return None
     if (
         isinstance(first, ast.Subscript)
@@ -77,25 +76,30 @@ def shift_between(first: ast.expr | None, second: ast.expr | None) -> int | None
     return shifts.pop() if len(shifts) == 1 else None
 
 
-def _rolled(node: ast.expr, of: ast.expr) -> int:
-    """By how many rows an index is another one rolled on: np.roll(rows, 1) of rows; 0 where it is none."""
-    match node:
-        case ast.Call(func=ast.Attribute(attr="roll"), args=[what, ast.Constant(value=int(by))]):
-            return by if ast.unparse(what) == ast.unparse(of) else 0
-        case ast.Call(func=ast.Attribute(attr="roll"), args=[what, ast.UnaryOp(ast.USub(), ast.Constant(int(by)))]):
-            return -by if ast.unparse(what) == ast.unparse(of) else 0
-    return 0
-
-
-def _left_out(first: ast.Slice, second: ast.Slice) -> int:
-    """How many rows [:-1] leaves out at the end and [1:] at the beginning; 0 for other pairs of slices."""
+def _further(first: ast.expr, second: ast.expr) -> int:
+    """By how many rows the second of two picks is further on, where it says so: np.roll(rows, -1) beside rows, [1:]
+    beside [:-1]; 0 for others.
+    """
     match first, second:
+        case _, ast.Call(func=ast.Attribute(attr="roll"), args=[what, by]) if ast.unparse(what) == ast.unparse(first):
+            return -(_whole(by) or 0)
         case (
-            ast.Slice(lower=None, upper=ast.UnaryOp(ast.USub(), ast.Constant(int(end))), step=None),
-            ast.Slice(lower=ast.Constant(int(start)), upper=None, step=None),
+            ast.Slice(lower=None, upper=ast.expr() as end, step=None),
+            ast.Slice(lower=ast.expr() as start, upper=None, step=None),
         ):
-            return start if start == end else 0
+            rows = _whole(start)
+            return rows if rows is not None and _whole(end) == -rows else 0
     return 0
+
+
+def _whole(node: ast.expr) -> int | None:
+    """A whole number as it is written, -1 too."""
+    match node:
+        case ast.Constant(value=int(value)):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))):
+            return -value
+    return None
 
 
 def _range(node: ast.expr, base: int) -> tuple[int, int] | None:
