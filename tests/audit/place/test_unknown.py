@@ -80,6 +80,7 @@ def wrong(text: str, net: str) -> tuple[str, ...]:
         space: dict[str, Any] = {}
         exec(one, space)
         space["gain"][...] = np.linspace(0.5, 2, 6)
+        np.random.seed(2)
         x = np.random.default_rng(1).random((5, 4))
         found.append(space["gradients"](x, np.arange(5) % 3))
     return tuple(name for name in found[0] if not np.allclose(found[0][name], found[1][name]))
@@ -193,6 +194,52 @@ def gradients(x, y):
 def test_a_normalisation_that_is_never_kept(new: str, code: str, tmp_path: Path) -> None:
     old = "dz1 = (dh - dh.mean(axis=0) - hat * (dh * hat).mean(axis=0)) / std"
     found = said(tmp_path, old, new, INLINE)
+    assert list(found) == [code]
+    assert found[code] == new
+
+
+# A dropout in the line of its activation.
+THINNED = """
+import numpy as np
+
+rng = np.random.default_rng(0)
+W1, W2, b2 = rng.standard_normal((4, 6)), rng.standard_normal((6, 3)), np.zeros(3)
+gain = np.ones(6)
+
+
+def parameters():
+    return {"W1": W1, "W2": W2, "b2": b2}
+
+
+def forward(x):
+    z1 = x @ W1
+    mask = np.random.rand(*z1.shape) < 0.8
+    h1 = np.maximum(z1, 0) * mask / 0.8
+    return z1, mask, h1, h1 @ W2 + b2
+
+
+def loss(x, y):
+    return np.log(np.cosh(forward(x)[-1] - np.eye(3)[y])).sum() / len(y)
+
+
+def gradients(x, y):
+    z1, mask, h1, out = forward(x)
+    dout = np.tanh(out - np.eye(3)[y]) / len(y)
+    dz1 = (dout @ W2.T) * (z1 > 0) * mask / 0.8
+    return {"W1": x.T @ dz1, "W2": h1.T @ dout, "b2": dout.sum(axis=0)}
+"""
+
+
+@pytest.mark.parametrize(
+    ("new", "code"),
+    [
+        ("dz1 = (dout @ W2.T) * (z1 > 0)", "dropout-mask-not-applied"),
+        ("dz1 = (dout @ W2.T) * mask / 0.8", "activation-derivative-missing"),
+        ("dz1 = (dout @ W2.T) * (z1 < 0) * mask / 0.8", "mask-inverted"),
+    ],
+)
+def test_a_dropout_in_the_line_of_its_activation(new: str, code: str, tmp_path: Path) -> None:
+    found = said(tmp_path, "dz1 = (dout @ W2.T) * (z1 > 0) * mask / 0.8", new, THINNED)
     assert list(found) == [code]
     assert found[code] == new
 
