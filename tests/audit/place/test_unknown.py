@@ -263,3 +263,20 @@ def test_the_slopes_of_a_number_in_the_middle(tmp_path: Path) -> None:
     assert response is not None
     np.testing.assert_allclose(response[square.order], 2 * x * w, rtol=1e-9)
     np.testing.assert_array_equal(x, np.arange(1.0, 7.0).reshape(2, 3))
+
+
+def test_one_run_tells_that_an_array_leads_nowhere() -> None:
+    runs = []
+    text = (
+        "def run(x, runs):\n    runs.append(1)\n    y = x * 2\n    aside = y + 1\n    z = y**2\n"
+        "    return float(z.sum())\n"
+    )
+    space: dict[str, object] = {}
+    exec(compile(text, "aside.py", "exec"), space)
+    probe = Probe(lambda: space["run"](np.arange(1.0, 4.0), runs), {"aside.py"})  # type: ignore[operator]
+    made = {note.name: note for note in probe.notes if note.how == MADE}
+    v = np.ones((3, 3))
+    for name, expected, most in (("aside", 0.0, 1), ("y", 24.0, 6)):
+        runs.clear()
+        np.testing.assert_allclose(probe.slopes(made[name], v), np.full(3, expected), rtol=1e-6)
+        assert len(runs) <= most
