@@ -22,7 +22,7 @@ _STEP = 2.0**-16  # relative to the size of the array
 
 
 class Probe:
-    """One call of somebody's code that gives a number, `value`, the same at every call, and the arrays that it makes."""
+    """One call of somebody's code that gives the same number, `value`, at every call, and the arrays that it makes."""
 
     def __init__(self, call: Callable[[], float], filenames: Collection[str]) -> None:
         self.call, self.filenames = call, frozenset(filenames)
