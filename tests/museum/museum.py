@@ -116,7 +116,7 @@ def _plant(path: Path, plant: dict[str, Any]) -> tuple[str, frozenset[int]]:
     for i, part in enumerate(parts):
         if not book or book["cells"][i]["cell_type"] == "code":
             for also in plant.get("also", []):
-                lines[i] |= {n for n, line in enumerate(part.split("\n"), 1) if also in line}
+                lines[i] |= {n for n, line in enumerate(part.split("\n"), 1) if also in f"{line}\n"}
     if book:
         for cell, part in zip(book["cells"], parts, strict=True):
             cell["source"] = part.splitlines(keepends=True)

@@ -182,7 +182,8 @@ def _news(found: Sequence[Finding], more: Sequence[Finding]) -> list[Finding]:
     kept: list[Finding] = []
     for finding in more:
         same = [one for one in (*found, *kept) if one.code == finding.code]
-        if not any(one.where == finding.where or one.code.startswith("optimizer-") for one in same):
+        here = [one for one in same if one.line is not None and (one.file, one.line) == (finding.file, finding.line)]
+        if not here and not any(one.where == finding.where or one.code.startswith("optimizer-") for one in same):
             kept.append(finding)
     return kept
 

@@ -9,6 +9,7 @@ import dis
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -59,6 +60,7 @@ class Slot:
             setattr(owner, self.key, value)
 
 
+@lru_cache(maxsize=4096)
 def is_foreign(module: str) -> bool:
     """Whether a module is somebody else's than the user's."""
     return module.partition(".")[0] in _FOREIGN

@@ -57,6 +57,8 @@ def backward(x, h, d, W2, W1, b2):
     grads = {}
     for key in ("W1", "b1"):
         grads[key] += l2 * params[key]
+    for key in ("W3", "b3"):
+        grads[key] = grads[key] + 1e-3 * getattr(self, key)
     return dW2, db2, grads
 """
 
@@ -69,6 +71,7 @@ def backward(x, h, d, W2, W1, b2):
         ("penalty-scaled", ("layers[0].W2",), 4),
         ("weight-decay-sign", ("W1",), 8),
         ("weight-decay", ("b1",), 8),
+        ("weight-decay", ("b3",), 10),
         ("weight-decay", ("b7",), 4),
     ],
 )

@@ -80,6 +80,7 @@ def wrong(text: str, net: str) -> tuple[str, ...]:
         space: dict[str, Any] = {}
         exec(one, space)
         space["gain"][...] = np.linspace(0.5, 2, 6)
+        np.random.seed(2)
         x = np.random.default_rng(1).random((5, 4))
         found.append(space["gradients"](x, np.arange(5) % 3))
     return tuple(name for name in found[0] if not np.allclose(found[0][name], found[1][name]))
@@ -197,6 +198,52 @@ def test_a_normalisation_that_is_never_kept(new: str, code: str, tmp_path: Path)
     assert found[code] == new
 
 
+# A dropout in the line of its activation.
+THINNED = """
+import numpy as np
+
+rng = np.random.default_rng(0)
+W1, W2, b2 = rng.standard_normal((4, 6)), rng.standard_normal((6, 3)), np.zeros(3)
+gain = np.ones(6)
+
+
+def parameters():
+    return {"W1": W1, "W2": W2, "b2": b2}
+
+
+def forward(x):
+    z1 = x @ W1
+    mask = np.random.rand(*z1.shape) < 0.8
+    h1 = np.maximum(z1, 0) * mask / 0.8
+    return z1, mask, h1, h1 @ W2 + b2
+
+
+def loss(x, y):
+    return np.log(np.cosh(forward(x)[-1] - np.eye(3)[y])).sum() / len(y)
+
+
+def gradients(x, y):
+    z1, mask, h1, out = forward(x)
+    dout = np.tanh(out - np.eye(3)[y]) / len(y)
+    dz1 = (dout @ W2.T) * (z1 > 0) * mask / 0.8
+    return {"W1": x.T @ dz1, "W2": h1.T @ dout, "b2": dout.sum(axis=0)}
+"""
+
+
+@pytest.mark.parametrize(
+    ("new", "code"),
+    [
+        ("dz1 = (dout @ W2.T) * (z1 > 0)", "dropout-mask-not-applied"),
+        ("dz1 = (dout @ W2.T) * mask / 0.8", "activation-derivative-missing"),
+        ("dz1 = (dout @ W2.T) * (z1 < 0) * mask / 0.8", "mask-inverted"),
+    ],
+)
+def test_a_dropout_in_the_line_of_its_activation(new: str, code: str, tmp_path: Path) -> None:
+    found = said(tmp_path, "dz1 = (dout @ W2.T) * (z1 > 0) * mask / 0.8", new, THINNED)
+    assert list(found) == [code]
+    assert found[code] == new
+
+
 def test_what_no_mistake_explains_stays_unnamed(tmp_path: Path) -> None:
     assert list(said(tmp_path, "dn1 = dh1 * (1 - h1**2)", "dn1 = dh1 * (1 - np.abs(h1)) ** 1.5")) == ["unnamed"]
 
@@ -216,3 +263,20 @@ def test_the_slopes_of_a_number_in_the_middle(tmp_path: Path) -> None:
     assert response is not None
     np.testing.assert_allclose(response[square.order], 2 * x * w, rtol=1e-9)
     np.testing.assert_array_equal(x, np.arange(1.0, 7.0).reshape(2, 3))
+
+
+def test_one_run_tells_that_an_array_leads_nowhere() -> None:
+    runs = []
+    text = (
+        "def run(x, runs):\n    runs.append(1)\n    y = x * 2\n    aside = y + 1\n    z = y**2\n"
+        "    return float(z.sum())\n"
+    )
+    space: dict[str, object] = {}
+    exec(compile(text, "aside.py", "exec"), space)
+    probe = Probe(lambda: space["run"](np.arange(1.0, 4.0), runs), {"aside.py"})  # type: ignore[operator]
+    made = {note.name: note for note in probe.notes if note.how == MADE}
+    v = np.ones((3, 3))
+    for name, expected, most in (("aside", 0.0, 1), ("y", 24.0, 6)):
+        runs.clear()
+        np.testing.assert_allclose(probe.slopes(made[name], v), np.full(3, expected), rtol=1e-6)
+        assert len(runs) <= most

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from handgrad.audit.choosing import judged
 from handgrad.audit.inspection import Inspection
+from handgrad.audit.place.observe import MADE, Noted
+from handgrad.audit.place.thinned import ROWS, drops
 from handgrad.audit.properties.dropped_units import dropout_when_tested
 from handgrad.audit.reading.source import read_program
+from handgrad.core.arrays import Array
 
 NET = """
 import numpy as np
@@ -189,3 +193,17 @@ def test_a_mask_whose_product_has_no_name(tmp_path: Path, old: str, new: str, sa
     with program.guarded():
         inspection = Inspection(program, execution.namespace, *judged(program, execution.namespace))
         assert [one.code for one in dropout_when_tested(inspection)] == said
+
+
+def test_hidden_units_that_are_rounded_anew_in_another_order_of_the_rows() -> None:
+    rng = np.random.default_rng(0)
+    x, whole = rng.random((ROWS, 6)), rng.standard_normal((ROWS, 40))
+
+    def run(rows: Array, hidden: Array, seed: int) -> list[Noted]:
+        left = hidden * (np.random.default_rng(seed).random(hidden.shape) < 0.75)
+        made = {"x": rows, "h": hidden, "dropped": left}
+        return [Noted(i, i, "forward", name, v, MADE, i, 0) for i, (name, v) in enumerate(made.items())]
+
+    order = rng.permutation(ROWS)
+    found = drops(run(x, whole, 1), run(x[order], whole[order] * (1 + 2.0**-52), 2), x)
+    assert [(one.left.name, one.scale) for one in found] == [("dropped", 1.0)]

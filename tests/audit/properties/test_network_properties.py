@@ -312,3 +312,20 @@ def test_a_prediction_that_differs_from_call_to_call_is_found(method: str, wrong
     edits = (("    def backward(self, g):\n", method.lstrip("\n") + "\n    def backward(self, g):\n"),)
     found = checked("modules_dropout", edits, tmp_path)
     assert ("predicts-at-random" in found) == wrong
+
+
+def test_a_mask_that_is_drawn_in_the_prediction_itself_has_its_line(tmp_path: Path) -> None:
+    method = """    def predict(self, x):
+        for l in self.layers:
+            x = l.forward(x, False)
+        mask = np.random.rand(*x.shape) < 0.5
+        return x * mask
+
+"""
+    found = checked(
+        "modules_dropout", (("    def backward(self, g):\n", method + "    def backward(self, g):\n"),), tmp_path
+    )
+    line = (
+        (tmp_path / "modules_dropout.py").read_text(encoding="utf-8").split("\n")[found["predicts-at-random"].line - 1]
+    )
+    assert line.strip() == "mask = np.random.rand(*x.shape) < 0.5"

@@ -334,6 +334,37 @@ def test_statements_that_are_held_back(code: str, write: Write) -> None:
     assert HELD_BACK[code] in reasons(done).values(), done.skipped
 
 
+SWITCHED = {  # (what a layer is while it trains, what switches it for a test)
+    "training = True": "training = False",
+    "flags = [True]\ntraining = flags": "flags[0] = False",
+    "training = {'on': True}": "training['on'] = False",
+    "class Layer: training = True\ntraining = Layer": "for one in [Layer]:\n"
+    "    if one.training:\n        one.training = False",
+    "class Drop: rate = 0.5\nDrop.drop = 0.5\ntraining = Drop": "Drop.drop = 0.0",
+    "class Net:\n    on = True\n    def set_training(self, on): self.on = on\n"
+    "training = Net()": "training.set_training(False)",
+}
+
+
+@pytest.mark.parametrize("while_training", SWITCHED)
+def test_what_is_switched_after_the_training_stays_as_it_was_while_it_trained(
+    while_training: str, write: Write
+) -> None:
+    switch = SWITCHED[while_training]
+
+    def state(text: str) -> Any:
+        kept = run(write(text)).namespace["training"]
+        return dict(vars(kept)) if hasattr(kept, "__dict__") else kept
+
+    def plain(kept: Any) -> str:
+        return str({k: v for k, v in kept.items() if not callable(v)} if isinstance(kept, dict) else kept)
+
+    built = plain(state(while_training))
+    trained = plain(state(f"{while_training}\ndef train(): pass\ntrain()\n{switch}\n"))
+    untrained = plain(state(f"{while_training}\n{switch}\n"))
+    assert trained == built != untrained
+
+
 def test_what_uses_a_name_that_is_not_set_is_held_back_too(write: Write) -> None:
     done = run(write("x = load_data()\ny = x / 255\nz = [y for y in [1]]\nd = []\nfor i in range(2): d.append(y)\n"))
     assert reasons(done) == {1: "data", 2: "unset", 5: "unset"}

@@ -8,7 +8,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import FunctionType
+from functools import lru_cache
+from types import FunctionType, MethodType
 from typing import Any
 
 # Role -> the names that stand for it, in lower case, without underscores and without words such as train or batch.
@@ -76,6 +77,7 @@ def _listed(text: str) -> list[str]:
     return text.split()
 
 
+@lru_cache(maxsize=4096)
 def plain(name: str) -> str:
     """Lower case, no underscores: `Y_true` and `yTrue_` are one name."""
     return name.replace("_", "").lower()
@@ -159,6 +161,23 @@ def roles(name: str) -> list[str]:
     return []
 
 
+def asked(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    """The parameters of a function, of a method without the object. Raises what `inspect.signature` raises."""
+    if isinstance(function, FunctionType):
+        return _asked(function)
+    if isinstance(function, MethodType) and isinstance(function.__func__, FunctionType):
+        parameters = _asked(function.__func__)
+        if parameters and parameters[0].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            return parameters[1:]
+    return tuple(inspect.signature(function).parameters.values())
+
+
+@lru_cache(maxsize=1024)
+def _asked(function: FunctionType) -> tuple[inspect.Parameter, ...]:
+    """Of a function, which is asked at each run of a step."""
+    return tuple(inspect.signature(function).parameters.values())
+
+
 def fill(
     function: Callable[..., Any], known: Context, prefer: Iterable[str] = (), *, trains: bool = False
 ) -> dict[str, Any] | None:
@@ -168,7 +187,7 @@ def fill(
     called: they are the only one that has no known role.
     """
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = asked(function)
     except (TypeError, ValueError):
         return None
     filled: dict[str, Any] = {}
@@ -196,7 +215,7 @@ def fill(
 def needed(function: Callable[..., Any]) -> list[str] | None:
     """Names of the parameters that a call cannot do without; None where they cannot be known."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = asked(function)
     except (TypeError, ValueError):
         return None
     skipped = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -214,7 +233,7 @@ def fill_by_place(
     if names is None or len(names) != len(values):
         return None
     filled = dict(zip(names, values, strict=True))
-    parameters = inspect.signature(function).parameters.values()
+    parameters = asked(function)
     for parameter in parameters if known else ():
         role = next(iter(roles(parameter.name)), "")
         if parameter.name in filled or _is_pair(role, parameters):
@@ -232,7 +251,7 @@ def _is_pair(role: str, parameters: Iterable[inspect.Parameter]) -> bool:
 def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
     """Call with arguments by name, those that can only be given by place first."""
     by_place, by_name = [], dict(arguments)
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in asked(function):
         if parameter.kind is parameter.POSITIONAL_ONLY and parameter.name in by_name:
             by_place.append(by_name.pop(parameter.name))
     return function(*by_place, **by_name)

@@ -43,8 +43,8 @@ _KNOBS = {
     "batches": {"nbatches", "numbatches", "batchesperepoch", "stepsperepoch", "iterperepoch", "itersperepoch",
                 "iterationsperepoch", "totalbatches", "numminibatches", "maxiters", "numbatch", "nbatch"},
     "zero": {"decay", "lrdecay", "learningratedecay", "dropoutrate", "dropout", "dropprob", "dropoutprob",
-             "dropoutratio"},
-    "keep": {"keepprob", "keeprate"},
+             "dropoutratio", "pdrop", "dropp", "drop"},
+    "keep": {"keepprob", "keeprate", "keep", "pkeep", "keepp", "keepratio"},
 }  # fmt: skip
 _ROLE_OF = {name: role for role, names in _KNOBS.items() for name in names}
 _NO_COUNT = re.compile(r"class|hidden|out|feature|input|epoch|dim|unit|layer|seed")

@@ -76,6 +76,22 @@ def bend_of(z: Array, y: Array) -> Bend | None:
     return None
 
 
+def bend_and_mask(z: Array, y: Array) -> tuple[Bend, Array] | None:
+    """The activation of which y is what a dropout leaves, and by what that multiplies each number; None where y is
+    none, or nothing is dropped.
+    """
+    kept = y != 0
+    for known in KNOWN if z.shape == y.shape else ():
+        whole = known.f(z)
+        dropped, made = ~kept & (whole != 0), kept & (whole == 0)
+        if like(whole, z, 1e-9) or not dropped.any() or made.any() or kept.sum() < 3:
+            continue
+        ratio = y[kept] / whole[kept]
+        if float(np.ptp(ratio)) <= 1e-9 * abs(float(ratio[0])):
+            return known, np.where(dropped, 0.0, ratio[0])
+    return None
+
+
 def mistakes(bend: Bend, z: Array) -> Iterator[tuple[str, Array, dict[str, str]]]:
     """(code, what it would multiply the error by, more to tell) of every known mistake that differs from the slope."""
     y, true = bend.f(z), bend.slope(z)

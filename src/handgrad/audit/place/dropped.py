@@ -20,9 +20,11 @@ from handgrad.audit.judging.batch import Batch, batch
 from handgrad.audit.judging.descent import UNNAMED
 from handgrad.audit.judging.identify import Matrix, chains
 from handgrad.audit.judging.stillness import held
+from handgrad.audit.place.chart import Chart
+from handgrad.audit.place.links import told
 from handgrad.audit.place.observe import observe
 from handgrad.audit.place.thinned import ROWS, drops
-from handgrad.audit.reading.fence import OutOfTime, time_limit
+from handgrad.audit.reading.fence import OutOfTime, time_limit, work_limit
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
@@ -58,11 +60,23 @@ def check(inspection: Inspection) -> list[Finding]:
             given = diagnosis.identity.matrices if diagnosis.identity is not None else None
             matrices = given or next(chains(saved, subject.features, subject.classes))
             found = _judged(subject, matrices, scales) if scales else []
+        if found and found[0].code == "dropout-mask-not-applied" and (line := _by_numbers(inspection)) is not None:
+            return [replace(found[0], file=inspection.program.filename, line=line)]
     except (Exception, SystemExit, OutOfTime):  # it cannot do with one sample, or not without all that it drops
         return []
     finally:
         subject.restore(saved)
     return [_placed(inspection, one) for one in found]
+
+
+def _by_numbers(inspection: Inspection) -> int | None:
+    """The line where the error passes a dropout without its mask, by the numbers of one step."""
+    try:
+        with inspection.program.guarded(), work_limit(SECONDS), dropping(_KEEP, 1):
+            said = told(Chart(inspection, frozenset(inspection.reading.subject.parameters()), SECONDS))
+    except (Exception, SystemExit, OutOfTime):  # reading tells a line as well
+        return None
+    return next((one.line for one in said if one.code == "dropout-mask-not-applied"), None)
 
 
 def _scales(inspection: Inspection) -> tuple[float, ...]:

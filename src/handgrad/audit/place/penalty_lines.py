@@ -129,7 +129,8 @@ def _is_share(node: ast.AST) -> bool:
             ast.AugAssign(op=ast.Add(), value=ast.BinOp(left=share, op=ast.Mult(), right=of))
             | ast.BinOp(op=ast.Add(), right=ast.BinOp(left=share, op=ast.Mult(), right=of))
         ) if isinstance(share, ast.Constant) and isinstance(share.value, float):
-            return isinstance(of, ast.Name | ast.Attribute | ast.Subscript) and share.value < _SMALL
+            held = isinstance(of, ast.Call) and _name(of.func) == "getattr"
+            return (held or isinstance(of, ast.Name | ast.Attribute | ast.Subscript)) and share.value < _SMALL
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult) or _SIZES.search(ast.unparse(node)):
         return False
     sides = [{_name(part) for part in ast.walk(side)} - {""} for side in (node.left, node.right)]

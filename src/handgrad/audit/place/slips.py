@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.pieces.bends import KNOWN, bend_of, mistakes
+from handgrad.audit.pieces.bends import KNOWN, Bend, bend_and_mask, bend_of, mistakes
 from handgrad.audit.place.chart import Chart
 from handgrad.audit.place.numbers import Number, laid, rows_of
 from handgrad.core.arrays import Array
@@ -32,6 +32,9 @@ def wrong_slopes(chart: Chart, chain: list[Number]) -> Iterator[tuple[str, Array
 
 def _mistaken(chart: Chart, z: Number, a: Number, s: Array) -> Iterator[tuple[str, Array, dict[str, Any]]]:
     """(code, what is taken for the slope s of a by z, figures)."""
+    if (both := bend_and_mask(z.rows, a.rows)) is not None:  # a dropout in the line of the activation
+        yield from _dropped(chart, *both, z.rows)
+        return
     mask = 1.0 * (np.abs(s) > 1e-6)
     scale = float(s.sum() / max(mask.sum(), 1.0))
     if not mask.all() and np.allclose(s, scale * mask, atol=1e-6) and (mask != (z.rows > 0)).any():  # dropout
@@ -56,6 +59,23 @@ def _mistaken(chart: Chart, z: Number, a: Number, s: Array) -> Iterator[tuple[st
         if n.rows.shape == s.shape and n.at in chart.links[z.at]:
             for part in (n.rows, 1 - n.rows, n.rows * (1 - n.rows)):
                 yield "derivative-incomplete", part, {}
+
+
+def _dropped(chart: Chart, bend: Bend, mask: Array, z: Array) -> Iterator[tuple[str, Array, dict[str, Any]]]:
+    """The same of an activation behind which a dropout multiplies by a mask."""
+    slope = bend.slope(z)
+    yield "dropout-mask-not-applied", slope, {}
+    yield "dropout-scale-differs", slope * (mask > 0), {"scale": f"{mask.max():.4g}"}
+    lit = bend.f(z) != 0  # where it is 0 in any case, the mask is only known if the code keeps it
+    noted = (rows for n in chart.probe.notes if (rows := rows_of(n.value, chart.count)) is not None)
+    drawn = [
+        m
+        for m in noted
+        if m.shape == z.shape and np.array_equal(m[lit] != 0, mask[lit] != 0) and np.ptp(m[m != 0]) == 0
+    ]
+    for code, wrong, more in mistakes(bend, z):
+        for one in (mask, *(mask.max() * (m != 0) for m in drawn)):
+            yield code, wrong * one, {"activation": bend.name, **more}
 
 
 def _parts(activation: str, y: Array) -> tuple[Array, ...]:

@@ -25,6 +25,7 @@ from handgrad.audit.properties.one_array import shared_parameters
 from handgrad.audit.properties.outputs import no_nonlinearity, not_normalised, squashed_scores
 from handgrad.audit.properties.pairing import labels_apart
 from handgrad.audit.properties.rebinding import rebound_dictionary, stale_gradients
+from handgrad.audit.properties.running_averages import running_averages
 from handgrad.audit.properties.start import start
 from handgrad.audit.properties.stepping import climbing, only_sign
 from handgrad.audit.properties.updating import rate_twice
@@ -55,6 +56,7 @@ PROPERTIES: tuple[Callable[[Inspection], list[Finding]], ...] = (
     overflow,
     predicts_alike,
     dropout_when_tested,
+    running_averages,
     squashed_scores,
     cannot_overfit,
 )

@@ -173,7 +173,7 @@ def _root(node: ast.expr) -> str:
 def _sets_mode(one: ast.stmt) -> bool:
     match one:
         case ast.Assign(targets=[target], value=ast.Constant(value=bool() | str())):
-            return bool(_SETS_MODE.search(last_name(target)))
+            return bool(_SETS_MODE.search(last_name(target.value if isinstance(target, ast.Subscript) else target)))
         case ast.Expr(value=ast.Call(func=func, args=args, keywords=[])):
             plain_given = all(isinstance(a, ast.Constant) and isinstance(a.value, bool | str) for a in args)
             return (

@@ -17,6 +17,7 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.identify import random_point
 from handgrad.audit.objects import matrices, slots
+from handgrad.audit.place.dropped import masks
 from handgrad.audit.properties.forward import batch, flat, scores
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found, line_in, line_of
@@ -72,9 +73,12 @@ def predicts_alike(inspection: Inspection) -> list[Finding]:
 
 
 def _runs_forward(inspection: Inspection, line: int | None) -> int | None:
-    """The line of a function that runs the network forward; its own line where it does not say so."""
+    """The line of a function that draws a mask, or else runs the network forward; its own where it says neither."""
+    drawn, _ = masks(inspection.program.tree)
     for node in ast.walk(inspection.program.tree):
         if isinstance(node, ast.FunctionDef) and node.lineno == line:
+            if inside := [one for one in drawn if node.lineno < one <= (node.end_lineno or 0)]:
+                return inside[0]
             calls = (one for one in ast.walk(node) if isinstance(one, ast.Call) and last_name(one.func) in FORWARD)
             return min((one.lineno for one in calls), default=line)
     return line

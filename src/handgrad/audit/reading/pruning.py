@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.reading.standins import Deferred, StandIn
+from handgrad.audit.reading.switches import switches
 
 MARK = "__audited__"  # in the namespace of each module of the user's
 Objection = tuple[str, str]  # a code of `audit_file.held_...`, and what it is about
@@ -77,16 +78,9 @@ class Judge:
                 return found
         if isinstance(node, ast.Assign) and (turned := self.untrained & stored_names(node) & _read_names(node.value)):
             return "unset", min(turned)  # W = W.T, to save what was trained
-        if self.trained and self._switches(node):
+        if self.trained and switches(node, self._resolve):
             return "training", ast.unparse(node)[:60]
         return self.uses_unset(node) or self.calls_objection(node, plain=not isinstance(node, (ast.For, ast.While)))
-
-    def _switches(self, node: ast.stmt) -> bool:
-        """Whether a statement turns a flag over, such as `training = False` ahead of a test."""
-        match node:
-            case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=ast.Constant(value=bool(value))):
-                return self._resolve(target) is (not value)
-        return False
 
     def leave_untrained(self, node: ast.stmt) -> None:
         """Note which arrays a training that is held back would have moved."""
