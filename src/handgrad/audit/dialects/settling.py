@@ -19,7 +19,7 @@ from handgrad.audit.dialects.scaled import scaled
 from handgrad.audit.dialects.stage import Action, Stage
 from handgrad.audit.dialects.witness import Report
 from handgrad.audit.judging.identify import random_point
-from handgrad.audit.judging.measure import fits, steady
+from handgrad.audit.judging.measure import fit_beside, fits, steady
 from handgrad.audit.objects import Slot, restore, snapshot
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
@@ -276,11 +276,13 @@ def _depends_on_rate(subject: Subject, x: Array, y: Array) -> bool:
 
 
 def _is_descent(subject: Subject, gradients: Mapping[str, Array], x: Array, y: Array) -> bool:
-    """Whether each parameter moves along the gradient that the code has computed, or not at all.
+    """Whether each parameter moves along the gradient that the code has computed, or not at all; it may decay beside.
 
     The step is a small one, so that weights which are updated too early spoil nothing here: that is a mistake to be
     named, not another optimizer.
     """
-    wide = all(value.dtype == np.float64 for value in subject.parameters().values())
+    values = subject.parameters()
+    wide = all(value.dtype == np.float64 for value in values.values())
     moved = steady(subject, x, y, _TINY if wide else _GENTLE).gradient
-    return all(fit.residual < 1e-2 or not gradients[name].any() for name, fit in fits(moved, gradients, 1e-3).items())
+    beside = {name: fit_beside(one, gradients[name], values[name], 1e-3) for name, one in moved.items()}
+    return all(fit.residual < 1e-2 or not gradients[name].any() for name, fit in beside.items())

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects.calling import STRENGTHS, call, fill, needed, plain, roles
+from handgrad.audit.dialects.decaying import decays_weights
 from handgrad.audit.dialects.edits import RATE
 from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.sizes import kept
@@ -192,7 +193,8 @@ class Stage:
                 for key, value in vars(thing).items():
                     if any(key == one for _, one, _ in measured):  # a dropout rate may be the share that stays
                         continue
-                    role = None if _counts_parts(key, value, thing) else _ROLE_OF.get(plain(key))
+                    strong = plain(key) == "decay" and decays_weights(type(thing), key)
+                    role = None if strong or _counts_parts(key, value, thing) else _ROLE_OF.get(plain(key))
                     if (
                         self.dropping
                         and role in ("zero", "keep")
