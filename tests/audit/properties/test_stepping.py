@@ -337,6 +337,30 @@ IDLE = {
         h = np.tanh(x @ W1.T)
         out = h @ W2.T
     """: None,
+    """
+    class Rate:
+        def before(self):
+            self.current_learning_rate = self.learning_rate * (1 / (1 + self.decay * self.iterations))
+        def update(self, layer):
+            layer.W -= self.current_learning_rate * layer.dW
+        def after(self):
+            self.iterations += 1
+    for epoch in range(9):
+        net.forward(x)
+        net.backward(t)
+        rate.before()
+        rate.after()
+    """: 10,
+    """
+    class Rate:
+        def before(self):
+            self.current_learning_rate = self.learning_rate * (1 / (1 + self.decay * self.iterations))
+            self.layer.W -= self.current_learning_rate * self.layer.dW
+    for epoch in range(9):
+        net.forward(x)
+        net.backward(t)
+        rate.before()
+    """: None,
 }
 
 
