@@ -341,8 +341,6 @@ IDLE = {
     class Rate:
         def before(self):
             self.current_learning_rate = self.learning_rate * (1 / (1 + self.decay * self.iterations))
-        def update(self, layer):
-            layer.W -= self.current_learning_rate * layer.dW
         def after(self):
             self.iterations += 1
     for epoch in range(9):
@@ -350,7 +348,7 @@ IDLE = {
         net.backward(t)
         rate.before()
         rate.after()
-    """: 10,
+    """: 8,
     """
     class Rate:
         def before(self):
