@@ -22,7 +22,7 @@ from handgrad.audit.judging.rates import TWICE
 from handgrad.audit.place.forgotten import constants
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 from handgrad.audit.reading.source import Program
-from handgrad.audit.whole_loss import whole_loss
+from handgrad.audit.whole_loss import paid_by_the_step, whole_loss
 from handgrad.errors import DataError, HandgradError
 
 READING_SECONDS = 6.0  # for one way to understand the file
@@ -67,6 +67,7 @@ def judged(program: Program, namespace: dict[str, Any], patience: float = NOTHIN
             continue
         if diagnosis is not None:
             diagnosis = _of_parameters(diagnosis, constants(program.tree))
+            diagnosis = paid_by_the_step(reading.subject, diagnosis)
         told = [other for other, judged in unknown if not other.silent and judged is not None and judged.checks]
         if reading.silent and told and (right or not _instead(diagnosis, told)):
             continue  # the file reports a loss of its own, and that is the one in question

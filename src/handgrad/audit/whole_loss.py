@@ -1,8 +1,11 @@
-"""Whole loss: of two losses that a file reports, one of which is the other and a penalty, the one that is meant."""
+"""Whole loss: of two losses that a file reports, one of which is the other and a penalty, the one that is meant; and
+where such a penalty is paid.
+"""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from math import isclose
 
 import numpy as np
@@ -15,6 +18,7 @@ from handgrad.audit.subject import Subject
 
 _RATE = 2.0**-6
 _SECONDS = 0.3  # to tell a penalty in a loss
+_MISSING = "penalty-missing"
 
 
 def whole_loss(found: list[tuple[Reading, Diagnosis]], best: tuple[Reading, Diagnosis]) -> tuple[Reading, Diagnosis]:
@@ -32,15 +36,25 @@ def whole_loss(found: list[tuple[Reading, Diagnosis]], best: tuple[Reading, Diag
         if own and diagnosis.checks and not diagnosis.ok and diagnosis.judged - wrong:  # it is not misread
             with suppress(Exception), time_limit(_SECONDS):
                 alike = whole.parameters().keys() == part.parameters().keys() and charges(whole, part)
-                if alike and (whole.whole is None or not decays(whole)):
+                if alike and (whole.whole is None or decays(whole) is False):
                     return reading, diagnosis
     return best
 
 
-def decays(subject: Subject) -> bool:
+def paid_by_the_step(subject: Subject, diagnosis: Diagnosis) -> Diagnosis:
+    """Without the complaint that gradients leave a penalty out, where the file's own step is seen to decay weights."""
+    if subject.whole is None or all(finding.code != _MISSING for finding in diagnosis.findings):
+        return diagnosis
+    with suppress(Exception), time_limit(_SECONDS):
+        if decays(subject):
+            return replace(diagnosis, findings=tuple(one for one in diagnosis.findings if one.code != _MISSING))
+    return diagnosis
+
+
+def decays(subject: Subject) -> bool | None:
     """Whether the file's own step moves weights from an input that is always 0, by which no gradient can.
 
-    Also where that cannot be told.
+    None where that cannot be told.
     """
     assert subject.whole is not None
     saved, one = subject.snapshot(), batch(subject, 5, 3)
@@ -49,7 +63,7 @@ def decays(subject: Subject) -> bool:
     first = [(name, value.shape.index(x.shape[-1])) for name, value in saved.items()
              if value.ndim == 2 and value.shape.count(x.shape[-1]) == 1]  # fmt: skip
     if x.ndim != 2 or x.shape[0] == x.shape[1] or not idle or len(first) != 1:
-        return True
+        return None
     x[:, :idle] = 0.0
     try:
         if subject.afresh is not None:
@@ -61,7 +75,7 @@ def decays(subject: Subject) -> bool:
         if subject.afresh is not None:
             subject.afresh()
         subject.restore(saved)
-    return bool(np.take(moved, range(idle), axis=first[0][1]).any() or not moved.any())
+    return bool(np.take(moved, range(idle), axis=first[0][1]).any()) if moved.any() else None
 
 
 def charges(whole: Subject, part: Subject) -> bool:

@@ -1,97 +1,97 @@
-"""Penalties in networks that the audit does not know, told by what the first weights do at an input of zeros."""
+"""What a loss charges for its parameters, and the share that gradients have, in a network that no known one is like."""
 
-from pathlib import Path
+from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from handgrad.audit.session import audit_file
+from handgrad.audit.judging.batch import batch
+from handgrad.audit.judging.charges import charges
+from handgrad.audit.judging.diagnose import diagnose
+from handgrad.audit.judging.identify import random_point
+from handgrad.audit.subject import Subject
+from handgrad.core.arrays import Array
 
-# A gated hidden layer, which is none of the networks that are known.
-NET = """
-import numpy as np
 
+class Sines:
+    """sin(x W1 + b1), normalised over the batch and given a gain, W2, softmax: with a penalty on some parameters."""
 
-class Gated:
-    def __init__(self, inputs=12, hidden=9, outputs=4, strength=0.002):
-        rng = np.random.default_rng(4)
-        self.W = rng.normal(0, 0.4, (inputs, hidden))
-        self.V = rng.normal(0, 0.4, (inputs, hidden))
-        self.U = rng.normal(0, 0.4, (hidden, outputs))
-        self.c = np.zeros(outputs)
-        self.strength = strength
+    def __init__(self, charged: dict[str, float], shares: dict[str, float], *, sizes: bool = False) -> None:
+        rng = np.random.default_rng(3)
+        self.p = {
+            "W1": rng.standard_normal((7, 6)) / 3, "b1": np.zeros(6), "gain": np.ones(6), "shift": np.zeros(6),
+            "W2": rng.standard_normal((6, 4)) / 3, "b2": np.zeros(4),
+        }  # fmt: skip
+        self.charged, self.shares, self.sizes = charged, shares, sizes
 
-    def forward(self, x):
-        self.x = x
-        self.gate = 1 / (1 + np.exp(-x @ self.V))
-        self.a = np.tanh(x @ self.W)
-        self.h = self.gate * self.a
-        s = self.h @ self.U + self.c
+    def forward(self, x: Array, y: Array) -> float:
+        p = self.p
+        self.x, self.z = x, x @ p["W1"] + p["b1"]
+        a = np.sin(self.z)
+        self.spread = np.sqrt(a.var(axis=0) + 1e-5)
+        self.n = (a - a.mean(axis=0)) / self.spread
+        self.h = self.n * p["gain"] + p["shift"]
+        s = self.h @ p["W2"] + p["b2"]
         e = np.exp(s - s.max(axis=1, keepdims=True))
-        self.p = e / e.sum(axis=1, keepdims=True)
-        return self.p
+        self.d = e / e.sum(axis=1, keepdims=True)
+        loss = -np.log(self.d[np.arange(len(y)), y]).mean()
+        self.d[np.arange(len(y)), y] -= 1
+        sums = {name: np.abs(p[name]).sum() if self.sizes else 0.5 * (p[name] ** 2).sum() for name in self.charged}
+        return float(loss + sum(self.charged[name] * value for name, value in sums.items()))
 
-    def loss(self, y):
-        data = -np.log(self.p[np.arange(len(y)), y]).mean()
-        return data + 0.5 * self.strength * sum((m ** 2).sum() for m in (self.W, self.V, self.U))
+    def gradients(self, x: Array, y: Array) -> dict[str, Array]:
+        self.forward(x, y)
+        p, d = self.p, self.d / len(x)
+        dh = d @ p["W2"].T
+        dn = dh * p["gain"]
+        da = (dn - dn.mean(axis=0) - self.n * (dn * self.n).mean(axis=0)) / self.spread
+        dz = da * np.cos(self.z)
+        found = {
+            "W1": x.T @ dz, "b1": dz.sum(axis=0), "gain": (dh * self.n).sum(axis=0), "shift": dh.sum(axis=0),
+            "W2": self.h.T @ d, "b2": d.sum(axis=0),
+        }  # fmt: skip
+        own = {name: np.sign(value) if self.sizes else value for name, value in p.items()}
+        return {name: one + self.shares.get(name, 0.0) * own[name] for name, one in found.items()}
 
-    def backward(self, y):
-        d = self.p.copy()
-        d[np.arange(len(y)), y] -= 1
-        d /= len(y)
-        dh = d @ self.U.T
-        self.dU = self.h.T @ d + self.strength * self.U
-        self.dc = d.sum(axis=0)
-        self.dW = self.x.T @ (dh * self.gate * (1 - self.a ** 2)) + self.strength * self.W
-        self.dV = self.x.T @ (dh * self.a * self.gate * (1 - self.gate)) + self.strength * self.V
-
-    def step(self, lr):
-        self.W -= lr * self.dW
-        self.V -= lr * self.dV
-        self.U -= lr * self.dU
-        self.c -= lr * self.dc
-
-
-def train(net, x, y, lr=0.1, epochs=10):
-    for epoch in range(epochs):
-        net.forward(x)
-        print(net.loss(y))
-        net.backward(y)
-        net.step(lr)
-"""
-GRADIENTS = ("self.strength * self.U", "self.strength * self.W", "self.strength * self.V")
-CHARGE = " + 0.5 * self.strength * sum((m ** 2).sum() for m in (self.W, self.V, self.U))"
-CASES = {
-    "right": ([], set()),
-    "missing": ([(f" + {one}", "") for one in GRADIENTS], {("penalty-missing", "error")}),
-    "climbs": ([(f"+ {one}", f"- {one}") for one in GRADIENTS], {("weight-decay-sign", "error")}),
-    "twice": ([(f"+ {one}", f"+ 2 * {one}") for one in GRADIENTS], {("penalty-scaled", "warning")}),
-    "not charged": ([(CHARGE, "")], {("weight-decay", "note")}),
-    "bias": ([("d.sum(axis=0)", "d.sum(axis=0) + self.strength * self.c")], {("weight-decay", "warning")}),
-}
+    def subject(self) -> Subject:
+        return Subject(lambda: self.p, self.forward, None, self.gradients, 7, 4)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_share_of_the_weights_in_an_unknown_network(case: str, tmp_path: Path) -> None:
-    edits, said = CASES[case]
-    text = NET
-    for old, new in edits:
-        assert old in text
-        text = text.replace(old, new)
-    path = tmp_path / "gated.py"
-    path.write_text(text, encoding="utf-8")
-    findings = audit_file({"path": str(path)})["findings"]
-    assert {(one["code"], one["severity"]) for one in findings} == said
-    if said:
-        (line,) = {text.split("\n")[one["line"] - 1] for one in findings}
-        assert "self.d" in line
+WEIGHTS = {"W1": 1e-3, "W2": 2e-3}
 
 
-def test_a_layer_with_a_strength_of_its_own(tmp_path: Path) -> None:
-    """Half of it is left out, which is as much as all that the first layers are charged; it is not missing for that."""
-    text = NET.replace("(self.W, self.V, self.U))", "(self.W, self.V)) + self.strength * (self.U ** 2).sum()")
-    path = tmp_path / "gated.py"
-    path.write_text(text, encoding="utf-8")
-    errors = [one for one in audit_file({"path": str(path)})["findings"] if one["severity"] != "note"]
-    assert [one["code"] for one in errors] == ["penalty-scaled"]
-    path.write_text(text.replace(GRADIENTS[0], f"2 * {GRADIENTS[0]}"), encoding="utf-8")
-    assert audit_file({"path": str(path)})["ok"]
+@pytest.mark.parametrize("sizes", [False, True])
+def test_what_a_loss_charges(sizes: bool) -> None:
+    subject = Sines(WEIGHTS, {}, sizes=sizes).subject()
+    subject.restore(random_point(subject, np.random.default_rng(0)))
+    before = subject.snapshot()
+    told = charges(subject, batch(subject, 5, 1), np.random.default_rng(2))
+    assert {name: charge.factor for name, charge in told.items() if charge.factor} == pytest.approx(WEIGHTS)
+    assert {"b1", "gain", "shift"} <= told.keys()
+    assert all(told[name].signs is sizes for name in WEIGHTS)
+    assert all((value == before[name]).all() for name, value in subject.snapshot().items())
+
+
+@pytest.mark.parametrize(
+    ("charged", "shares", "told"),
+    [
+        (WEIGHTS, WEIGHTS, {}),
+        (WEIGHTS, {}, {"penalty-missing": ("W1", "W2")}),
+        (WEIGHTS, {"W1": 1e-3}, {"penalty-missing": ("W2",)}),
+        (WEIGHTS, {"W1": -1e-3, "W2": -2e-3}, {"weight-decay-sign": ("W1", "W2")}),
+        (WEIGHTS, {"W1": 2e-3, "W2": 4e-3}, {"penalty-scaled": ("W1", "W2")}),
+        (WEIGHTS, {**WEIGHTS, "b1": 1e-3, "b2": 1e-3}, {"weight-decay": ("b1", "b2")}),
+        ({}, {"W1": 1e-3, "W2": 1e-3}, {"weight-decay": ("W1", "W2")}),
+        ({}, {"W1": -1e-3}, {"weight-decay-sign": ("W1",)}),
+    ],
+)
+@pytest.mark.parametrize("sizes", [False, True])
+def test_the_share_of_a_gradient(
+    charged: dict[str, float], shares: dict[str, float], told: dict[str, tuple[str, ...]], sizes: bool
+) -> None:
+    sizes = sizes and bool(charged)  # a share of signs where nothing is charged is no decay that people write
+    diagnosis = diagnose(Sines(charged, shares, sizes=sizes).subject())
+    assert diagnosis.identity is None
+    assert {one.code: one.where for one in diagnosis.findings} == told
+    if "weight-decay" in told:
+        assert diagnosis.findings[0].severity == ("warning" if charged else "note")

@@ -49,6 +49,12 @@ def test_the_number_tells_the_line(divisor: str, line: int | None) -> None:
     assert fixed_batch_line(_inspection(CODE.replace("DIVISOR", divisor)), finding) == line
 
 
+def test_a_size_that_a_function_fixes_under_a_name_is_wrong_where_it_has_it() -> None:
+    text = CODE.replace("    dW2 = h", "    m = 60\n    dW2 = h").replace("DIVISOR", "m")
+    finding = Finding("batch-dependent-factor", "warning", ("b1",), {"factor": 8 / 60, "rows": 8}, {"factor": 1.0})
+    assert fixed_batch_line(_inspection(text), finding) == 6
+
+
 SHARES = """
 def backward(x, h, d, W2, W1, b2):
     loss = np.mean(d ** 2) + 0.5 * reg * np.sum(W2 ** 2)

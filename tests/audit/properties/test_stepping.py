@@ -337,6 +337,38 @@ IDLE = {
         h = np.tanh(x @ W1.T)
         out = h @ W2.T
     """: None,
+    """
+    class Net:
+        def forward(self, x):
+            return x @ W
+        def backward(self, x, t):
+            return x.T @ (t - self.forward(x))
+    class Rate:
+        def before(self):
+            self.current_learning_rate = self.learning_rate * (1 / (1 + self.decay * self.iterations))
+        def after(self):
+            self.iterations += 1
+    for epoch in range(9):
+        net.forward(x)
+        net.backward(x, t)
+        rate.before()
+        rate.after()
+    """: 13,
+    """
+    class Net:
+        def forward(self, x):
+            return x @ W
+        def backward(self, x, t):
+            return x.T @ (t - self.forward(x))
+    class Rate:
+        def before(self):
+            self.current_learning_rate = self.learning_rate * (1 / (1 + self.decay * self.iterations))
+            self.layer.W -= self.current_learning_rate * self.layer.dW
+    for epoch in range(9):
+        net.forward(x)
+        net.backward(x, t)
+        rate.before()
+    """: None,
 }
 
 

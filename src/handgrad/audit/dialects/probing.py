@@ -24,6 +24,7 @@ from handgrad.audit.dialects.layouts import LAYOUTS
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.settling import Candidate, Net, Way, moves, settled
 from handgrad.audit.dialects.stage import SECONDS
+from handgrad.audit.dialects.totals import without_parts
 from handgrad.audit.objects import Slot, matrices, parts, restore, snapshot
 from handgrad.core.arrays import Array
 
@@ -142,7 +143,7 @@ def _by_loss(
     tried: set[tuple[float, float]] = set()
     outputs = {place for place in first if net.split and sounds(place.rpartition(".")[2].removesuffix("()"), FORWARD)}
     turned = net.losses(batch[0], (batch[1] + 1) % max(net.classes, 2)) if outputs else {}
-    for place, value in first.items():
+    for place, value in without_parts(first, second, _ROWS).items():
         both = (value, second.get(place, math.nan))
         if place in outputs and turned.get(place) == value:
             continue

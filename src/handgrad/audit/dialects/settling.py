@@ -276,18 +276,13 @@ def _depends_on_rate(subject: Subject, x: Array, y: Array) -> bool:
 
 
 def _is_descent(subject: Subject, gradients: Mapping[str, Array], x: Array, y: Array) -> bool:
-    """Whether each parameter moves along the gradient that the code has computed, or not at all; and perhaps along
-    itself, as one that decays.
+    """Whether each parameter moves along the gradient that the code has computed, or not at all; it may decay beside.
 
     The step is a small one, so that weights which are updated too early spoil nothing here: that is a mistake to be
     named, not another optimizer.
     """
-    live = subject.snapshot()
-    wide = all(value.dtype == np.float64 for value in live.values())
+    values = subject.snapshot()
+    wide = all(value.dtype == np.float64 for value in values.values())
     moved = steady(subject, x, y, _TINY if wide else _GENTLE).gradient
-    return all(
-        fit.residual < 1e-2
-        or not gradients[name].any()
-        or fit_beside(moved[name], gradients[name], live[name], 1e-3).exact
-        for name, fit in fits(moved, gradients, 1e-3).items()
-    )
+    beside = {name: fit_beside(one, gradients[name], values[name], 1e-3) for name, one in moved.items()}
+    return all(fit.residual < 1e-2 or not gradients[name].any() for name, fit in beside.items())

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from handgrad.audit.findings import Finding
-from handgrad.audit.judging.descent import Link
+from handgrad.audit.judging.measure import Fit
 from handgrad.audit.judging.penalty import Penalty
 from handgrad.core.arrays import Array
 
@@ -19,49 +19,30 @@ _LIKE = 1e-3  # relative: shares that are one and the same
 
 
 def decayed(
-    links: Sequence[Link], penalty: Penalty | None, rows: Sequence[int], biases: Collection[str] = ()
+    fits: Mapping[str, Sequence[Fit]], due: Mapping[str, Sequence[float]], biases: Collection[str], *, charged: bool
 ) -> list[Finding]:
-    """Findings about the weights' own share in their gradients.
+    """Findings about the parameters' own share in their gradients.
 
     Args:
-        links: what explains the gradients of several batches.
-        penalty: what the loss charges; None for nothing.
-        rows: of each batch.
+        fits: what explains the gradient of a parameter in each of several batches.
+        due: the share that the derivative of the loss has, in each of them.
         biases: the names of those parameters that are biases.
-    """
-    shares: dict[str, Array] = {}
-    dues: dict[str, Array] = {}
-    for name, fits in ((name, both) for link in links for name, both in link.fits.items()):
-        if not all(one.exact and one.factor for one in fits):
-            continue
-        due = np.array([_due(penalty, name, count) for count in rows])
-        factors = np.array([one.factor for one in fits])
-        if (factors < 1).all() and np.ptp(factors) and np.allclose([one.decay for one in fits], due, rtol=_LIKE):
-            continue  # an average that is wrong beside it, which is said
-        shares[name], dues[name] = np.array([one.decay / one.factor for one in fits]), due
-    return judged(shares, dues, biases, charged=penalty is not None and bool(penalty.names))
-
-
-def judged(
-    shares: Mapping[str, Array], dues: Mapping[str, Array], biases: Collection[str], *, charged: bool
-) -> list[Finding]:
-    """Findings about shares of parameters in their gradients that are not what is due.
-
-    Args:
-        shares: parameter -> its share in its gradient, one number a batch.
-        dues: parameter -> the share that the derivative of the loss has.
-        biases: the names of those parameters that are biases.
-        charged: whether the loss charges for any: then that some are left out is no convention.
+        charged: whether the loss charges for any parameter: then that others are left out is no convention.
     """
     found: dict[str, list[str]] = {}
     measured: dict[str, dict[str, float]] = {}
-    for name, share in shares.items():
-        due = dues[name]
-        code = _code(share, due)
+    for name, both in fits.items():
+        if not all(one.exact and one.factor for one in both):
+            continue
+        shares, wanted = np.array([one.decay / one.factor for one in both]), np.array(due[name])
+        factors = np.array([one.factor for one in both])
+        if (factors < 1).all() and np.ptp(factors) and np.allclose([one.decay for one in both], wanted, rtol=_LIKE):
+            continue  # an average that is wrong beside it, which is said
+        code = _code(shares, wanted)
         if code:
             found.setdefault(code, []).append(name)
-            ratio = float(share[-1] / due[-1]) if due[-1] else 0.0
-            measured.setdefault(code, {"share": float(share[-1]), "due": float(due[-1]), "ratio": ratio})
+            ratio = float(shares[-1] / wanted[-1]) if wanted[-1] else 0.0
+            measured.setdefault(code, {"share": float(shares[-1]), "due": float(wanted[-1]), "ratio": ratio})
     biases_alone = set(found.get("weight-decay", ())) <= set(biases)
     severity = {"weight-decay": "warning" if charged or biases_alone else "note", "penalty-scaled": "warning"}
     return [
@@ -70,8 +51,8 @@ def judged(
     ]
 
 
-def _due(penalty: Penalty | None, name: str, rows: int) -> float:
-    """The share of a parameter that the derivative of the penalty has."""
+def due(penalty: Penalty | None, name: str, rows: int) -> float:
+    """The share of a parameter that the derivative of a penalty has in a batch of so many rows."""
     if penalty is None or name not in penalty.names:
         return 0.0
     return penalty.factor * (2 if penalty.kind == "squares" else 1) / (rows if penalty.by_rows else 1)

@@ -7,22 +7,23 @@ the true ones. Where the network is known, each link of the chain is then looked
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.judging.batch import Batch, batch
-from handgrad.audit.judging.charges import charged
-from handgrad.audit.judging.decay import decayed
-from handgrad.audit.judging.descent import UNNAMED, Explanation, Link, alike, descend
+from handgrad.audit.judging.charges import shares
+from handgrad.audit.judging.decay import decayed, due
+from handgrad.audit.judging.descent import UNNAMED, Explanation, Link, descend
+from handgrad.audit.judging.evidence import Evidence, never_updated, no_multiples, of_no_scale
 from handgrad.audit.judging.identify import Identity, identify, random_point
-from handgrad.audit.judging.measure import LOOSE, Fit, Steady, fit, steady, tolerance
+from handgrad.audit.judging.measure import LOOSE, Steady, steady, tolerance
 from handgrad.audit.judging.mistakes import IGNORED
 from handgrad.audit.judging.rates import GENTLE, ROUNDING, by_rate
 from handgrad.audit.judging.scales import scales
 from handgrad.audit.judging.stillness import drawn, draws, held
-from handgrad.audit.judging.truth import slopes
+from handgrad.audit.judging.truth import Slopes, slopes
 from handgrad.audit.judging.walk import Case, true_gradient
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
@@ -60,34 +61,6 @@ class Diagnosis:
     def ok(self) -> bool:
         """Whether no error was found."""
         return not any(finding.severity == "error" for finding in self.findings)
-
-
-@dataclass(frozen=True)
-class _Evidence:
-    """The subject's gradients of one batch beside the true ones; of an unknown network, both along some directions."""
-
-    rows: int
-    gradient: dict[str, Array]
-    true: dict[str, Array]
-    exact: float
-    noise: dict[str, float] = field(default_factory=dict)  # of the true ones, where they were measured
-    own: dict[str, Array] = field(default_factory=dict)  # the parameters themselves along those directions
-
-    @property
-    def fits(self) -> dict[str, Fit]:
-        beside = {name: max(self.exact, 10 * self.noise.get(name, 0.0)) for name in self.true}
-        return {name: fit(self.gradient[name], self.true[name], exact) for name, exact in beside.items()}
-
-    def flat(self, name: str) -> bool:
-        """Whether the loss does not depend on a parameter, as a bias ahead of BatchNorm, and the gradient says so."""
-        largest = max(float(np.linalg.norm(value)) for value in self.true.values())
-        both = max(np.linalg.norm(self.true[name]), np.linalg.norm(self.gradient[name]))
-        return bool(both <= 1e-6 * largest)
-
-    def without(self, names: set[str]) -> _Evidence:
-        """The evidence on all other parameters."""
-        rest = [name for name in self.true if name not in names]
-        return replace(self, gradient={n: self.gradient[n] for n in rest}, true={n: self.true[n] for n in rest})
 
 
 def recognise(subject: Subject, seed: int = 0) -> Identity | None:
@@ -175,12 +148,12 @@ def _known(
     cases = [Case(identity, subject.snapshot(), *one.flat) for one in batches if one.flat is not None]
     gradients = [one.gradient for one in found]
     evidence = [
-        _Evidence(len(case.x), gradient, true_gradient(case), exact)
+        Evidence(len(case.x), gradient, true_gradient(case), exact)
         for case, gradient in zip(cases, gradients, strict=True)
     ]
-    gone = _never_updated(evidence)
+    gone = never_updated(evidence)
     findings = [*gone]
-    wrong = {*_wrong(evidence), *_of_no_scale(evidence)} - set(_where(gone))
+    wrong = {*no_multiples(evidence), *of_no_scale(evidence)} - set(_where(gone))
     checks = sum(len(e.true) for e in evidence)
     if not wrong:
         alive = [{n: f for n, f in e.fits.items() if n not in _where(gone)} for e in evidence]
@@ -201,7 +174,10 @@ def _known(
     findings = _of_one_sum(findings, evidence)
     rows = [e.rows for e in evidence]
     biases = [matrix.bias for matrix in identity.matrices if matrix.bias is not None]
-    decays = decayed(scalable, identity.penalty, rows, biases)
+    fits = {name: both for link in scalable for name, both in link.fits.items()}
+    penalty = identity.penalty
+    wanted = {name: [due(penalty, name, count) for count in rows] for name in fits}
+    decays = decayed(fits, wanted, biases, charged=penalty is not None and bool(penalty.names))
     scaled = scales(made, rows, averaged="B" in identity.divisor)
     return [*findings, *decays, *scaled], checks + explanation.tried
 
@@ -210,7 +186,7 @@ def _decays(link: Link) -> bool:
     return any(one.decay for fits in link.fits.values() for one in fits)
 
 
-def _of_one_sum(findings: list[Finding], evidence: list[_Evidence]) -> list[Finding]:
+def _of_one_sum(findings: list[Finding], evidence: list[Evidence]) -> list[Finding]:
     """A bias that never changes belongs to those that are summed over everything: under a softmax that sum is 0."""
     summed = next((one for one in findings if one.code == SUMMED_OVER_ALL), None)
     gone = next((one for one in findings if one.code == "never-updated"), None)
@@ -260,26 +236,30 @@ def _unknown(
     rng: np.random.Generator,
 ) -> tuple[list[Finding], int]:
     """What the gradients of a network say of which only the loss is known."""
-    evidence = []
+    evidence, seen = list[Evidence](), list[Slopes]()
     for of, one in zip(batches, found, strict=True):
         known = slopes(subject, of.x, of.y, rng)
         if not known.values:
             return [Finding("network-unknown", "warning", ())], 0
-        along, own = known.along(one.gradient), known.along(subject.parameters())
-        evidence.append(_Evidence(of.rows, along, known.values, max(exact, 1e-5), known.noise, own))
+        seen.append(known)
+        evidence.append(Evidence(of.rows, known.along(one.gradient), known.values, max(exact, 1e-5), known.noise))
     flat = {name for name in evidence[0].true if all(e.flat(name) for e in evidence)}  # truly 0, and given as 0
     blurred = {name for e in evidence for name, noise in e.noise.items() if noise > BLURRED}
     evidence = [e.without(flat | blurred) for e in evidence]
-    wrong = _wrong(evidence)
-    gone = _never_updated(evidence, 0.0 if wrong else ROUNDING)  # a wrong error from above may add up to nearly 0
+    wrong = no_multiples(evidence)
+    gone = never_updated(evidence, 0.0 if wrong else ROUNDING)  # a wrong error from above may add up to nearly 0
     alone = {name for name, value in evidence[0].true.items() if wrong and value.size == 1}  # a multiple of anything
     right = [{n: f for n, f in e.fits.items() if n not in {*_where(gone), *wrong, *alone}} for e in evidence]
     averaged = _is_mean(subject, batches[0])
     findings = [*gone, *scales(right, [e.rows for e in evidence], averaged=averaged)]
-    beside = {name: [(e.gradient[name], e.true[name], e.own[name]) for e in evidence] for name in wrong}
-    shares = charged(subject, batches, beside, rng)
-    findings += shares
-    wrong = tuple(name for name in wrong if name not in _where(shares))
+    odd = [name for name in wrong if name not in _where(gone)]
+    if odd:
+        usual = [float(np.median([one.factor for one in fits.values()] or [1.0])) for fits in right]
+        asked = [{name: e.gradient[name] for name in odd} for e in evidence]
+        own = shares(subject, batches, seen, asked, usual, evidence[0].exact)
+        biases = [name for name, value in subject.parameters().items() if min(value.shape) == 1 or value.ndim == 1]
+        findings += decayed(own.fits, own.due, biases, charged=own.charged)
+        wrong = tuple(name for name in wrong if name not in own.fits)
     if wrong:
         residual = max(e.fits[name].residual for e in evidence for name in wrong)
         findings.append(Finding(UNNAMED, "error", wrong, {"residual": residual, "first": wrong[-1]}, {"residual": 0.0}))
@@ -315,29 +295,6 @@ def _is_mean(subject: Subject, one: Batch) -> bool:
         return not 1.4 < subject.loss(x, y) / subject.loss(one.x, one.y) < 2.8
     except Exception:  # columns, lists, a form of its own
         return True
-
-
-def _never_updated(evidence: list[_Evidence], least: float = ROUNDING) -> list[Finding]:
-    """Parameters whose gradient is 0 in every batch, where it should not be."""
-    gone = tuple(
-        name
-        for name in evidence[0].true
-        if all(np.linalg.norm(e.gradient[name]) <= least * np.linalg.norm(e.true[name]) for e in evidence)
-        and any(e.true[name].any() for e in evidence)
-    )
-    return [Finding("never-updated", "error", gone, {"factor": 0.0}, {"factor": 1.0})] if gone else []
-
-
-def _wrong(evidence: list[_Evidence]) -> tuple[str, ...]:
-    """Parameters whose gradient is no multiple of the true one."""
-    return tuple(name for name in evidence[0].true if not all(e.fits[name].exact for e in evidence))
-
-
-def _of_no_scale(evidence: list[_Evidence]) -> tuple[str, ...]:
-    """Single numbers, which are a multiple of anything, that are another multiple in each batch, by no rule."""
-    single = [name for name, value in evidence[0].true.items() if value.size == 1]
-    rows = [e.rows for e in evidence]
-    return tuple(name for name in single if not alike([e.fits[name].factor for e in evidence], rows, evidence[0].exact))
 
 
 def _where(findings: list[Finding]) -> tuple[str, ...]:

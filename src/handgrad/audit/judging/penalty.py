@@ -55,8 +55,11 @@ class Charges:
 
     @classmethod
     def at(cls, points: Sequence[Mapping[str, Array]], weights: tuple[str, ...], biases: tuple[str, ...]) -> Self:
-        """Of the weights alone, of weights and biases, of all weights but the last, and of one layer's."""
-        some = (weights, weights + biases, weights[:-1], *((name,) for name in weights))
+        """Of the weights alone, of weights and biases, of all weights but the last, and of one layer's, alone or with
+        its bias.
+        """
+        layers = zip(weights, biases, strict=True) if len(biases) == len(weights) else ()
+        some = (weights, weights + biases, weights[:-1], *((name,) for name in weights), *layers)
         kinds = [(kind, names) for kind in KINDS for names in dict.fromkeys(some) if names]
         return cls({(kind, names): [_sum(kind, names, point) for point in points] for kind, names in kinds})
 

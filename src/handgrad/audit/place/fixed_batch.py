@@ -39,7 +39,19 @@ def _dividing(tree: ast.Module, number: int, *, parts: bool = True) -> int | Non
         shares = (n for n in ast.walk(scope) if isinstance(n, ast.BinOp | ast.AugAssign))
         lines += sorted(n.lineno for n in shares if _divides(n, number, own))
     within = [line for line in lines if any(n.lineno < line <= (n.end_lineno or 0) for n in inside)]
-    return next(iter(within or lines), None)
+    at = next(iter(within or lines), None)
+    return at if at is None else _fixed_there(inside, at, number) or at
+
+
+def _fixed_there(functions: list[ast.FunctionDef], at: int, number: int) -> int | None:
+    """The line that gives the number a name, where that is the function's own: it stands for the size of its batch."""
+    around = [one for one in functions if one.lineno < at <= (one.end_lineno or 0)]
+    for scope in around[-1:]:
+        divided = {_name(n.right) for n in ast.walk(scope) if isinstance(n, ast.BinOp) and n.lineno == at}
+        for node in ast.walk(scope):
+            if isinstance(node, ast.Assign) and _bound_to(node, number) & divided - {""}:
+                return node.lineno
+    return None
 
 
 def _only_one(tree: ast.Module, number: int) -> list[int]:

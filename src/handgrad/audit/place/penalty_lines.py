@@ -9,19 +9,25 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
+from handgrad.audit.judging.identify import random_point
 from handgrad.audit.judging.measure import fit
-from handgrad.audit.place.observe import CHANGED, NAMED, Noted, observe
+from handgrad.audit.place.observe import CHANGED, MADE, NAMED, Noted, observe
 from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.core.arrays import Array
 
 _CODES = {"penalty-missing", "penalty-scaled", "weight-decay-sign", "weight-decay"}
 _ROLES = ("backward", "gradients", "loss", "update", "step")
-_STRENGTH = re.compile(r"^(l2|reg|lambd|lmbda|lam|wd|weight_?decay|decay|alpha|penalty|beta)", re.I)
+_STRENGTH = re.compile(
+    r"^((weight|bias|kernel)_reg|l2|reg|lambd|lmbda|lam|wd|weight_?decay|decay|alpha|penalty|beta)", re.I
+)
 _SECONDS = 0.5  # to see a gradient made
 _SMALL = 0.1  # a number that is no larger may be a strength
+_LEAST = 1e-6  # of a parameter: what a step takes of it, at least
 _SIZES = re.compile(r"\*\* ?2|\b(sum|norm|square|vdot|abs)\(")
 
 
@@ -34,9 +40,14 @@ def penalty_line(inspection: Inspection, finding: Finding) -> int | None:
         return None
     tree, names = inspection.program.tree, [_own(name) for name in finding.where]
     parts = list(_parts(inspection))
-    for node in (*parts, tree) if finding.code != "penalty-missing" else ():
-        if (line := _shares(node, names)) is not None:
-            return line
+    there = finding.code != "penalty-missing"
+    found = [one for node in (*parts, tree) if there and (one := _shares(node, names))]
+    own = list(dict.fromkeys(line for other, line in found if not other))
+    made = _gradient_lines(inspection, finding) if there and len(own) != 1 else []
+    shrunk = _shrunk(inspection, finding) if there and not own else None
+    told = [*(line for line in made if line in own), *own, shrunk, *made, *(line for _, line in found)]
+    if any(told):
+        return next(line for line in told if line)
     for node in parts:
         lines = [line for name in names if (line := _makes(node, name))]
         if lines:
@@ -48,22 +59,14 @@ def _made(inspection: Inspection, finding: Finding) -> int | None:
     """The line that first makes the gradient of a weight; where layers share that, the one that keeps it apart; of a
     gradient that nobody keeps, the line that changes the weight.
     """
-    found: list[Mapping[str, Array]] = []
     try:
-        subject, filename = inspection.reading.subject, inspection.program.filename
-        one, saved = batch(subject, 5, 3), subject.snapshot()
-        try:
-            if subject.afresh is not None:  # a velocity from before would be in the step
-                subject.afresh()
-                subject.restore(saved)
-            with inspection.program.guarded(), time_limit(_SECONDS):
-                notes = observe(lambda: found.append(subject.gradient(one.x, one.y)), {filename, "<audit>"})
-            live = {name: {id(value), id(value.base)} for name, value in subject.parameters().items()}
-        finally:
-            subject.restore(saved)
+        notes, gradients = _seen(inspection)
     except (Exception, OutOfTime):  # it wants a batch of another form
         return None
-    places = {name: [n for n in notes if _is(n, gradient)] for name, gradient in found[0].items() if gradient.ndim == 2}
+    live = {name: {id(v), id(v.base)} for name, v in inspection.reading.subject.parameters().items()}
+    places = {
+        name: [n for n in notes if _is(n, gradient)] for name, gradient in gradients.items() if gradient.ndim == 2
+    }
     own = places.get(finding.where[0])
     if not own:
         changed = (n.line for n in notes if n.how == CHANGED and n.line and n.array in live[finding.where[0]])
@@ -72,6 +75,51 @@ def _made(inspection: Inspection, finding: Finding) -> int | None:
     shared = any(n.line == first.line and n.call != first.call for others in places.values() for n in others[:1])
     kept = [n.line for n in own if n.how == NAMED and re.fullmatch(r"\w+(\[[^\]]*\])?", n.name)]  # grads['W1']
     return kept[0] if shared and kept else first.line
+
+
+def _seen(inspection: Inspection, at: Mapping[str, Array] | None = None) -> tuple[list[Noted], Mapping[str, Array]]:
+    """(what happens while gradients are made, or a step is taken; these gradients), at a point or where it stands.
+
+    Raises what the code does.
+    """
+    found: list[Mapping[str, Array]] = []
+    subject, filename = inspection.reading.subject, inspection.program.filename
+    one, saved = batch(subject, 5, 3), subject.snapshot()
+    try:
+        if subject.afresh is not None:  # a velocity from before would be in the step
+            subject.afresh()
+        subject.restore(at or saved)
+        with inspection.program.guarded(), time_limit(_SECONDS):
+            notes = observe(lambda: found.append(subject.gradient(one.x, one.y)), {filename, "<audit>"})
+    finally:
+        subject.restore(saved)
+    return notes, found[0]
+
+
+def _gradient_lines(inspection: Inspection, finding: Finding) -> list[int]:
+    """The lines at which there is a gradient of a parameter which a finding names, as it is judged, in their order."""
+    try:
+        notes, gradients = _seen(inspection, random_point(inspection.reading.subject, np.random.default_rng(4)))
+    except (Exception, OutOfTime):
+        return []
+    return [note.line for note in notes if any(_is(note, gradients[name]) for name in finding.where)]
+
+
+def _shrunk(inspection: Inspection, finding: Finding) -> int | None:
+    """The first line that makes a parameter which a finding names a little smaller, or larger, and nothing else."""
+    try:
+        values = random_point(inspection.reading.subject, np.random.default_rng(4))
+        notes, _ = _seen(inspection, values)
+    except (Exception, OutOfTime):
+        return None
+    named = [values[name] for name in finding.where if values[name].size > 1]
+    for note in notes:
+        for value in named if note.line > 0 and note.how in (MADE, CHANGED) else ():
+            if note.value.shape == value.shape and note.value.dtype.kind == "f" and note.value.any():
+                times = fit(note.value, value, 1e-6)
+                if times.exact and _LEAST < abs(times.factor - 1) < _SMALL:
+                    return note.line
+    return None
 
 
 def _is(note: Noted, gradient: Array) -> bool:
@@ -100,10 +148,10 @@ def _own(parameter: str) -> str:
     return next((word for word in reversed(words) if not word.isdigit()), parameter)
 
 
-def _shares(tree: ast.FunctionDef | ast.Module, names: list[str]) -> int | None:
+def _shares(tree: ast.FunctionDef | ast.Module, names: list[str]) -> tuple[bool, int] | None:
     """A strength of regularisation times an array, not squared: that of one of these names, or the first at all.
 
-    What is called b2 may be written 'b' + str(i).
+    As (whether it is of another name, its line). What is called b2 may be written 'b' + str(i).
     """
     stems = {name.rstrip("0123456789") for name in names}
     found: list[tuple[bool, bool, int]] = []
@@ -119,7 +167,8 @@ def _shares(tree: ast.FunctionDef | ast.Module, names: list[str]) -> int | None:
                 look(getattr(one, part, []), around + " " + over)
 
     look(tree.body, "")
-    return min(found)[-1] if found else None
+    best = min(found, default=None)
+    return (best[0] and best[1], best[2]) if best else None
 
 
 def _is_share(node: ast.AST) -> bool:

@@ -59,7 +59,7 @@ def fed_differently(inspection: Inspection) -> list[Finding]:
             other = next((u for u in uses if u.raw != one.raw and loaded_alike(u.made.origin, one.made.origin)), None)
             if other is not None and not prepared(tree, scope):
                 raw = one if one.raw else other
-                shared = raw.made.origin == f"line {raw.made.line}" or not raw.made.line
+                shared = raw.made.origin.split("[")[0] == f"line {raw.made.line}" or not raw.made.line
                 line = raw.line if shared else raw.made.line
                 told = {"train": one.text, "test": other.text, "trained": one.made.high, "tested": other.made.high}
                 return [*findings, found(inspection, "test-scaled-differently", "warning", line, told)]

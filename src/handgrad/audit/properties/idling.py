@@ -92,6 +92,7 @@ class _File:
             if isinstance(value, ast.Name) and value.id in self.by_name and value.id != name:
                 self.by_name[name] = self.by_name.get(name, []) + self.by_name[value.id]
         self.constants = _constants(self.tree)
+        self.scheduling = {id(part) for node in ast.walk(self.tree) if _schedules(node) for part in ast.walk(node)}
         self.memories = _memories(inspection)
         ran, moved = _still(inspection)
         ways = {*FORWARD} - {"__call__"}  # which keep what they came through
@@ -157,12 +158,13 @@ class _File:
         return [n for n in nodes if isinstance(n, ast.Call) and BACK.search(last_name(n.func))]
 
     def around(self, scope: ast.Module | Function, loop: Loop) -> Iterator[ast.AST]:
-        """All that may run where the loop stands, or within it, but for what is known to be still."""
-        yield from (node for node in _own(scope) if getattr(node, "lineno", 0) >= loop.lineno)
+        """All that may run where the loop stands, or within it, but for what is known to be still, and for rates."""
+        nodes = [node for node in _own(scope) if getattr(node, "lineno", 0) >= loop.lineno]
         called = {id(one): one for one in self.functions if one.name == "__call__"}  # by the name of an instance
         for one in (self.reached(ast.walk(loop)) | called).values():
             if id(one) not in self.still and one.name != "__init__":
-                yield from ast.walk(one)
+                nodes += ast.walk(one)
+        return (node for node in nodes if id(node) not in self.scheduling)
 
     def unused_update(self) -> str:
         """A function that updates, by its name, which nothing mentions."""
@@ -216,8 +218,7 @@ def _may_move(node: ast.AST, file: _File) -> bool:
     """Whether a statement could be an update: it changes something by what is no plain number, or speaks of a rate."""
     match node:
         case ast.AugAssign(target=target, value=value):
-            moves = not is_number(value) and not _counts(target, value, file) and base(target) not in file.memories
-            return moves and not _is_schedule(target)
+            return not is_number(value) and not _counts(target, value, file) and base(target) not in file.memories
         case ast.Assign(targets=[target, *_], value=value):
             if (isinstance(target, ast.Name) and target.id in file.constants) or base(target) in file.memories:
                 return False
@@ -246,9 +247,10 @@ def _counts(target: ast.expr, value: ast.expr, file: _File) -> bool:
     return isinstance(target, ast.Name) and (target.id in file.constants or by_itself(target, value))
 
 
-def _is_schedule(target: ast.expr) -> bool:
-    """Whether it is a learning rate that is changed: config["learning_rate"] *= decay."""
-    return says_rate(target.slice if isinstance(target, ast.Subscript) else target)
+def _schedules(node: ast.AST) -> bool:
+    """Whether it changes a learning rate, and nothing else: config["learning_rate"] *= decay."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+    return bool(targets) and all(says_rate(one.slice if isinstance(one, ast.Subscript) else one) for one in targets)
 
 
 def _memories(inspection: Inspection) -> set[str]:

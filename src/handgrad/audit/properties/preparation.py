@@ -137,6 +137,9 @@ def range_of(node: ast.expr, ranges: dict[str, Range]) -> Range:
             return range_of(only, ranges)
         case ast.Constant(value=int(value) | float(value)):
             return Range("", float(value), float(value), 0)
+        case ast.Subscript(value=held, slice=ast.Constant(value=str(key))):  # of an archive that holds labels as well
+            made = range_of(held, ranges)
+            return Range(f"{made.origin}[{_SETS.sub('', key).strip('xX')}]", made.low, made.high, made.line)
         case ast.Subscript() | ast.Attribute(attr="T" | "values"):
             return range_of(node.value, ranges)
         case ast.BinOp(left=left, op=op, right=right):
