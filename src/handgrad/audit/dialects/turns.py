@@ -19,6 +19,8 @@ from handgrad.audit.dialects.edits import RATE, Losses, callee, counted, forgive
 from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, stores_all, without_missing
 from handgrad.audit.dialects.forms import Form, mean_of_rows
 from handgrad.audit.dialects.given import arguments, called_with
+from handgrad.audit.dialects.handed import NameHanded
+from handgrad.audit.dialects.loops import shortened
 from handgrad.audit.dialects.naming import matched
 from handgrad.audit.dialects.places import Place, gradient_of, memories, values
 from handgrad.audit.dialects.roles import is_one_hot, own, role
@@ -46,7 +48,7 @@ class Loop:
         self.given = dict(given)
         self.features, self.classes = FEATURES, CLASSES
         losses = Losses()
-        body = losses.give(copy.deepcopy(cut.body))
+        body = losses.give([NameHanded().visit(one) for one in shortened(cut.body)])
         self.losses = losses.names()
         self.state: dict[str, Any] = {}
         self.fresh: dict[str, Any] = {}
