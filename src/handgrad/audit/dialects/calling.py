@@ -138,6 +138,7 @@ _NOT_FOR_DEFAULTS = {"params", "gradients", "criterion", "slope", "optimizer", "
 Context = Mapping[str, Any]
 
 
+@lru_cache(maxsize=4096)
 def roles(name: str) -> list[str]:
     """The roles that a name may stand for, the likelier first."""
     if plain(name) in _LOOK_UP:
