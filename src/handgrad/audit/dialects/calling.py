@@ -164,7 +164,7 @@ def roles(name: str) -> list[str]:
 
 def asked(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
     """The parameters of a function, of a method without the object. Raises what `inspect.signature` raises."""
-    if isinstance(function, FunctionType):
+    if isinstance(function, FunctionType) or type(function) is type:
         return _asked(function)
     if isinstance(function, MethodType) and isinstance(function.__func__, FunctionType):
         parameters = _asked(function.__func__)
@@ -174,8 +174,8 @@ def asked(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _asked(function: FunctionType) -> tuple[inspect.Parameter, ...]:
-    """Of a function, which is asked at each run of a step."""
+def _asked(function: FunctionType | type) -> tuple[inspect.Parameter, ...]:
+    """Of a function or a class, which is asked at each run of a step."""
     return tuple(inspect.signature(function).parameters.values())
 
 

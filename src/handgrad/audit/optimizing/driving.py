@@ -8,8 +8,8 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from itertools import islice, product
 from types import FunctionType
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from handgrad.audit.dialects.calling import UPDATE, methods, plain
 from handgrad.audit.objects import counters
+from handgrad.audit.optimizing.beginnings import beginnings
 from handgrad.audit.optimizing.claims import Settings, role_of, settings_of
 from handgrad.audit.optimizing.path import Path, path_of
 from handgrad.audit.optimizing.stage import FLAVOURS, ROLES, Stage
@@ -44,6 +45,7 @@ class Plan:
         flavour: the way of `FLAVOURS` to try first.
         config: what stands in the dictionary of settings that a function may ask for.
         first: the number of the first step, for a call that asks for it.
+        begin: makes the state that a function wants, of the parameters; None for zeros.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -55,6 +57,7 @@ class Plan:
     flavour: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     first: int = 1
+    begin: Callable[[Any], Any] | None = None
 
     def start(self) -> dict[str, Array]:
         """The parameters' first values."""
@@ -113,7 +116,9 @@ class Run:
 def runs(target: Any, plan: Plan) -> Iterator[Run]:
     """Every way of calling an optimizer that makes steps, the likelier first."""
     unmoved: Run | None = None
-    for flavour in dict.fromkeys([*([plan.flavour] if plan.flavour else []), *FLAVOURS]):
+    flavours = dict.fromkeys([*([plan.flavour] if plan.flavour else []), *FLAVOURS])
+    for begin, flavour in product((None, *beginnings(target)), flavours):
+        plan = replace(plan, begin=begin)
         single = flavour in ("array", "wb", "array delta")
         names = list(plan.shapes)[: (2 if flavour == "wb" else 1)] if single and not _together(flavour, plan) else None
         shapes = plan.shapes if names is None else {name: plan.shapes[name] for name in names}
@@ -159,7 +164,7 @@ def _drive(target: Any, which: int, flavour: str, shapes: Mapping[str, Any], pla
         given = {}
     names, needed = _signature(step)
     for stage in stages:
-        stage.config = dict(plan.config)
+        stage.config, stage.begin = dict(plan.config), plan.begin
     values, spoilt, failed = [_read(stages)], set(), False
     hooks = _hooks(thing)
     told = {**given, **plan.config} if any(plain(name) in ROLES["config"] for name in names) else given

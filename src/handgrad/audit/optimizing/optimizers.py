@@ -33,7 +33,7 @@ from handgrad.audit.optimizing.stage import ALIKE, ROLES, SHAPES
 from handgrad.audit.optimizing.stepped import check_stepped
 from handgrad.audit.optimizing.whole_step import check_whole_step
 from handgrad.audit.optimizing.within import check_within, memory_lost
-from handgrad.audit.reading.fence import OutOfTime, time_limit
+from handgrad.audit.reading.fence import OutOfTime, work_limit
 from handgrad.audit.reading.source import Program
 
 __all__ = ["check", "check_namespace", "judge_optimizer_step", "judged", "takes_negative", "targets", "within"]
@@ -59,7 +59,7 @@ def within(inspection: Inspection, driven: Collection[str] = ()) -> list[Finding
     """What the update of a network that is its own optimizer is not, though it says so. `driven`: judged alone."""
     stepped = partial(check_stepped, driven=driven)
     try:
-        with inspection.program.guarded(), time_limit(SECONDS):
+        with inspection.program.guarded(), work_limit(SECONDS):
             checks = (check_within, check_looped, check_amid, memory_lost, stepped, check_whole_step)
             return next((found for check in checks if (found := check(inspection))), [])
     except (Exception, SystemExit, OutOfTime):  # what fails in a stranger's code says nothing of its numbers
@@ -108,7 +108,7 @@ def judged(
         findings: list[Finding] = []
         with (
             suppress(Exception, SystemExit, OutOfTime),
-            time_limit(seconds * SECONDS / ALL_SECONDS),
+            work_limit(seconds * SECONDS / ALL_SECONDS),
         ):  # its failing says nothing of its numbers
             run, findings = _judged(program, target, claim, trees)
         (driven.left if run is None else driven.names).append(name)

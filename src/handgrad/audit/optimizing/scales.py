@@ -30,6 +30,7 @@ _BIAS = {
     "by the second": "optimizer-bias-wrong",
     "exchanged": "optimizer-bias-wrong",
 }
+_ONE_ALONE = {"first only", "second only"}
 
 
 def scale(path: Path, n: Numbers, rate: Array, claim: str, settings: Settings) -> list[Finding] | None:
@@ -53,7 +54,11 @@ def scale(path: Path, n: Numbers, rate: Array, claim: str, settings: Settings) -
         if name == "none":
             return _constant(path, factor, n, round_rate=None if lr else float(left.mean()))
         if name in _BIAS:
-            return [Finding(_BIAS[name], "error", names, _figures(name, n, path), {})]
+            figures = _figures(name, n, path)
+            if lr and name in _ONE_ALONE and abs(factor - 1) > 1e-4:  # the other's is always that of one step
+                figures["first_step"] = factor * float(figures["first_step"])
+                return [Finding("optimizer-bias-wrong", "error", names, figures, {})]
+            return [Finding(_BIAS[name], "error", names, figures, {})]
         return _by_factor(names, factor, n)
     mixed = _mixed(rate, n, lr, told, path)
     if mixed is not None:

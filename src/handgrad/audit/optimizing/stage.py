@@ -5,7 +5,7 @@ Each stage answers which of its things belongs to which argument of a call, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ _ROLES = {
     "key": "key name paramname layerid id idx paramid layername index layeridx layerindex pid paramkey uid",
     "state": "v s m velocity velocities cache state h moments vdw sdw vw mw mdw vt mt r accum acc cachew"
     " moment1 moment2 mom m1 m2 squaredgrad ms vs momentums firstmoment secondmoment e edg gsq accumulator memory exavg"
-    " exavgsq meansquare",
+    " exavgsq meansquare optstate optimizerstate adamstate optimstate slots",
     "state b": "vdb sdb vb mb mdb cacheb",
     "config": "config configs optconfig cfg optimconfig",
 }
@@ -58,6 +58,7 @@ class Stage:
         self.layers: list[Layer] = []
         self.given: dict[str, Any] = {}
         self.config: dict[str, Any] = {}  # what the file writes into a dictionary of settings and state
+        self.begin: Callable[[Any], Any] | None = None  # what the file makes a state with
         self.sign = 0.0  # of steps that are returned: whether they are to be taken away or added
         self._set_up()
         self.states: dict[str, Any] = {}
@@ -126,8 +127,8 @@ class Stage:
                 given[name] = step
             elif self._is_key(flat) and not setting:
                 given[name] = self.names[0]
-            elif flat in ROLES["state"] and "state" in self._may_hold():
-                given[name] = self.states.setdefault(name, self._zeros(0))
+            elif flat in ROLES["state"] and (self.begin or "state" in self._may_hold()):
+                given[name] = self._state(name)
             elif flat in ROLES["state b"]:
                 given[name] = self.states.setdefault(name, self._zeros(1))
             elif setting:
@@ -145,6 +146,13 @@ class Stage:
 
     def _may_hold(self) -> set[str]:
         return {"state"} if self.flavour in ("dict", "dict of d", "list", "array", "wb", "array delta") else set()
+
+    def _state(self, name: str) -> Any:
+        """What is remembered under a name from step to step."""
+        if name not in self.states:
+            params = self.given.get("params", self.given.get("w"))
+            self.states[name] = self._zeros(0) if self.begin is None else self.begin(params)
+        return self.states[name]
 
     def _zeros(self, i: int) -> Any:
         if self.flavour in ("array", "array delta", "wb"):
