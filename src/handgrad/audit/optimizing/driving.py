@@ -19,6 +19,7 @@ from handgrad.audit.dialects.calling import UPDATE, methods, plain
 from handgrad.audit.objects import counters
 from handgrad.audit.optimizing.beginnings import beginnings
 from handgrad.audit.optimizing.claims import Settings, role_of, settings_of
+from handgrad.audit.optimizing.factories import is_factory, made_step
 from handgrad.audit.optimizing.path import Path, path_of
 from handgrad.audit.optimizing.stage import FLAVOURS, ROLES, Stage
 from handgrad.core.arrays import Array
@@ -160,8 +161,6 @@ def _drive(target: Any, which: int, flavour: str, shapes: Mapping[str, Any], pla
     stages = [Stage(flavour, {name: start[name]}) for name in start] if many else [Stage(flavour, start)]
     thing, callables, given = _made(target, stages[0], plan.over)
     step = callables[0] if thing is None else next(islice(methods(thing, UPDATE), which, None))
-    if thing is None:
-        given = {}
     names, needed = _signature(step)
     for stage in stages:
         stage.config, stage.begin = dict(plan.config), plan.begin
@@ -204,13 +203,17 @@ def _drive(target: Any, which: int, flavour: str, shapes: Mapping[str, Any], pla
 
 
 def _made(target: Any, stage: Stage, over: Mapping[str, Any]) -> tuple[Any, list[Callable[..., Any]], dict[str, Any]]:
-    """(instance, its constructor, what that was given); of a function (None, the function itself, nothing)."""
-    if isinstance(target, FunctionType):
+    """(instance, its constructor, what that was given); of a function (None, the function itself, nothing), and of one
+    that makes a step (None, this step and its maker, what that was given).
+    """
+    if isinstance(target, FunctionType) and not is_factory(target):
         return None, [target], {}
     names, needed = _signature(target)
     given = stage.arguments(names, needed, over, 0)
     thing = target(**given)
     simple = {name: value for name, value in given.items() if isinstance(value, (int, float))}
+    if isinstance(target, FunctionType):
+        return None, [made_step(thing), target], simple
     return thing, [target.__init__], simple
 
 

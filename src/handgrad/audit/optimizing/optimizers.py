@@ -25,6 +25,7 @@ from handgrad.audit.objects import counters, own_classes, own_functions
 from handgrad.audit.optimizing.amid import check_amid
 from handgrad.audit.optimizing.claims import config_of, role_of, says
 from handgrad.audit.optimizing.driving import Plan, Run, runs
+from handgrad.audit.optimizing.factories import is_factory, is_step
 from handgrad.audit.optimizing.inside import judge_optimizer_step
 from handgrad.audit.optimizing.judge import apart, judge, unnamed
 from handgrad.audit.optimizing.looped import check_looped
@@ -139,14 +140,8 @@ def targets(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
         if claim and not broad and method(kind, UPDATE) is not None:
             yield name, kind, claim
     for name, function in own_functions(namespace).items():
-        claim, code = says(name), function.__code__
-        asked = {plain(one) for one in code.co_varnames[: code.co_argcount]}
-        things = asked & ROLES["params"] and "grad" in "".join(code.co_names)  # parameters that hold their gradients
-        if (
-            claim
-            and (asked & ROLES["dw"] | asked & ROLES["grads"] or things)
-            and asked & (ROLES["params"] | ROLES["w"])
-        ):
+        claim = says(name)
+        if claim and (is_step(function.__code__) or is_factory(function)):
             yield name, function, claim
 
 
