@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,14 +31,21 @@ OUTSIDE = {
     "engines": {"numpy", "numba", "llvmlite"},
 }  # fmt: skip
 LOUD = {"os", "sys", "pathlib", "io", "random", "time", "logging", "subprocess", "threading"}
-FILES = sorted(ROOT.rglob("*.py"))
+ROOMS: dict[str, list[Path]] = {}  # the files of each: the first folder, or the file itself where it lies at the top
+for file in sorted(ROOT.rglob("*.py")):
+    ROOMS.setdefault(file.relative_to(ROOT).parts[0].removesuffix(".py"), []).append(file)
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """What a file says, parsed."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
     """(full name of a module, line) for every import, those inside functions too."""
     package = ".".join(("handgrad", *path.relative_to(ROOT).parent.parts))
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    for node in ast.walk(tree):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -55,22 +63,19 @@ def room(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
-def own_room(path: Path) -> str:
-    """The first folder, or the file itself where it lies at the top."""
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+def imports_of(mine: str) -> Iterator[tuple[Path, str, int]]:
+    """(file, module, line) for every import of a room."""
+    return ((path, module, line) for path in ROOMS[mine] for module, line in imports(path))
 
 
 def label(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", FILES, ids=label)
-def test_imports_go_down_only(path: Path) -> None:
-    mine = own_room(path)
-    if mine in ("__init__", "__main__"):
-        return
-    assert mine in FLOORS, f"{label(path)} lies in a room that has no floor yet"
-    for module, line in imports(path):
+@pytest.mark.parametrize("mine", sorted(ROOMS.keys() - {"__init__", "__main__"}))
+def test_imports_go_down_only(mine: str) -> None:
+    assert mine in FLOORS, f"{mine} is a room that has no floor yet"
+    for path, module, line in imports_of(mine):
         theirs = room(module)
         if not module.startswith("handgrad") or theirs in ("", mine, "__version__") or module in FOR_ALL:
             continue
@@ -79,34 +84,33 @@ def test_imports_go_down_only(path: Path) -> None:
         assert FLOORS[theirs] < FLOORS[mine] or (mine, theirs) in NEIGHBOURS, where
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if own_room(p) in OUTSIDE], ids=label)
-def test_what_a_room_takes_from_outside(path: Path) -> None:
-    allowed = OUTSIDE[own_room(path)]
-    for module, line in imports(path):
+@pytest.mark.parametrize("mine", OUTSIDE)
+def test_what_a_room_takes_from_outside(mine: str) -> None:
+    for path, module, line in imports_of(mine):
         top = module.split(".")[0]
         if top != "handgrad" and top not in sys.stdlib_module_names:
-            assert top in allowed, f"{label(path)}:{line} imports {module}"
+            assert top in OUTSIDE[mine], f"{label(path)}:{line} imports {module}"
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if own_room(p) == "core"], ids=label)
-def test_the_core_is_silent(path: Path) -> None:
+def test_the_core_is_silent() -> None:
     """No printing, no files, no processes, no clock, no random numbers but those that are passed in."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for module, line in imports(path):
+    for path, module, line in imports_of("core"):
         assert module.split(".")[0] not in LOUD, f"{label(path)}:{line} imports {module}"
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id not in {"print", "open", "input"}, f"{label(path)}:{node.lineno}"
-        if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("np.random."):
-            assert node.attr in {"default_rng", "Generator", "RandomState"}, f"{label(path)}:{node.lineno}"
-        assert not isinstance(node, ast.Global), f"{label(path)}:{node.lineno}"
+    for path in ROOMS["core"]:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in {"print", "open", "input"}, f"{label(path)}:{node.lineno}"
+            if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("np.random."):
+                assert node.attr in {"default_rng", "Generator", "RandomState"}, f"{label(path)}:{node.lineno}"
+            assert not isinstance(node, ast.Global), f"{label(path)}:{node.lineno}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=label)
-def test_a_file_opens_with_what_it_is_for_and_stays_short(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert ast.get_docstring(ast.parse(text)), f"{label(path)} has no docstring"
-    assert len(text.splitlines()) <= 400, f"{label(path)} is long: one small concept a file"
+@pytest.mark.parametrize("mine", ROOMS)
+def test_a_file_opens_with_what_it_is_for_and_stays_short(mine: str) -> None:
+    for path in ROOMS[mine]:
+        assert ast.get_docstring(tree_of(path)), f"{label(path)} has no docstring"
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        assert lines <= 400, f"{label(path)} is long: one small concept a file"
 
 
 def test_the_public_names_are_there() -> None:

@@ -7,6 +7,7 @@ import re
 import string
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,35 +58,37 @@ def test_both_languages_have_the_same_keys_in_the_same_order(room: str) -> None:
     assert list(EN[room]) == list(KO[room])
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_both_sentences_have_the_same_placeholders(key: str) -> None:
-    room, _, line = key.partition(".")
-    english, korean = EN[room][line], KO[room][line]
-    assert isinstance(english, str)
-    assert isinstance(korean, str)
-    assert english.strip()
-    assert korean.strip()
-    assert placeholders(english) == placeholders(korean)
-    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in placeholders(english))
+def pairs(room: str) -> Iterator[tuple[str, str, str]]:
+    """(key, English sentence, Korean sentence)."""
+    return ((key, EN[room][key], KO[room][key]) for key in EN[room])
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_each_language_is_itself(key: str) -> None:
-    room, _, line = key.partition(".")
-    english, korean = EN[room][line], KO[room][line]
-    assert not re.search("[가-힣]", english)
-    if " " in english and re.search("[a-z]{3}", re.sub(r"\{[^}]*\}", "", english)):
-        assert re.search("[가-힣]", korean), korean
-    for _, _, spec, _ in string.Formatter().parse(english):
-        assert spec not in PARTICLES
+@pytest.mark.parametrize("room", EN)
+def test_both_sentences_have_the_same_placeholders(room: str) -> None:
+    for key, english, korean in pairs(room):
+        assert isinstance(english, str), key
+        assert isinstance(korean, str), key
+        assert english.strip(), key
+        assert korean.strip(), key
+        assert placeholders(english) == placeholders(korean), key
+        assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in placeholders(english)), key
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_korean_particles_follow_the_sound(key: str) -> None:
+@pytest.mark.parametrize("room", EN)
+def test_each_language_is_itself(room: str) -> None:
+    for key, english, korean in pairs(room):
+        assert not re.search("[가-힣]", english), key
+        if " " in english and re.search("[a-z]{3}", re.sub(r"\{[^}]*\}", "", english)):
+            assert re.search("[가-힣]", korean), key
+        assert all(spec not in PARTICLES for _, _, spec, _ in string.Formatter().parse(english)), key
+
+
+@pytest.mark.parametrize("room", EN)
+def test_korean_particles_follow_the_sound(room: str) -> None:
     """A particle right after a placeholder hangs on the word that comes: `{name:은/는}`, or both forms written out."""
-    room, _, line = key.partition(".")
-    found = re.search(r"\}['\"]?(은|는|이|가|을|를|과|와|으로|로)(?=[\s.,]|$)", KO[room][line])
-    assert not found, KO[room][line]
+    for key, _, korean in pairs(room):
+        found = re.search(r"\}['\"]?(은|는|이|가|을|를|과|와|으로|로)(?=[\s.,]|$)", korean)
+        assert not found, f"{key}: {korean}"
 
 
 # -- source and sentences
@@ -110,11 +113,18 @@ def strings(tree: ast.AST) -> Iterator[tuple[str, int]]:
                 yield found, node.lineno
 
 
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """The source, parsed."""
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SOURCE.rglob("*.py"))}
+
+
+@cache
 def calls() -> list[tuple[str, ast.Call]]:
     """(file:line, call) for everything in the source that says a sentence."""
     found = []
-    for path in sorted(SOURCE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).split(".")[-1] in SPEAKERS:
                 found.append((f"{path.relative_to(SOURCE)}:{node.lineno}", node))
     return found
@@ -132,8 +142,8 @@ def test_every_key_that_the_source_asks_for_exists() -> None:
 
 def test_every_string_that_looks_like_a_key_is_one() -> None:
     """Also where it reaches `say` by way of a variable: `key = "core.x_shape"`."""
-    for path in SOURCE.rglob("*.py"):
-        for text, line in strings(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in trees().items():
+        for text, line in strings(tree):
             room, _, key = text.replace("\\", "").partition(".")
             if room in EN and re.fullmatch("[a-z0-9_]+", key):
                 assert f"{room}.{key}" in KEYS, f"{path.relative_to(SOURCE)}:{line}: {room}.{key}"
@@ -151,9 +161,7 @@ def test_every_placeholder_gets_its_value() -> None:
 
 
 def test_every_sentence_is_said_somewhere() -> None:
-    wanted = {
-        found for path in SOURCE.rglob("*.py") for found, _ in strings(ast.parse(path.read_text(encoding="utf-8")))
-    }
+    wanted = {found for tree in trees().values() for found, _ in strings(tree)}
     exact = {text.replace("\\", "") for text in wanted if ".+" not in text}
     open_ended = [text for text in wanted if re.match(r"[a-z_]+\\\.", text) and ".+" in text]
 

@@ -11,6 +11,7 @@ import contextlib
 import io
 import re
 import textwrap
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,12 +91,18 @@ def test_examples_run_and_print_what_the_page_says(page: Path, tmp_path: Path, m
 
 @every_page
 def test_quotations_stand_in_the_source(page: Path) -> None:
-    sources = [stripped(file.read_text(encoding="utf-8")) for file in sorted((ROOT / "src").rglob("*.py"))]
     for block in blocks(page):
         if block.kind == "py":
             quote = stripped(textwrap.dedent(block.text))
-            found = any(f"\n{quote}\n" in f"\n{source}\n" for source in sources)
+            found = any(f"\n{quote}\n" in source for source in sources())
             assert found, f"{name(page)}, line {block.line}: these lines are not in src/, or no longer"
+
+
+@cache
+def sources() -> list[str]:
+    """Each file of the source, stripped, between two line breaks."""
+    files = sorted((ROOT / "src").rglob("*.py"))
+    return [f"\n{stripped(file.read_text(encoding='utf-8'))}\n" for file in files]
 
 
 def stripped(source: str) -> str:
