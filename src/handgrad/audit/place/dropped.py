@@ -66,7 +66,7 @@ def check(inspection: Inspection) -> list[Finding]:
         return []
     finally:
         subject.restore(saved)
-    return [_placed(inspection, one) for one in found]
+    return [placed(inspection, one) for one in found]
 
 
 def _by_numbers(inspection: Inspection) -> int | None:
@@ -176,7 +176,7 @@ class _Pair:
         return (losses[0] - losses[1]) / (2 * _STEP)
 
 
-def _placed(inspection: Inspection, finding: Finding) -> Finding:
+def placed(inspection: Inspection, finding: Finding) -> Finding:
     """At the line of the backward where the mask is applied, or drawn anew; else where backward begins."""
     program = inspection.program
     drawn, used = masks(program.tree)
