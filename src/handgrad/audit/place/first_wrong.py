@@ -96,6 +96,12 @@ def _written(node: ast.stmt) -> ast.expr | None:
     return node.value if isinstance(node, (ast.Return, ast.Assign)) else None
 
 
+def _drops(inspection: Inspection) -> bool:
+    """Whether a step may drop units that the network was identified without."""
+    only_step = any(finding.code == "random-step" for finding in inspection.diagnosis.findings)
+    return only_step or "put_aside" in inspection.reading.facts
+
+
 def observed_step(inspection: Inspection, wrong: frozenset[str], *, twice: bool, files: Files | None = None) -> Step:
     """One step at a random point, with everything that it made. The parameters are restored."""
     subject, identity = inspection.reading.subject, inspection.diagnosis.identity
@@ -128,7 +134,7 @@ def observed_step(inspection: Inspection, wrong: frozenset[str], *, twice: bool,
         subject.restore(saved)
     order = order_taken(notes, x)
     case, exact = Case(identity, before, x[order], y[order]), max(tolerance(subject), 1e-6)
-    if any(finding.code == "random-step" for finding in inspection.diagnosis.findings):  # behind what it drew just now
+    if _drops(inspection):
         case = replace(case, masks=masks_of(case, notes, exact) or ())
     right = RightNumbers(case)
     trail = Trail(notes, exact)
