@@ -21,7 +21,7 @@ from handgrad.audit.judging.rates import TWICE
 from handgrad.audit.optimizing import optimizers
 from handgrad.audit.optimizing.optimizer_step import of_glue
 from handgrad.audit.pieces import layers
-from handgrad.audit.place import dropped
+from handgrad.audit.place import dropped, masked_step
 from handgrad.audit.place.files import Files
 from handgrad.audit.place.first_wrong import first_wrong
 from handgrad.audit.place.fixed_batch import fixed_batch_line
@@ -68,6 +68,7 @@ def gather(inspection: Inspection, until: float = inf) -> tuple[Finding, ...]:
         found = [_suspected(home, _where_called(home, finding, observed), suspects) for finding in found]
         found = [_with_all_lines(home, finding, observed) for finding in found]
     found = _of_dropout(found, dropped.check(inspection))
+    found = _of_masks(found, masked_step.check(inspection))
     found += _news(found, properties.check(inspection))
     if any(finding.code in properties.EXPLAINS for finding in found):  # why the network was not known
         found = [finding for finding in found if finding.code not in _NAMELESS | _OF_LOSSES]
@@ -94,6 +95,14 @@ def _of_dropout(found: list[Finding], said: Sequence[Finding]) -> list[Finding]:
     said = [one for one in said if one.code not in _NAMELESS or not set(one.where) <= explained]
     if any(one.code not in dropped.NAMELESS for one in said):
         found = [one for one in found if one.code not in dropped.NAMELESS]
+    return found + [one for one in said if one.code not in {other.code for other in found}]
+
+
+def _of_masks(found: list[Finding], said: Sequence[Finding] | None) -> list[Finding]:
+    """With what is said of gradients behind a dropout that only the step draws, where that could be told."""
+    if said is None:
+        return found
+    found = [one for one in found if one.code != masked_step.NOT_JUDGED]
     return found + [one for one in said if one.code not in {other.code for other in found}]
 
 

@@ -90,3 +90,20 @@ def test_a_share_that_is_only_called_keep_is_put_aside(tmp_path: Path) -> None:
     assert found.code == "dropout-mask-not-applied"
     past = left_out.split("\n")[(found.line or 0) - 1].strip()
     assert past in ("d = d @ self.W2.T", "d = d * (1 - self.h**2)")  # the mask belongs between them
+
+
+def test_the_line_is_that_of_the_error_where_the_mask_is_used_elsewhere(tmp_path: Path) -> None:
+    text = NET.replace(f"        d = d @ self.W2.T\n        {MASKED}", "        d = d @ self.W2.T\n")
+    text = text.replace("self.d.T @ d,", "(self.h * self.mask).T @ d,")
+    text = text.replace("        self.d = self.h * self.mask if train else self.h\n", "")
+    text = text.replace("np.exp(self.d @", "np.exp((self.h * self.mask if train else self.h) @")
+    (tmp_path / "net.py").write_text(text)
+    program = read_program(str(tmp_path / "net.py"))
+    namespace = program.execute().namespace
+    with program.guarded():
+        inspection = Inspection(program, namespace, *judged(program, namespace))
+    found = dropped.check(inspection)
+    lines = text.split("\n")
+    assert [(one.code, lines[(one.line or 0) - 1].strip()) for one in found] == [
+        ("dropout-mask-not-applied", "d = d @ self.W2.T")
+    ]

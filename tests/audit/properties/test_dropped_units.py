@@ -152,6 +152,10 @@ W1, b1 = np.random.randn(9, 6), np.zeros((9, 1))
 W2, b2 = np.random.randn(1, 9), np.zeros((1, 1))
 
 
+def images(path):
+    return np.load(path) / 255
+
+
 def forward(x, train=False):
     a = np.tanh(W1 @ x + b1)
     mask = (np.random.rand(*a.shape) < 0.6) / 0.6 if train else np.ones_like(a)
@@ -176,6 +180,18 @@ if __name__ == "__main__":
 """
 
 
+ALL_AT_ONCE = INLINE[INLINE.index("    x, y = np.random") :]
+EACH_EPOCH = """
+    x, y = images("train.npy"), np.load("train_labels.npy")
+    x_test, y_test = images("test.npy"), np.load("test_labels.npy")
+    for epoch in range(100):
+        for i in range(0, x.shape[1], 20):
+            train_step(x[:, i:i + 20], y[:, i:i + 20], 0.5)
+        print(np.mean((forward(x_test)[2] > 0.5) == y_test))
+"""
+
+
+@pytest.mark.parametrize("training", [ALL_AT_ONCE, EACH_EPOCH])  # in one comprehension; with its data out of a file
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -184,10 +200,11 @@ if __name__ == "__main__":
         (" if train else np.ones_like(a)", "", ["predicts-at-random"]),
     ],
 )
-def test_a_mask_whose_product_has_no_name(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
-    """It is told by what the next layer makes of the product; all of the training stands in one comprehension."""
+def test_a_mask_whose_product_has_no_name(tmp_path: Path, old: str, new: str, said: list[str], training: str) -> None:
+    """It is told by what the next layer makes of the product."""
     path = tmp_path / "net.py"
-    path.write_text(INLINE.replace(old, new) if old else INLINE, encoding="utf-8")
+    text = INLINE.replace(ALL_AT_ONCE, training)
+    path.write_text(text.replace(old, new) if old else text, encoding="utf-8")
     program = read_program(path)
     execution = program.execute()
     with program.guarded():

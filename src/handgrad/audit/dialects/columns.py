@@ -121,6 +121,23 @@ class Columns:
                         return call  # type: ignore[no-any-return]
         return None
 
+    def of_pairs(self, x: Array, y: Array) -> float:
+        """The file's own cost of pairs (x, y), with what it charges for the weights. Raises TypeError without one."""
+        names = (n for n in dir(self.kind) if CALLED["loss"].search(n.lower()) and not n.startswith("__"))
+        name = next((n for n in names if (_needed(getattr(self.net, n)) or [""])[0] in _PAIRS), "")
+        if not name or len(_needed(getattr(self.net, name)) or ()) != 1:
+            raise TypeError("no cost")
+        with World(self.namespace, self.state).laid({}):
+            return float(np.sum(getattr(self.net, name)(self.samples(x, y))))
+
+    def _of_batches(self, x: Array, y: Array) -> bool:
+        """Whether pairs that come twice do not change such a cost: one of the whole training set tells nothing here."""
+        try:
+            once, twice = self.of_pairs(x, y), self.of_pairs(np.concatenate([x, x]), np.concatenate([y, y]))
+        except Exception:  # it wants something else
+            return False
+        return bool(np.isclose(once, twice, rtol=1e-9))
+
     def written(self) -> str:
         """The loss whose derivative by the output a method such as cost_derivative(output, y) gives, "" without any."""
         name = next(
@@ -210,6 +227,8 @@ class Columns:
         else:
             return
         written = self.written()
+        if self._of_batches(x, y):
+            yield self._reading(self.of_pairs, "cost of pairs")
         if self._cost() is not None:
             yield self._reading(self.cost, "cost")
         if self._tells(x, y):

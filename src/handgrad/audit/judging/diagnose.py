@@ -7,6 +7,7 @@ the true ones. Where the network is known, each link of the chain is then looked
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -95,7 +96,7 @@ def diagnose(subject: Subject, seed: int = 0) -> Diagnosis:
         if identity is None:
             named, checks = _unknown(subject, batches, found, exact, rng)
         else:
-            named, checks = _known(subject, identity, batches, found, exact)
+            named, checks = of_known(subject, identity, batches, found, exact)
     finally:
         subject.restore(saved)
     if any(one.fading for one in found):  # then it is the steps, and not the batches, that change the factors
@@ -141,11 +142,17 @@ def _carry(found: list[Steady]) -> list[Finding]:
     return findings
 
 
-def _known(
-    subject: Subject, identity: Identity, batches: list[Batch], found: list[Steady], exact: float
-) -> tuple[list[Finding], int]:
-    """What the gradients of a network say that is known to its last link, and how many comparisons that took."""
-    cases = [Case(identity, subject.snapshot(), *one.flat) for one in batches if one.flat is not None]
+def of_known(
+    subject: Subject, identity: Identity, batches: list[Batch], found: list[Steady], exact: float,
+    masks: Sequence[tuple[Array | None, ...]] = ((), ()),
+) -> tuple[list[Finding], int]:  # fmt: skip
+    """What the gradients of a network say that is known to its last link, and how many comparisons that took; behind
+    `masks`, if it drops units, those of each batch.
+    """
+    point = subject.snapshot()
+    cases = [
+        Case(identity, point, *one.flat, mask) for one, mask in zip(batches, masks, strict=True) if one.flat is not None
+    ]
     gradients = [one.gradient for one in found]
     evidence = [
         Evidence(len(case.x), gradient, true_gradient(case), exact)

@@ -8,7 +8,7 @@ those, to the last digits, the mistake has its name; if they are none of them, n
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -123,12 +123,26 @@ def handed_down_late(w: Walk, i: int, delta: Array, own: Array, above_it: Array,
     found = fit_beside(own, stage.x.T @ early, stage.x.T @ late, exact) if late.any() else None
     if found is None or not found.exact or not found.factor or not 0 < found.decay / found.factor < _FASTEST:
         return None
-    dy = delta @ (above.W - found.decay / found.factor * above_it).T
+    dy = replace(above, W=above.W - found.decay / found.factor * above_it).down(delta)
     return Guess(("updated-too-early",), "", stage.back(dy), dy)
 
 
 def _errors(w: Walk, i: int, known: list[Guess]) -> Iterator[tuple[tuple[str, ...], str, Array]]:
-    """(codes, variant, dL/dy) of layer i: the error above times the weights above, and what people take for it."""
+    """(codes, variant, dL/dy) of layer i, from its error behind a dropout, if there is one, and what people mistake."""
+    mask = w.stages[i + 1].mask
+    for codes, variant, dx in _behind(w, i, known):
+        if mask is None:
+            yield codes, variant, dx
+            continue
+        yield codes, variant, dx * mask
+        yield (*codes, "dropout-mask-not-applied"), variant, dx
+        if mask.max() != 1:
+            yield (*codes, "dropout-scale-differs"), f"{variant} none", dx * (mask != 0)
+            yield (*codes, "dropout-scale-differs"), f"{variant} twice", dx * mask * mask
+
+
+def _behind(w: Walk, i: int, known: list[Guess]) -> Iterator[tuple[tuple[str, ...], str, Array]]:
+    """The same before any dropout: the error above times the weights above, and what people take for it."""
     above, delta, before = w.stages[i + 1], known[-1].value, known[-1].above
     yield (), "", delta @ above.W.T
     if before is not None and above.bend is not None:

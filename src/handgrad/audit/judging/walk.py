@@ -16,12 +16,22 @@ from handgrad.core.layers import Layer, Linear
 
 @dataclass(frozen=True)
 class Case:
-    """An identified network with its parameters, and a batch: rows x (B, features), whole-number labels y (B,)."""
+    """An identified network with its parameters, and a batch.
+
+    Attributes:
+        identity: the network.
+        parameters: under the subject's names.
+        x: rows (B, features).
+        y: whole-number labels (B,).
+        masks: what a dropout multiplies the input of each layer by (B, inputs), None where there is none; () for no
+            dropout at all.
+    """
 
     identity: Identity
     parameters: dict[str, Array]
     x: Array
     y: Array
+    masks: tuple[Array | None, ...] = ()
 
     @cached_property
     def walk(self) -> Walk:
@@ -33,9 +43,11 @@ class Case:
         for layer, after in zip(layers, [*layers[1:], None], strict=True):
             if isinstance(layer, Linear):
                 bend = None if after is None or isinstance(after, Linear) else after
+                mask = self.masks[len(stages)] if self.masks else None
+                x = x if mask is None else x * mask
                 z = layer(x)
                 y = z if bend is None else bend(z)
-                stages.append(Stage(self.identity.matrices[len(stages)], layer.W, x, z, y, bend))
+                stages.append(Stage(self.identity.matrices[len(stages)], layer.W, x, z, y, bend, mask))
                 x = y
         rows, classes = x.shape
         return Walk(self.identity, tuple(stages), targets(self.y, classes), self.identity.divide_by(rows, classes))
@@ -48,10 +60,11 @@ class Stage:
     Attributes:
         matrix: the names of its parameters.
         W: its weights (inputs, outputs).
-        x: what goes in (B, inputs).
+        x: what goes in (B, inputs), behind the dropout.
         z: x @ W + b (B, outputs).
         y: what comes out of the activation.
         bend: the activation; None for none.
+        mask: what a dropout multiplied the input by (B, inputs); None for none.
     """
 
     matrix: Matrix
@@ -60,6 +73,12 @@ class Stage:
     z: Array
     y: Array
     bend: Layer | None
+    mask: Array | None = None
+
+    def down(self, delta: Array) -> Array:
+        """dL/dy of the layer below, from dL/dz of this one."""
+        dx = delta @ self.W.T
+        return dx if self.mask is None else dx * self.mask
 
     def back(self, dy: Array, at: Array | None = None) -> Array:
         """dy through the activation's derivative at z, or somewhere else."""
@@ -107,7 +126,7 @@ class Walk:
         last = self.stages[-1]
         found = [last.back(self.by_output)]
         for stage, above in zip(self.stages[-2::-1], self.stages[:0:-1], strict=True):
-            found.append(stage.back(found[-1] @ above.W.T))
+            found.append(stage.back(above.down(found[-1])))
         return found[::-1]
 
 

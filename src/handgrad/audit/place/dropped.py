@@ -21,6 +21,7 @@ from handgrad.audit.judging.descent import UNNAMED
 from handgrad.audit.judging.identify import Matrix, chains
 from handgrad.audit.judging.stillness import held
 from handgrad.audit.place.chart import Chart
+from handgrad.audit.place.first_wrong import first_wrong
 from handgrad.audit.place.links import told
 from handgrad.audit.place.observe import observe
 from handgrad.audit.place.thinned import ROWS, drops
@@ -66,17 +67,24 @@ def check(inspection: Inspection) -> list[Finding]:
         return []
     finally:
         subject.restore(saved)
-    return [_placed(inspection, one) for one in found]
+    return [placed(inspection, one) for one in found]
 
 
 def _by_numbers(inspection: Inspection) -> int | None:
     """The line where the error passes a dropout without its mask, by the numbers of one step."""
-    try:
-        with inspection.program.guarded(), work_limit(SECONDS), dropping(_KEEP, 1):
-            said = told(Chart(inspection, frozenset(inspection.reading.subject.parameters()), SECONDS))
-    except (Exception, SystemExit, OutOfTime):  # reading tells a line as well
-        return None
-    return next((one.line for one in said if one.code == "dropout-mask-not-applied"), None)
+    names = tuple(inspection.reading.subject.parameters())
+    with dropping(_KEEP, 1):
+        try:
+            with inspection.program.guarded(), work_limit(SECONDS):
+                said = told(Chart(inspection, frozenset(names), SECONDS))
+        except (Exception, SystemExit, OutOfTime):  # reading tells a line as well
+            said = []
+        line = next((one.line for one in said if one.code == "dropout-mask-not-applied"), None)
+        if line is None and inspection.diagnosis.identity is not None:
+            still = replace(inspection.reading, subject=held(inspection.reading.subject, np.random.default_rng(0)))
+            wrong = Finding("dropout-mask-not-applied", "error", names)
+            line = next((one.line for one in first_wrong(replace(inspection, reading=still), [wrong])), None)
+    return line
 
 
 def _scales(inspection: Inspection) -> tuple[float, ...]:
@@ -176,7 +184,7 @@ class _Pair:
         return (losses[0] - losses[1]) / (2 * _STEP)
 
 
-def _placed(inspection: Inspection, finding: Finding) -> Finding:
+def placed(inspection: Inspection, finding: Finding) -> Finding:
     """At the line of the backward where the mask is applied, or drawn anew; else where backward begins."""
     program = inspection.program
     drawn, used = masks(program.tree)

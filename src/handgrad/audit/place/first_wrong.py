@@ -21,6 +21,7 @@ from handgrad.audit.judging.walk import Case
 from handgrad.audit.place.blame import gradients_made, wrong_values
 from handgrad.audit.place.files import Files
 from handgrad.audit.place.handing import Suspect
+from handgrad.audit.place.masks import masks_of
 from handgrad.audit.place.observe import observe
 from handgrad.audit.place.order import order_taken
 from handgrad.audit.place.right_numbers import RightNumbers, Step, Trail
@@ -95,6 +96,12 @@ def _written(node: ast.stmt) -> ast.expr | None:
     return node.value if isinstance(node, (ast.Return, ast.Assign)) else None
 
 
+def _drops(inspection: Inspection) -> bool:
+    """Whether a step may drop units that the network was identified without."""
+    only_step = any(finding.code == "random-step" for finding in inspection.diagnosis.findings)
+    return only_step or "put_aside" in inspection.reading.facts
+
+
 def observed_step(inspection: Inspection, wrong: frozenset[str], *, twice: bool, files: Files | None = None) -> Step:
     """One step at a random point, with everything that it made. The parameters are restored."""
     subject, identity = inspection.reading.subject, inspection.diagnosis.identity
@@ -126,7 +133,10 @@ def observed_step(inspection: Inspection, wrong: frozenset[str], *, twice: bool,
     finally:
         subject.restore(saved)
     order = order_taken(notes, x)
-    right = RightNumbers(Case(identity, before, x[order], y[order]))
-    trail = Trail(notes, max(tolerance(subject), 1e-6))
+    case, exact = Case(identity, before, x[order], y[order]), max(tolerance(subject), 1e-6)
+    if _drops(inspection):
+        case = replace(case, masks=masks_of(case, notes, exact) or ())
+    right = RightNumbers(case)
+    trail = Trail(notes, exact)
     gradient = gradient | dict(gradients_made(right, trail, gradient))
     return Step(right, trail, before, after, gradient, _RATE, wrong, rows, tuple(earlier), files.tree())

@@ -65,7 +65,7 @@ class RightNumbers:
             found[Quantity("dz", layer)] = dz
             found[Quantity("dW", layer)] = stage.x.T @ dz
             found[Quantity("db", layer)] = dz.sum(axis=0)
-            da = dz @ stage.W.T
+            da = stage.down(dz)
         return found
 
     @cached_property

@@ -70,6 +70,8 @@ def _beside(step: Step, name: str, quantity: Quantity) -> Iterator[tuple[int, st
     for distance, note in moved:
         yield from ((line, name) for line in _written(step, name, note.line))
         around = loops_around(step.tree, note.line)
+        if not around and _called_for_each(step, note):  # the loop that calls it with one parameter after the other
+            around = loops_around(step.tree, next(iter(note.stack), 0))[:1]
         several = len({gap for gap, _, one in found if one.line == note.line}) > 1
         named = [one.lineno for one in around if lists(one.iter) or (several and chooses(one.iter))]
         named = [*(turns_ended(around, note.line) if several else ()), *named][:1]

@@ -91,7 +91,8 @@ def _in_suite(
             case _:
                 for last in _taken(one):
                     setup, body = _leading([*before, *suite[:i]], last, known)
-                    first = min((s.lineno for s in body if not _sets_mode(s)), default=one.lineno)
+                    own = [s for s in body if not (_sets_mode(s) or (s in before and _is_data(s)))]  # no data of before
+                    first = min((s.lineno for s in own), default=one.lineno)
                     aside = [s for s in (*suite, *body) if s.lineno >= first]
                     training = any(map(_goes_on, aside)) or (looped and any(_calls(s, _TRAINS) for s in aside))
                     if not training and not any(map(_repeats, (*body, last))):

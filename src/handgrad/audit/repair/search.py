@@ -223,8 +223,8 @@ class Search:
             place = Place(self.source, statement, trace, hints, self.scope(statement, trace))
             for edit in _made(place):
                 key = tuple(self.key(change) for change in edit.changes)
-                where = remote
                 rank = self.rank.get(edit.line)
+                where = 0.0 if rank == 0 else remote  # numbers beat the name of a function
                 suspicion = 3.0 if rank is None and self.rank else 0.4 * (rank or 0)
                 fit = weights.get(edit.operator)
                 if edit.operator == "slope" and self.bends(statement):

@@ -21,7 +21,12 @@ JACOBIAN = "{p} * ({d} - np.sum({d} * {p}, axis={axis}, keepdims=True))"
 
 
 def missing(place: Place) -> Iterator[Edit]:
-    """The derivative of an activation, as a factor of what a statement makes."""
+    """The derivative of an activation, as a factor of what a statement makes, or a lambda in it."""
+    for node in place.nodes:
+        if isinstance(node, ast.Lambda):
+            shapes = dict.fromkeys(seen.shape for seen in place.scope.values() if len(seen.shape) == 2)
+            for factor, size in (one for inner in shapes for one in _factors(place, inner)):
+                yield place.replace(node.body, joined(place, node.body, "*", factor), "slope", size)
     value, shape = place.value, () if place.hints.scalar else place.result
     kinds = (ast.Assign, ast.AugAssign) if place.hints.scalar else (ast.Assign, ast.AugAssign, ast.Return)
     if value is None or shape is None or not isinstance(place.statement, kinds):
@@ -29,11 +34,6 @@ def missing(place: Place) -> Iterator[Edit]:
     plain = 0.3 * isinstance(value, ast.Name | ast.Attribute)  # da = dz cries for a factor
     for factor, size in _factors(place, shape):
         yield place.replace(value, joined(place, value, "*", factor), "slope", size - plain)
-    for node in place.nodes:
-        if isinstance(node, ast.Lambda):
-            shapes = dict.fromkeys(seen.shape for seen in place.scope.values() if len(seen.shape) == 2)
-            for factor, size in (one for inner in shapes for one in _factors(place, inner)):
-                yield place.replace(node.body, joined(place, node.body, "*", factor), "slope", size)
     if len(shape) == 2:
         for p in _arrays(place, shape):
             yield place.replace(value, joined(place, value, "/", f"({p} * (1 - {p}))"), "divide-slope", 3)
