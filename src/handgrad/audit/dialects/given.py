@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.dialects.caller import handed
 from handgrad.audit.dialects.edits import callee
 from handgrad.audit.dialects.roles import role
 from handgrad.audit.dialects.sizes import deep, setting
 from handgrad.audit.dialects.slices import Scope
 from handgrad.audit.reading.pruning import MARK
+
+_HANDED = ("weight", "buffer", "")  # roles of what may be an array that the caller has made
 
 
 def arguments(
@@ -34,6 +37,9 @@ def arguments(
     rows, features, classes = sides
     found: dict[str, Any] = {}
     literal = called_with(namespace, scope)
+    said = {*filled, *namespace, *scope.defaults(), *literal}
+    unsaid = {n for n in scope.arguments if n not in said and role(n) in _HANDED and setting(n, None) is None}
+    literal |= handed(namespace, scope, unsaid, data) if unsaid else {}
     for name in scope.arguments:
         default = scope.defaults().get(name)
         plain: Any = None

@@ -147,10 +147,12 @@ def _sizes(loop: Loop) -> list[tuple[int, int, int]]:
             found += [(way, *one) for one in ends(shapes)[:4]] if len(shapes) <= 16 else []
         if found and not way:
             break
-    if not found:  # a pass ahead of the loop may have left the values of its batch behind
+    if not found:  # a pass ahead of the loop may have left the values of its batch behind, or a plot the plane's points
         values = [np.asarray(place.get(loop.state)) for place in loop.places]
-        shapes = {str(i): v.shape for i, v in enumerate(values) if ROWS not in v.shape}
-        found += [(0, *one) for one in ends(shapes)[:4]] if len(shapes) <= 16 else []
+        held = [v for place, v in zip(loop.places, values, strict=True) if place.path]
+        for kept in ([v for v in values if ROWS not in v.shape], held):
+            shapes = {str(i): v.shape for i, v in enumerate(kept)}
+            found += [(0, *one) for one in ends(shapes)[:4]] if len(shapes) <= 16 and not found else []
     return list(dict.fromkeys(found))
 
 

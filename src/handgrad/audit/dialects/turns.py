@@ -15,7 +15,7 @@ import numpy as np
 from handgrad.audit.dialects import sizes
 from handgrad.audit.dialects.claimed import by_form, by_name
 from handgrad.audit.dialects.counting import counts, whole
-from handgrad.audit.dialects.edits import RATE, Losses, callee, counted, forgiven, resolver, with_rate
+from handgrad.audit.dialects.edits import RATE, Losses, callee, counted, forgiven, resolver
 from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, stores_all, without_missing
 from handgrad.audit.dialects.forms import Form, mean_of_rows
 from handgrad.audit.dialects.given import arguments, called_with
@@ -23,6 +23,7 @@ from handgrad.audit.dialects.handed import NameHanded
 from handgrad.audit.dialects.loops import shortened
 from handgrad.audit.dialects.naming import matched
 from handgrad.audit.dialects.places import Place, gradient_of, memories, values
+from handgrad.audit.dialects.rated import with_rate
 from handgrad.audit.dialects.roles import is_one_hot, own, role
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside
 from handgrad.audit.dialects.slices import Slice
