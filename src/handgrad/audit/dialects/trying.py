@@ -285,7 +285,7 @@ def _departs(loop: Loop, x: Array, y: Array, move: Array) -> bool:
         loop.state = state
     ends = np.cumsum([one.size for one in gradients])
     both = zip(np.split(move, ends[:-1]), gradients, strict=True)
-    return not any(_along(step, gradient.ravel()) for step, gradient in both)
+    return not any(_along(step, gradient.ravel()) for step, gradient in both if step.size > 1)  # a number is along any
 
 
 def _along(step: Array, gradient: Array) -> bool:
