@@ -77,6 +77,23 @@ def test_what_becomes_of_dropout(tmp_path: Path, mask: str, test: str, said: tup
     assert "__outputs__" not in execution.namespace
 
 
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [("h /= keep", []), ("h = h / keep", []), ("pass", ["dropout-modes-disagree"])],
+)
+def test_what_stays_is_made_up_for_in_a_line_of_its_own(tmp_path: Path, after: str, said: list[str]) -> None:
+    path = tmp_path / "net.py"
+    mask = f"mask = np.random.rand(*h.shape) < keep\n        h *= mask\n        {after}"
+    test = HIDDEN + "s = h @ W2 + b2\n" + RIGHT
+    text = NET.replace("for epoch", "keep = 0.6\nfor epoch", 1).replace("MASK", mask).replace("TEST", test)
+    path.write_text(text, encoding="utf-8")
+    program = read_program(path)
+    execution = program.execute()
+    with program.guarded():
+        inspection = Inspection(program, execution.namespace, *judged(program, execution.namespace))
+        assert [one.code for one in dropout_when_tested(inspection)] == said
+
+
 HANDED = """
 import numpy as np
 

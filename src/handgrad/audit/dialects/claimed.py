@@ -95,10 +95,13 @@ def _corrects(node: ast.BinOp) -> bool:
 
 
 def _made_of(tree: ast.AST, names: set[str]) -> set[str]:
-    """Some names, and those that are given values out of them alone: averages that are corrected, steps."""
+    """Some names, and those that are given values out of them: averages that are corrected, steps. Not what is stepped,
+    w = w - step, for the whole network is made of that.
+    """
     found = set(names)
     for node in ast.walk(tree):
-        found |= {one.id for one, value in assigned(node) if isinstance(one, ast.Name) and _names(value) & found}
+        made = ((one.id, _names(value)) for one, value in assigned(node) if isinstance(one, ast.Name))
+        found |= {name for name, of in made if of & found and name not in of}
     return found
 
 

@@ -9,10 +9,12 @@ from collections.abc import Collection
 from typing import Any
 
 from handgrad.audit.dialects.edits import base, callee, reads
+from handgrad.audit.dialects.roles import is_loss
 
 ONCE = "_once_"
 _QUIET = {"print", "input", "display", "show", "sleep", "savefig"}
-_SHOWS = ("plt", "ax", "axes", "fig", "writer", "logger", "logging", "wandb", "pbar")
+_DRAWS = ("plt", "ax", "axes", "fig")
+_SHOWS = (*_DRAWS, "writer", "logger", "logging", "wandb", "pbar")
 
 
 def stores(node: ast.AST) -> set[str]:
@@ -86,6 +88,15 @@ def _is_quiet(one: ast.stmt) -> bool:
     if not isinstance(one, ast.Expr) or not isinstance(one.value, ast.Call):
         return False
     return callee(one.value) in _QUIET or base(one.value.func) in _SHOWS
+
+
+def draws(one: ast.If) -> bool:
+    """Whether what is done now and then only draws a picture, of all that the network says of a plane perhaps."""
+    nodes = [n for part in (*one.body, *one.orelse) for n in ast.walk(part)]
+    calls = [n.value for n in nodes if isinstance(n, ast.Expr) and isinstance(n.value, ast.Call)]
+    drawn = any(base(call.func) in _DRAWS for call in calls)
+    kept = any(isinstance(n, ast.AugAssign | ast.Break | ast.Return) for n in nodes)
+    return drawn and not (kept or any(map(is_loss, stores_all(one.body))))
 
 
 def without_missing(body: list[ast.stmt], known: set[str]) -> list[ast.stmt]:

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.dialects.caller import handed
 from handgrad.audit.dialects.edits import callee
 from handgrad.audit.dialects.roles import role
 from handgrad.audit.dialects.sizes import deep, setting
 from handgrad.audit.dialects.slices import Scope
 from handgrad.audit.reading.pruning import MARK
+
+_HANDED = ("weight", "buffer", "")  # roles of what may be an array that the caller has made
 
 
 def arguments(
@@ -34,6 +37,7 @@ def arguments(
     rows, features, classes = sides
     found: dict[str, Any] = {}
     literal = called_with(namespace, scope)
+    literal |= _by_callers(namespace, scope, {*filled, *literal}, data)
     for name in scope.arguments:
         default = scope.defaults().get(name)
         plain: Any = None
@@ -63,6 +67,21 @@ def arguments(
         elif kind == "weight" and name.lower() in ("w", "theta", "weights"):
             found[name] = 0.1 * np.random.default_rng(0).standard_normal((features, classes))
     return found
+
+
+def _by_callers(
+    namespace: dict[str, Any],
+    scope: Scope,
+    known: Collection[str],
+    data: Callable[[Mapping[str, str]], dict[str, Any]],
+) -> dict[str, Any]:
+    """The arrays that callers make for arguments of which nothing else is known, once for each form of the batch."""
+    said = {*known, *namespace, *scope.defaults()}
+    unsaid = {n for n in scope.arguments if n not in said and role(n) in _HANDED and setting(n, None) is None}
+    form = (frozenset(unsaid), *(np.shape(one) for one in data({"x": "x", "y": "y"}).values()))
+    if form not in scope.handed:  # to run what stands there takes its time
+        scope.handed[form] = handed(namespace, scope, unsaid, data) if unsaid else {}
+    return scope.handed[form]
 
 
 def called_with(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from handgrad.audit.dialects.calling import roles
-from handgrad.audit.dialects.edits import resolver, with_rate
+from handgrad.audit.dialects.edits import resolver
+from handgrad.audit.dialects.flow import draws
+from handgrad.audit.dialects.rated import with_rate
 from handgrad.audit.objects import own_classes, own_functions
 from handgrad.audit.reading.pruning import MARK
 
@@ -99,11 +101,15 @@ def shortened(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 class _Shortened(ast.NodeTransformer):
-    """Ends after one round every loop whose number of rounds is written as a large number."""
+    """Ends after one round every loop whose number of rounds is written as a large number. What only draws goes."""
 
     def visit_For(self, loop: ast.For) -> ast.AST:
         self.generic_visit(loop)
         return _ended(loop) if _has_rounds(loop) else loop
+
+    def visit_If(self, one: ast.If) -> ast.AST:
+        self.generic_visit(one)
+        return ast.copy_location(ast.Pass(), one) if draws(one) else one
 
 
 def _has_rounds(loop: ast.For) -> bool:

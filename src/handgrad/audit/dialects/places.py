@@ -82,7 +82,8 @@ def arrays(world: Mapping[str, Any], roots: list[str]) -> list[Place]:
     seen: set[int] = set()
     found: list[Place] = []
     for root in roots:
-        if (role(root) in ("x", "y", "rows", "gradients") or is_buffer(root)) and not own(world[root]):
+        named = role(root) in ("x", "y", "rows", "gradients") or is_buffer(root)
+        if named and not own(world[root]) and not (is_buffer(root) and _is_drawn(world[root])):
             continue
         for place in _below(Place(root), world[root], seen):
             found.append(place)
@@ -95,7 +96,7 @@ def _below(place: Place, value: Any, seen: set[int] | None) -> Iterator[Place]:
     """Arrays below a place, each once if what was seen is noted, and then without buffers."""
     key = str(place.path[-1][1]) if place.path else place.root
     if seen is not None:
-        if is_buffer(key) or id(value) in seen:
+        if (is_buffer(key) and (place.path or not _is_drawn(value))) or id(value) in seen:
             return
         seen.add(id(value))
     plain = isinstance(value, float | np.floating) or (type(value) is int and value == 0)  # self.bias = 0
@@ -113,6 +114,11 @@ def _below(place: Place, value: Any, seen: set[int] | None) -> Iterator[Place]:
                 or _is_of_tensor(value, step)
             ):
                 yield from _below(Place(place.root, (*place.path, step)), inner, seen)
+
+
+def _is_drawn(value: Any) -> bool:
+    """Whether it is an array of numbers of which no two are alike: weights are drawn, a velocity begins at 0."""
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f" and len(np.unique(value)) == value.size > 1
 
 
 def memories(world: Mapping[str, Any]) -> list[Place]:

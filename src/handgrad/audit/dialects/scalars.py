@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.edits import RATE, Losses, reads, resolver, with_rate
+from handgrad.audit.dialects.edits import RATE, Losses, reads, resolver
 from handgrad.audit.dialects.flow import runnable, without_missing
+from handgrad.audit.dialects.rated import with_rate
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import own, role
 from handgrad.audit.dialects.slices import Slice, scopes, slices

@@ -10,6 +10,7 @@ import ast
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from handgrad.audit.dialects.edits import base, callee, reads
 from handgrad.audit.dialects.flow import free_names, stores
@@ -27,6 +28,7 @@ class Scope:
         owner: the class that a method belongs to.
         asked: the arguments, but for self, of each function and method of the file.
         alike: "x" or "y" for names that do not say so, but hold as many rows as labels or data that do.
+        handed: what its callers were found to hand over, by the form of the batch.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Scope:
     owner: str = ""
     asked: dict[str, list[str]] = field(default_factory=dict)
     alike: Mapping[str, str] = field(default_factory=dict)
+    handed: dict[Any, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def arguments(self) -> list[str]:

@@ -147,10 +147,12 @@ def _sizes(loop: Loop) -> list[tuple[int, int, int]]:
             found += [(way, *one) for one in ends(shapes)[:4]] if len(shapes) <= 16 else []
         if found and not way:
             break
-    if not found:  # a pass ahead of the loop may have left the values of its batch behind
+    if not found:  # a pass ahead of the loop may have left the values of its batch behind, or a plot the plane's points
         values = [np.asarray(place.get(loop.state)) for place in loop.places]
-        shapes = {str(i): v.shape for i, v in enumerate(values) if ROWS not in v.shape}
-        found += [(0, *one) for one in ends(shapes)[:4]] if len(shapes) <= 16 else []
+        held = [v for place, v in zip(loop.places, values, strict=True) if place.path]
+        for kept in ([v for v in values if ROWS not in v.shape], held):
+            shapes = {str(i): v.shape for i, v in enumerate(kept)}
+            found += [(0, *one) for one in ends(shapes)[:4]] if len(shapes) <= 16 and not found else []
     return list(dict.fromkeys(found))
 
 
@@ -283,7 +285,7 @@ def _departs(loop: Loop, x: Array, y: Array, move: Array) -> bool:
         loop.state = state
     ends = np.cumsum([one.size for one in gradients])
     both = zip(np.split(move, ends[:-1]), gradients, strict=True)
-    return not any(_along(step, gradient.ravel()) for step, gradient in both)
+    return not any(_along(step, gradient.ravel()) for step, gradient in both if step.size > 1)  # a number is along any
 
 
 def _along(step: Array, gradient: Array) -> bool:

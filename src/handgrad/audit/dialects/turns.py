@@ -15,7 +15,7 @@ import numpy as np
 from handgrad.audit.dialects import sizes
 from handgrad.audit.dialects.claimed import by_form, by_name
 from handgrad.audit.dialects.counting import counts, whole
-from handgrad.audit.dialects.edits import RATE, Losses, callee, counted, forgiven, resolver, with_rate
+from handgrad.audit.dialects.edits import RATE, Losses, callee, counted, forgiven, resolver
 from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, stores_all, without_missing
 from handgrad.audit.dialects.forms import Form, mean_of_rows
 from handgrad.audit.dialects.given import arguments, called_with
@@ -23,6 +23,7 @@ from handgrad.audit.dialects.handed import NameHanded
 from handgrad.audit.dialects.loops import shortened
 from handgrad.audit.dialects.naming import matched
 from handgrad.audit.dialects.places import Place, gradient_of, memories, values
+from handgrad.audit.dialects.rated import with_rate
 from handgrad.audit.dialects.roles import is_one_hot, own, role
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside
 from handgrad.audit.dialects.slices import Slice
@@ -48,7 +49,9 @@ class Loop:
         self.given = dict(given)
         self.features, self.classes = FEATURES, CLASSES
         losses = Losses()
-        body = losses.give([NameHanded().visit(one) for one in shortened(cut.body)])
+        self.shares = {name: one.value.value for one in cut.body for name in _share(one)}  # type: ignore[attr-defined]
+        body = [one for one in cut.body if not _share(one)]
+        body = losses.give([NameHanded().visit(one) for one in shortened(body)])
         self.losses = losses.names()
         self.state: dict[str, Any] = {}
         self.fresh: dict[str, Any] = {}
@@ -85,7 +88,7 @@ class Loop:
             {n: v for n, v in self.given.items() if n not in inputs}
         )
         loops = {n: 1 for n in _targets_of(cut.before) if n not in known}
-        self.state |= {n: v for n, v in loops.items() if n not in inputs}
+        self.state |= {n: v for n, v in loops.items() if n not in inputs} | self.shares
         data = {n: role(n) for n in free_names(before) if role(n) in ("x", "y") and n not in inputs and n not in known}
         stand_ins = self.filled(data, *rows) | inputs
         for one in before:
@@ -166,7 +169,7 @@ class Loop:
 
     def put_aside(self) -> list[str]:
         """Names of the regularisation and dropout that are set so that they take no part."""
-        found = sizes.put_aside(self.namespace | self.fresh | self.given)
+        found = sizes.put_aside(self.namespace | self.fresh | self.given | self.shares)
         for value in self.fresh.values():
             found += sizes.put_aside(getattr(value, "__dict__", {})) if own(value) else []
         if self.cut.scope.node is not None:
@@ -289,6 +292,14 @@ class Loop:
     def parameters(self) -> dict[str, Array]:
         """Name to live array."""
         return values(self.places, self.state)
+
+
+def _share(one: ast.stmt) -> set[str]:
+    """The name of a dropout whose share a turn sets itself, dropout_rate = 0.2; it is set ahead of the turn instead."""
+    match one:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=float())) if aside(name) is not None:
+            return {name}
+    return set()
 
 
 def _targets_of(before: list[ast.stmt]) -> set[str]:

@@ -120,8 +120,8 @@ def runs(target: Any, plan: Plan) -> Iterator[Run]:
     flavours = dict.fromkeys([*([plan.flavour] if plan.flavour else []), *FLAVOURS])
     for begin, flavour in product((None, *beginnings(target)), flavours):
         plan = replace(plan, begin=begin)
-        single = flavour in ("array", "wb", "array delta")
-        names = list(plan.shapes)[: (2 if flavour == "wb" else 1)] if single and not _together(flavour, plan) else None
+        single = flavour in ("array", "wb", "wb of dict", "array delta") and not _together(flavour, plan)
+        names = list(plan.shapes)[: 2 if flavour.startswith("wb") else 1] if single else None
         shapes = plan.shapes if names is None else {name: plan.shapes[name] for name in names}
         for step in range(_MOST_METHODS if isinstance(target, type) else 1):
             try:

@@ -186,7 +186,8 @@ def _best(target: Any, plan: Plan, claim: str, *, negative: bool) -> tuple[Run |
     if run is None or found == [] or not _asks_for_step(run.step):
         return run, found
     other, more = _first(target, replace(plan, first=0), claim, negative=negative)
-    better = other is not None and more is not None and (found is None or more == [])
+    unknown = found is None and apart(run.path, claim, run.settings) is None
+    better = other is not None and more is not None and (unknown or more == [])
     return (other, more) if better else (run, found)
 
 

@@ -38,6 +38,7 @@ _ROLES = {
     "state b": "vdb sdb vb mb mdb cacheb",
     "config": "config configs optconfig cfg optimconfig",
 }
+_OF_W, _OF_B = ("dW", "dw", "W", "w", "weights", "dweights"), ("db", "dB", "b", "bias", "biases", "dbiases")
 ZEROS = "zeros"  # stands for arrays of zeros, as large as the parameter
 ROLES = {role: set(names.split()) for role, names in _ROLES.items()}
 SHAPES: dict[str, tuple[int, ...]] = {"W1": (5, 4), "b1": (1, 4), "W2": (4, 6), "b2": (1, 6)}
@@ -85,6 +86,8 @@ class Stage:
                     self.given |= {"b": arrays[1], "db": zeros[self.names[1]]}
                 if self.flavour == "array delta":
                     del self.given["w"]
+            case "wb of dict":
+                self.given = {"w": arrays[0], "b": arrays[1], "grads": _by_keys(*zeros.values())}
             case "layers" | "layers of lists" | "plain layers":
                 kind = {"layers": "dict", "layers of lists": "list", "plain layers": "plain"}[self.flavour]
                 self.layers = [
@@ -135,8 +138,8 @@ class Stage:
                 given[name] = _usual(setting)
             else:
                 raise LookupError(name)
-        both = self.flavour == "wb" or (self.flavour == "net of weights" and "w" in used)
-        if step and both and not {"w", "b", "dw", "db"} <= used:
+        both = self.flavour.startswith("wb") or (self.flavour == "net of weights" and "w" in used)
+        if step and both and not {"w", "b", *({"grads"} if self.flavour == "wb of dict" else {"dw", "db"})} <= used:
             raise LookupError("b")
         return given
 
@@ -177,8 +180,9 @@ class Stage:
             case "objects":
                 for thing, name in zip(self.given["params"], self.names, strict=True):
                     thing.grad = fresh[name]
-            case "array" | "array delta" | "wb":
+            case "array" | "array delta" | "wb" | "wb of dict":
                 self.given |= dict(zip(("dw", "db"), fresh.values(), strict=False))
+                self.given |= {"grads": _by_keys(*fresh.values())} if self.flavour == "wb of dict" else {}
             case "net of weights":
                 self.given["dw"][:], self.given["db"][:] = list(fresh.values())[::2], list(fresh.values())[1::2]
             case "net of dict" | "net of list" | "net of objects":
@@ -203,6 +207,8 @@ class Stage:
                 found = [thing.grad for thing in self.given["params"]]
             case "array" | "array delta" | "wb":
                 found = [self.given["dw"], *([self.given["db"]] if "db" in self.given else [])]
+            case "wb of dict":
+                found = [self.given["grads"][_OF_W[0]], self.given["grads"][_OF_B[0]]]
             case "net of weights":
                 found = _alternately(self.given["dw"], self.given["db"])
             case _:
@@ -218,8 +224,8 @@ class Stage:
             made, name = np.asarray(parts.pop(0), np.float64), self.names[0]
             self.sign = self.sign or (1.0 if np.vdot(made, self.given["dw"]) > 0 else -1.0)
             self.arrays[name] = self.arrays[name] - self.sign * made.reshape(self.arrays[name].shape)
-        elif self.flavour in ("array", "wb"):
-            for role in ("w", "b") if self.flavour == "wb" else ("w",):
+        elif self.flavour in ("array", "wb", "wb of dict"):
+            for role in ("w",) if self.flavour == "array" else ("w", "b"):
                 if parts and isinstance(parts[0], np.ndarray) and parts[0].shape == self.given[role].shape:
                     self.given[role] = parts.pop(0)
         elif parts and isinstance(parts[0], (list, dict)) and len(parts[0]) == len(self.given.get("params", ())):
@@ -240,7 +246,7 @@ class Stage:
                 found = list(self.given["params"])
             case "objects":
                 found = [thing.data for thing in self.given["params"]]
-            case "array" | "wb":
+            case "array" | "wb" | "wb of dict":
                 found = [self.given["w"], *([self.given["b"]] if "b" in self.given else [])]
             case "net of weights":
                 found = _alternately(self.given["w"], self.given["b"])
@@ -254,6 +260,11 @@ class Stage:
         }
 
 
+def _by_keys(dw: Array, db: Array) -> dict[str, Array]:
+    """The gradients of a layer under every key that people give them."""
+    return dict.fromkeys(_OF_W, dw) | dict.fromkeys(_OF_B, db)
+
+
 def _alternately(weights: list[Array], biases: list[Array]) -> list[Array]:
     return [array for pair in zip(weights, biases, strict=True) for array in pair]
 
@@ -265,4 +276,5 @@ def _usual(role: str) -> float:
 
 
 FLAVOURS = ("dict", "pairs", "objects", "layers", "list", "dict of d", "net of dict", "net of list", "net of objects",
-            "net of weights", "plain layers", "layers of lists", "wb", "array", "array delta")  # fmt: skip
+            "net of weights", "plain layers", "layers of lists", "wb", "wb of dict", "array",
+            "array delta")  # fmt: skip

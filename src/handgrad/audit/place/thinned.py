@@ -63,7 +63,8 @@ def drops(run: list[Noted], other: list[Noted], x: Array) -> list[Drop]:
                 places = frozenset(place_of(n, k) for k, n in same)
                 found.append((int(np.count_nonzero(before.value)), Drop(note, before.value, scale, places)))
         if found:
-            dropped[note.array] = min(found, key=lambda one: one[0])[1]
+            least = min(found, key=lambda one: one[0])[1]
+            dropped[note.array] = _scaled(least, [one for _, one in numbered[i + 1 : i + 1 + _NEAR]])
     return list(dropped.values())
 
 
@@ -101,6 +102,18 @@ def _thinned(left: Array, whole: Array) -> float | None:
         return None
     ratio = left[kept] / whole[kept]
     return float(ratio[0]) if np.ptp(ratio) <= _SAME * abs(ratio[0]) else None
+
+
+def _scaled(drop: Drop, after: list[Noted]) -> Drop:
+    """The drop with what it is multiplied by in a line of its own: a *= mask, and then a /= keep."""
+    left = drop.left.value
+    kept = left != 0
+    for note in after:
+        if is_layer(note.value) and note.value.shape == left.shape and np.array_equal(note.value != 0, kept):
+            ratio = note.value[kept] / left[kept]
+            if np.ptp(ratio) <= _SAME * abs(ratio[0]) and abs(ratio[0] - 1) > _SAME:
+                return replace(drop, left=replace(drop.left, value=note.value), scale=drop.scale * float(ratio[0]))
+    return drop
 
 
 def in_order(value: Array) -> tuple[Any, ...]:

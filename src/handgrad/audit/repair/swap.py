@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from types import CodeType, FunctionType, SimpleNamespace
 from typing import Any
 
-from handgrad.audit.dialects.edits import RATE, Losses, forgiven, resolver, with_rate
+from handgrad.audit.dialects.edits import RATE, Losses, forgiven, resolver
 from handgrad.audit.dialects.flow import ONCE, runnable, without_missing
 from handgrad.audit.dialects.loops import Loop as TopLoop
 from handgrad.audit.dialects.loops import loops, once
+from handgrad.audit.dialects.rated import with_rate
 from handgrad.audit.dialects.scalars import ScalarLoop
 from handgrad.audit.dialects.turns import Loop as Turn
 from handgrad.audit.inspection import Inspection
