@@ -68,7 +68,9 @@ print(accuracy(X, y))
 """
 
 
-@pytest.mark.parametrize("generator", ["np.random.default_rng(3)", "np.random.RandomState(3)"])
+@pytest.mark.parametrize(
+    "generator", ["np.random.default_rng(3)", pytest.param("np.random.RandomState(3)", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(
     ("old", "new", "codes"),
     [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from quick_first import quick_first
 
 from handgrad.audit import choosing, session
 from handgrad.audit.dialects import READERS, Reading
@@ -335,7 +336,7 @@ def judged(path: Path) -> tuple[Reading, Diagnosis]:
     return reading, diagnosis
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", quick_first(SAMPLES, lambda name: SAMPLES[name][0][1:]))
 def test_it_is_recognised_and_not_called_wrong(name: str) -> None:
     (ends, hidden, output, loss), _, _ = SAMPLES[name]
     reading, diagnosis = judged(HERE / f"{name}.py")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from quick_first import quick_first
 
 from handgrad.audit.session import audit_file
 
@@ -70,7 +71,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", quick_first(CASES, lambda case: bool(CASES[case][1])))
 def test_a_share_of_the_weights_in_an_unknown_network(case: str, tmp_path: Path) -> None:
     edits, said = CASES[case]
     text = NET

@@ -51,7 +51,8 @@ class Net:
 MASKED = "d = d * self.mask\n"
 
 
-@pytest.mark.parametrize("share", ["self.keep_prob", "0.8"])  # which an audit can put aside, and which not
+# An audit can put the first aside, and not the second.
+@pytest.mark.parametrize("share", ["self.keep_prob", pytest.param("0.8", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("mistake", "code"),
     [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from quick_first import quick_first
 
 from handgrad.audit.choosing import judged
 from handgrad.audit.inspection import Inspection
@@ -48,7 +49,7 @@ HIDDEN = "h = np.tanh(x_test @ W1 + b1)\n"
 RIGHT = "print((s.argmax(axis=1) == y_test).mean())"
 
 
-@pytest.mark.parametrize(("mask", "test", "said"), [
+@pytest.mark.parametrize(("mask", "test", "said"), quick_first([
     (PLAIN, HIDDEN + "s = h @ W2 + b2\n" + RIGHT, ("dropout-modes-disagree", "h = h * mask")),
     (PLAIN, "print(((np.tanh(x_test @ W1 + b1) @ W2 + b2).argmax(1) == y_test).mean())",
      ("dropout-modes-disagree", "h = h * mask")),
@@ -60,7 +61,7 @@ RIGHT = "print((s.argmax(axis=1) == y_test).mean())"
     (SCALED, HIDDEN + "all = [h * (np.random.rand(*h.shape) < 0.6) / 0.6 @ W2 + b2 for _ in range(50)]\n"
      "s = np.mean(all, axis=0)\n" + RIGHT, None),
     (PLAIN, "", None),  # it is never tested
-])  # fmt: skip
+], lambda case: case[0], lambda case: case[2] and case[2][0]))  # fmt: skip
 def test_what_becomes_of_dropout(tmp_path: Path, mask: str, test: str, said: tuple[str, str] | None) -> None:
     path = tmp_path / "net.py"
     path.write_text(NET.replace("MASK", f"{mask}\n        h = h * mask").replace("TEST", test), encoding="utf-8")
@@ -208,7 +209,8 @@ EACH_EPOCH = """
 """
 
 
-@pytest.mark.parametrize("training", [ALL_AT_ONCE, EACH_EPOCH])  # in one comprehension; with its data out of a file
+# In one comprehension; with its data out of a file.
+@pytest.mark.parametrize("training", [ALL_AT_ONCE, pytest.param(EACH_EPOCH, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
