@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from handgrad.audit.reading.fence import OutOfTime, work_limit
+from handgrad.audit.reading.fence import OutOfTime, no_limit, work_limit
 
 
 def work() -> None:
@@ -67,3 +67,26 @@ def test_a_limit_that_is_left_late_sets_no_alarm_any_more() -> None:
     inner.__exit__(None, None, None)  # as of a frame that is thrown away later
     assert signal.getitimer(signal.ITIMER_PROF)[0] == 0
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def busy(seconds: float) -> None:
+    """Works for so many seconds."""
+    began = time.process_time()
+    while time.process_time() - began < seconds:
+        pass
+
+
+def for_ever_after_an_import() -> None:
+    with no_limit():
+        busy(0.3)
+    work()
+
+
+def test_an_import_does_not_count() -> None:
+    with work_limit(0.4):
+        with work_limit(0.2), no_limit():
+            busy(0.6)
+        busy(0.1)
+        with pytest.raises(OutOfTime), work_limit(0.2):
+            for_ever_after_an_import()
+    assert signal.getitimer(signal.ITIMER_PROF)[0] == 0

@@ -299,7 +299,8 @@ def work_limit(seconds: float) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_PROF, 0)
             signal.signal(signal.SIGPROF, handler)
             if outer:
-                signal.setitimer(signal.ITIMER_PROF, max(outer - (time.process_time() - began), _SOON), _AGAIN)
+                left = _LIMITS[-1].end - time.process_time()
+                signal.setitimer(signal.ITIMER_PROF, max(left, _SOON), _AGAIN)
 
 
 def _begun(end: float) -> _Limit:
@@ -326,12 +327,17 @@ def no_limit() -> Iterator[None]:
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
-    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    timers = (signal.ITIMER_REAL, signal.ITIMER_PROF)
+    left = [signal.setitimer(timer, 0)[0] for timer in timers]
+    began = time.process_time()
     try:
         yield
     finally:
-        if left:
-            signal.setitimer(signal.ITIMER_REAL, left, _AGAIN)
+        for limit in _LIMITS:
+            limit.end += time.process_time() - began
+        for timer, rest in zip(timers, left, strict=True):
+            if rest:
+                signal.setitimer(timer, rest, _AGAIN)
 
 
 def _ring(_: int, __: FrameType | None) -> None:
