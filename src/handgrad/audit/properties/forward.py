@@ -71,12 +71,11 @@ def batch(subject: Subject, rows: int, seed: int) -> tuple[Array, Array]:
 def squashed(inspection: Inspection) -> Squashed | None:
     """The first reading whose loss is that of squashed scores, where no usual network gives a loss that is reported."""
     reading, diagnosis = inspection.reading, inspection.diagnosis
-    reported = "none reported" not in reading.facts.get("loss", "")
-    if diagnosis.identity is not None and (reported or diagnosis.ok):
+    guessed = "none reported" in reading.facts.get("loss", "") and not diagnosis.ok
+    if diagnosis.identity is not None and not guessed:
         return None
     ends = thread_time() + _SECONDS
-    others = 0 if reported and diagnosis.ok else _MOST_READINGS  # a loss that the gradients are right for is the one
-    for one in chain([reading], islice(_readings(inspection), others)):
+    for one in chain([reading], islice(_readings(inspection), _MOST_READINGS)):
         if thread_time() > ends:
             return None
         if "none reported" in one.facts.get("loss", "") or not flat(one.subject):
