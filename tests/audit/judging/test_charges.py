@@ -95,3 +95,19 @@ def test_the_share_of_a_gradient(
     assert {one.code: one.where for one in diagnosis.findings} == told
     if "weight-decay" in told:
         assert diagnosis.findings[0].severity == ("warning" if charged else "note")
+
+
+def test_a_parameter_that_is_a_single_number() -> None:
+    """It has no rows and no columns; what it does to the loss is all its own."""
+    net = Sines(WEIGHTS, {})
+    forward, gradients = net.forward, net.gradients
+    net.p["scale"] = np.array(1.5)
+
+    def scaled(x: Array, y: Array) -> float:
+        return forward(x, y) + 0.5 * float((net.p["scale"] - 1) ** 2)
+
+    def with_scale(x: Array, y: Array) -> dict[str, Array]:
+        return {**gradients(x, y), "scale": np.asarray(net.p["scale"] - 1)}
+
+    diagnosis = diagnose(Subject(lambda: net.p, scaled, None, with_scale, 7, 4))
+    assert {one.code: one.where for one in diagnosis.findings} == {"penalty-missing": ("W1", "W2")}

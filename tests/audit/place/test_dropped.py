@@ -51,6 +51,16 @@ class Net:
 MASKED = "d = d * self.mask\n"
 
 
+def inspected(text: str, folder: Path) -> Inspection:
+    """What an audit makes of a file with this text."""
+    path = folder / "net.py"
+    path.write_text(text, encoding="utf-8")
+    program = read_program(path)
+    namespace = program.execute().namespace
+    with program.guarded():
+        return Inspection(program, namespace, *judged(program, namespace))
+
+
 # An audit can put the first aside, and not the second.
 @pytest.mark.parametrize("share", ["self.keep_prob", pytest.param("0.8", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
@@ -67,11 +77,7 @@ def test_dropout_within_a_network(mistake: str, code: str, share: str, tmp_path:
     text = NET.replace(MASKED, mistake)
     line = text[: text.index(mistake)].count("\n") + 1
     text = text.replace("self.keep_prob)", f"{share})").replace("/ self.keep_prob", f"/ {share}")
-    (tmp_path / "net.py").write_text(text)
-    program = read_program(str(tmp_path / "net.py"))
-    namespace = program.execute().namespace
-    with program.guarded():
-        inspection = Inspection(program, namespace, *judged(program, namespace))
+    inspection = inspected(text, tmp_path)
     found = dropped.check(inspection)
     assert [one.code for one in found] == ([code] if code else [])
     if code and code != "unnamed":
@@ -80,11 +86,7 @@ def test_dropout_within_a_network(mistake: str, code: str, share: str, tmp_path:
 
 def test_a_share_that_is_only_called_keep_is_put_aside(tmp_path: Path) -> None:
     left_out = NET.replace(f"        {MASKED}", "").replace("keep_prob", "keep")
-    (tmp_path / "net.py").write_text(left_out)
-    program = read_program(str(tmp_path / "net.py"))
-    namespace = program.execute().namespace
-    with program.guarded():
-        inspection = Inspection(program, namespace, *judged(program, namespace))
+    inspection = inspected(left_out, tmp_path)
     assert inspection.diagnosis.identity is not None
     assert inspection.diagnosis.ok
     (found,) = dropped.check(inspection)
@@ -98,11 +100,7 @@ def test_the_line_is_that_of_the_error_where_the_mask_is_used_elsewhere(tmp_path
     text = text.replace("self.d.T @ d,", "(self.h * self.mask).T @ d,")
     text = text.replace("        self.d = self.h * self.mask if train else self.h\n", "")
     text = text.replace("np.exp(self.d @", "np.exp((self.h * self.mask if train else self.h) @")
-    (tmp_path / "net.py").write_text(text)
-    program = read_program(str(tmp_path / "net.py"))
-    namespace = program.execute().namespace
-    with program.guarded():
-        inspection = Inspection(program, namespace, *judged(program, namespace))
+    inspection = inspected(text, tmp_path)
     found = dropped.check(inspection)
     lines = text.split("\n")
     assert [(one.code, lines[(one.line or 0) - 1].strip()) for one in found] == [

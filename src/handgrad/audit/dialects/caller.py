@@ -22,7 +22,7 @@ from handgrad.audit.reading.pruning import MARK, Judge
 _SECONDS = 0.5  # for the statements ahead of one call
 
 
-def handed(
+def arrays_handed(
     namespace: Mapping[str, Any], scope: Scope, names: set[str], data: Callable[[Mapping[str, str]], dict[str, Any]]
 ) -> dict[str, Any]:
     """The arrays of floats that the first call of a function hands over as some of its arguments.

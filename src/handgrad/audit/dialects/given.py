@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.caller import handed
+from handgrad.audit.dialects.caller import arrays_handed
 from handgrad.audit.dialects.edits import callee
 from handgrad.audit.dialects.roles import role
 from handgrad.audit.dialects.sizes import deep, setting
@@ -79,9 +79,9 @@ def _by_callers(
     said = {*known, *namespace, *scope.defaults()}
     unsaid = {n for n in scope.arguments if n not in said and role(n) in _HANDED and setting(n, None) is None}
     form = (frozenset(unsaid), *(np.shape(one) for one in data({"x": "x", "y": "y"}).values()))
-    if form not in scope.handed:  # to run what stands there takes its time
-        scope.handed[form] = handed(namespace, scope, unsaid, data) if unsaid else {}
-    return scope.handed[form]
+    if form not in scope.by_callers:  # to run what stands there takes its time
+        scope.by_callers[form] = arrays_handed(namespace, scope, unsaid, data) if unsaid else {}
+    return scope.by_callers[form]
 
 
 def called_with(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any]:

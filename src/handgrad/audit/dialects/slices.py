@@ -28,7 +28,7 @@ class Scope:
         owner: the class that a method belongs to.
         asked: the arguments, but for self, of each function and method of the file.
         alike: "x" or "y" for names that do not say so, but hold as many rows as labels or data that do.
-        handed: what its callers were found to hand over, by the form of the batch.
+        by_callers: what its callers were found to hand over, by the form of the batch.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Scope:
     owner: str = ""
     asked: dict[str, list[str]] = field(default_factory=dict)
     alike: Mapping[str, str] = field(default_factory=dict)
-    handed: dict[Any, dict[str, Any]] = field(default_factory=dict)
+    by_callers: dict[Any, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def arguments(self) -> list[str]:

@@ -132,12 +132,13 @@ def _of_one_kind(told: dict[str, Charge]) -> dict[str, Charge]:
 
 def _due(told: Sequence[Mapping[str, Charge]], name: str, values: Mapping[str, Array]) -> list[Charge]:
     """The charge for a parameter in each batch; where it is not told, that for others of its kind, or else none."""
-    kin = [other for other, value in values.items() if _thin(value) == _thin(values[name])]
+    kin = [other for other, value in values.items() if is_thin(value) == is_thin(values[name])]
     kin = [name, *kin] if all(name in one for one in told) else kin
     return [next((one[other] for other in kin if other in one), Charge(0.0)) for one in told]
 
 
-def _thin(value: Array) -> bool:
+def is_thin(value: Array) -> bool:
+    """Whether a parameter is a vector or a single number, as biases are, or a matrix of one row or column."""
     return value.ndim < 2 or min(value.shape) == 1
 
 

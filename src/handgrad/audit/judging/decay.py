@@ -51,7 +51,7 @@ def decayed(
     ]
 
 
-def due(penalty: Penalty | None, name: str, rows: int) -> float:
+def share_due(penalty: Penalty | None, name: str, rows: int) -> float:
     """The share of a parameter that the derivative of a penalty has in a batch of so many rows."""
     if penalty is None or name not in penalty.names:
         return 0.0

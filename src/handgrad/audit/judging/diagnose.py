@@ -14,8 +14,8 @@ import numpy as np
 
 from handgrad.audit.findings import Finding, worst_first
 from handgrad.audit.judging.batch import Batch, batch
-from handgrad.audit.judging.charges import shares
-from handgrad.audit.judging.decay import decayed, due
+from handgrad.audit.judging.charges import is_thin, shares
+from handgrad.audit.judging.decay import decayed, share_due
 from handgrad.audit.judging.descent import UNNAMED, Explanation, Link, descend
 from handgrad.audit.judging.evidence import Evidence, never_updated, no_multiples, of_no_scale
 from handgrad.audit.judging.identify import Identity, identify, random_point
@@ -183,7 +183,7 @@ def of_known(
     biases = [matrix.bias for matrix in identity.matrices if matrix.bias is not None]
     fits = {name: both for link in scalable for name, both in link.fits.items()}
     penalty = identity.penalty
-    wanted = {name: [due(penalty, name, count) for count in rows] for name in fits}
+    wanted = {name: [share_due(penalty, name, count) for count in rows] for name in fits}
     decays = decayed(fits, wanted, biases, charged=penalty is not None and bool(penalty.names))
     scaled = scales(made, rows, averaged="B" in identity.divisor)
     return [*findings, *decays, *scaled], checks + explanation.tried
@@ -264,7 +264,7 @@ def _unknown(
         usual = [float(np.median([one.factor for one in fits.values()] or [1.0])) for fits in right]
         asked = [{name: e.gradient[name] for name in odd} for e in evidence]
         own = shares(subject, batches, seen, asked, usual, evidence[0].exact)
-        biases = [name for name, value in subject.parameters().items() if min(value.shape) == 1 or value.ndim == 1]
+        biases = [name for name, value in subject.parameters().items() if is_thin(value)]
         findings += decayed(own.fits, own.due, biases, charged=own.charged)
         wrong = tuple(name for name in wrong if name not in own.fits)
     if wrong:

@@ -7,7 +7,7 @@ tell the factor between the two, and whether anything but a factor is wrong.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,10 +44,7 @@ class Slopes:
         }
 
 
-def slopes(
-    subject: Subject, x: Array, y: Array, rng: np.random.Generator, seconds: float = 1.0,
-    names: Collection[str] | None = None,
-) -> Slopes:  # fmt: skip
+def slopes(subject: Subject, x: Array, y: Array, rng: np.random.Generator, seconds: float = 1.0) -> Slopes:
     """The slopes of the subject's loss at its present parameters, which are left as they are.
 
     Args:
@@ -56,7 +53,6 @@ def slopes(
         y: its labels.
         rng: for the directions.
         seconds: of processor time, after which fewer directions have to do, but never so few that anything fits them.
-        names: of the parameters that are asked for; None for all.
     """
     until = time.process_time() + seconds
     saved, eps = subject.snapshot(), _eps(subject)
@@ -64,8 +60,6 @@ def slopes(
     values: dict[str, Array] = {}
     noise: dict[str, float] = {}
     for name, value in saved.items():
-        if names is not None and name not in names:
-            continue
         scale = float(np.sqrt(np.mean(value * value))) or 1.0
         vs = _directions(value.shape, rng) * scale
         kept: list[Array] = []

@@ -14,6 +14,7 @@ import numpy as np
 from handgrad.audit.judging.walk import Case, Stage
 from handgrad.audit.place.observe import Noted
 from handgrad.audit.place.right_numbers import factor_of, views
+from handgrad.audit.place.thinned import is_mask
 from handgrad.core.arrays import Array
 
 Masks = tuple[Array | None, ...]
@@ -52,8 +53,7 @@ def _candidates(x: Array, notes: Sequence[Noted], exact: float) -> Iterator[Arra
     """What the inputs of a layer may have been multiplied by: masks that are kept, then those that products show."""
     same = [view for note in notes if note.value.size == x.size for view in views(note.value, x.shape)]
     for view in same:
-        held = np.unique(view)
-        if len(held) == 2 and 0 in held and x[view == 0].any():
+        if is_mask(view) and x[view == 0].any():
             yield view
     for view in same:
         kept = view != 0

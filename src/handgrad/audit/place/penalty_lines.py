@@ -43,8 +43,8 @@ def penalty_line(inspection: Inspection, finding: Finding) -> int | None:
     there = finding.code != "penalty-missing"
     found = [one for node in (*parts, tree) if there and (one := _shares(node, names))]
     own = list(dict.fromkeys(line for other, line in found if not other))
-    made = _gradient_lines(inspection, finding) if there and len(own) != 1 else []
-    shrunk = _shrunk(inspection, finding) if there and not own else None
+    made, shrunk = _by_numbers(inspection, finding) if there and len(own) != 1 else ([], None)
+    shrunk = None if own else shrunk
     told = [*(line for line in made if line in own), *own, shrunk, *made, *(line for _, line in found)]
     if any(told):
         return next(line for line in told if line)
@@ -96,30 +96,27 @@ def _seen(inspection: Inspection, at: Mapping[str, Array] | None = None) -> tupl
     return notes, found[0]
 
 
-def _gradient_lines(inspection: Inspection, finding: Finding) -> list[int]:
-    """The lines at which there is a gradient of a parameter which a finding names, as it is judged, in their order."""
-    try:
-        notes, gradients = _seen(inspection, random_point(inspection.reading.subject, np.random.default_rng(4)))
-    except (Exception, OutOfTime):
-        return []
-    return [note.line for note in notes if any(_is(note, gradients[name]) for name in finding.where)]
-
-
-def _shrunk(inspection: Inspection, finding: Finding) -> int | None:
-    """The first line that makes a parameter which a finding names a little smaller, or larger, and nothing else."""
+def _by_numbers(inspection: Inspection, finding: Finding) -> tuple[list[int], int | None]:
+    """(the lines with a gradient of a parameter that a finding names, as it is judged, in their order; the line that
+    first makes such a parameter a little smaller, or larger, and nothing else).
+    """
     try:
         values = random_point(inspection.reading.subject, np.random.default_rng(4))
-        notes, _ = _seen(inspection, values)
-    except (Exception, OutOfTime):
-        return None
+        notes, gradients = _seen(inspection, values)
+    except (Exception, OutOfTime):  # it wants a batch of another form
+        return [], None
+    made = [note.line for note in notes if any(_is(note, gradients[name]) for name in finding.where)]
     named = [values[name] for name in finding.where if values[name].size > 1]
-    for note in notes:
-        for value in named if note.line > 0 and note.how in (MADE, CHANGED) else ():
-            if note.value.shape == value.shape and note.value.dtype.kind == "f" and note.value.any():
-                times = fit(note.value, value, 1e-6)
-                if times.exact and _LEAST < abs(times.factor - 1) < _SMALL:
-                    return note.line
-    return None
+    changes = (note for note in notes if note.line > 0 and note.how in (MADE, CHANGED))
+    return made, next((note.line for note in changes if any(_is_shrunk(note.value, one) for one in named)), None)
+
+
+def _is_shrunk(value: Array, parameter: Array) -> bool:
+    """Whether a value is a parameter times a number near 1."""
+    if value.shape != parameter.shape or value.dtype.kind != "f" or not value.any():
+        return False
+    times = fit(value, parameter, 1e-6)
+    return times.exact and _LEAST < abs(times.factor - 1) < _SMALL
 
 
 def _is(note: Noted, gradient: Array) -> bool:

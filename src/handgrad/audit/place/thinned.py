@@ -74,15 +74,15 @@ def unkept(run: list[Noted], other: list[Noted]) -> Iterator[Drop]:
     numbered = counted(run)
     for i, (at, note) in enumerate(numbered):
         twin = twins.get(place_of(note, at))
-        if twin is None or not _is_mask(note.value) or np.array_equal(note.value, twin.value):
+        if twin is None or not is_mask(note.value) or np.array_equal(note.value, twin.value):
             continue
         for k, layer in numbered[max(0, i - _NEAR) : i + _NEAR]:
-            if is_layer(layer.value) and layer.value.shape == note.value.shape and not _is_mask(layer.value):
+            if is_layer(layer.value) and layer.value.shape == note.value.shape and not is_mask(layer.value):
                 left = replace(note, value=layer.value * note.value)
                 yield Drop(left, layer.value, float(note.value.max()), frozenset({place_of(layer, k)}))
 
 
-def _is_mask(value: Array) -> bool:
+def is_mask(value: Array) -> bool:
     """Whether it holds two values, of which one is 0."""
     held = np.unique(value) if value.ndim == 2 and value.dtype.kind in "fbiu" else ()
     return len(held) == 2 and 0 in held
