@@ -76,6 +76,45 @@ def test_a_gradient_that_an_update_is_handed(old: str, new: str, said: list[tupl
         assert line in text.split("\n")[one["line"] - 1]
 
 
+MADE = """
+def make_adam(lr=0.001, b1=0.9, b2=0.999, eps=1e-8):
+    m, v, t = {}, {}, 0
+
+    def step(params, grads):
+        nonlocal t
+        t += 1
+        for k in params:
+            m[k] = b1 * m.get(k, 0) + (1 - b1) * grads[k]
+            v[k] = b2 * v.get(k, 0) + (1 - b2) * grads[k] ** 2
+            params[k] -= lr * (m[k] / (1 - b1 ** t)) / (np.sqrt(v[k] / (1 - b2 ** t)) + eps)
+
+    return step
+
+
+if __name__"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("", "", []),
+        ('dh = (d @ params["W2"].T) * (h > 0)', 'dh = d @ params["W2"].T', ["activation-derivative-missing"]),
+        (" / (1 - b2 ** t)", "", ["optimizer-bias-half"]),
+    ],
+)
+def test_an_optimizer_that_a_function_makes(old: str, new: str, said: list[str], tmp_path: Path) -> None:
+    """Its rate and its decays, of which two are named as biases are, stand in a closure: the network is read whole."""
+    text = NET.replace("\nif __name__", MADE).replace("params = init()", "params, step = init(), make_adam()")
+    text = text.replace("adam(params, backward(params, x[i:i + 32], y[i:i + 32]), state)",
+                        "step(params, backward(params, x[i:i + 32], y[i:i + 32]))")  # fmt: skip
+    assert not old or old in text
+    path = tmp_path / "net.py"
+    path.write_text(text.replace(old, new) if old else text, encoding="utf-8")
+    found = audit_file({"path": str(path)})
+    assert found["subject"]["found"]["parameters"] == "W1, b1, W2, b2"
+    assert [one["code"] for one in found["findings"] if one["severity"] != "note"] == said
+
+
 def test_an_epoch_whose_length_is_a_number(tmp_path: Path) -> None:
     """Of 600 rows that the file writes down a batch has only the first few: one step all the same."""
     path = tmp_path / "net.py"

@@ -70,7 +70,7 @@ class Place:
         elif kind == "part":
             _down(holder, kind, key)[...] = new
         elif kind == "cell":
-            holder.__closure__[holder.__code__.co_freevars.index(key)].cell_contents = new
+            keep(holder, key, new)
         elif isinstance(holder, tuple):
             Place(self.root, self.path[:-1]).put(world, (*holder[:key], new, *holder[key + 1 :]))
         else:
@@ -107,13 +107,24 @@ def _below(place: Place, value: Any, seen: set[int] | None) -> Iterator[Place]:
         if value.ndim in (1, 2) and 0 < value.size < _LARGE and value.flags.writeable:
             yield place
     elif len(place.path) < _DEEP:
-        for step, inner in _steps(value):
-            if (
+        steps = _steps(value)
+        decays = _decays(steps)
+        for step, inner in steps:
+            if step[1] not in decays and (
                 role(str(step[1])) not in ("x", "y", "gradients")
                 or isinstance(inner, list)
                 or _is_of_tensor(value, step)
             ):
                 yield from _below(Place(place.root, (*place.path, step)), inner, seen)
+
+
+def _decays(steps: list[tuple[tuple[str, Any], Any]]) -> set[str]:
+    """b1 = 0.9 and b2 = 0.999 of an optimizer, which has no weights beside them: no biases."""
+    held = {str(key): value for (_, key), value in steps}
+    pair = {"b1", "b2"}
+    if any(role(name) == "weight" for name in held.keys() - pair):
+        return set()
+    return pair if all(type(held.get(name)) is float and 0 < held[name] < 1 for name in pair) else set()
 
 
 def _is_drawn(value: Any) -> bool:
@@ -147,7 +158,7 @@ def _steps(value: Any) -> list[tuple[tuple[str, Any], Any]]:
     if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1):
         return [(("item", i), v) for i, v in enumerate(value[:100])]
     if isinstance(value, FunctionType):
-        return [(("cell", n), v) for n, v in _kept(value).items() if not isinstance(v, np.ndarray) or v.ndim in (1, 2)]
+        return [(("cell", n), v) for n, v in kept(value).items() if not isinstance(v, np.ndarray) or v.ndim in (1, 2)]
     if own(value):
         held = getattr(value, "__dict__", {}).items()
         return [(("attr", k), v) for k, v in held if not (_is_optimizer(value) and _is_memory(v))]
@@ -214,11 +225,11 @@ def _down(value: Any, kind: str, key: Any) -> Any:
     if kind == "part":
         return value[tuple(slice(*both) for both in key)]
     if kind == "cell":
-        return _kept(value)[key]
+        return kept(value)[key]
     return getattr(value, key) if kind == "attr" else value[key]
 
 
-def _kept(function: FunctionType) -> dict[str, Any]:
+def kept(function: FunctionType) -> dict[str, Any]:
     """What a function keeps in its closure, by name."""
     found = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
@@ -227,6 +238,11 @@ def _kept(function: FunctionType) -> dict[str, Any]:
         except ValueError:  # it is not set yet
             continue
     return found
+
+
+def keep(function: FunctionType, name: str, value: Any) -> None:
+    """Let a function keep something else by a name of its closure."""
+    (function.__closure__ or ())[function.__code__.co_freevars.index(name)].cell_contents = value
 
 
 def values(places: list[Place], world: Mapping[str, Any]) -> dict[str, Array]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,12 @@ from handgrad.audit.dialects.given import arguments, called_with
 from handgrad.audit.dialects.handed import NameHanded
 from handgrad.audit.dialects.loops import shortened
 from handgrad.audit.dialects.naming import matched
-from handgrad.audit.dialects.places import Place, gradient_of, memories, values
+from handgrad.audit.dialects.places import Place, gradient_of, keep, kept, memories, values
 from handgrad.audit.dialects.rated import with_rate
 from handgrad.audit.dialects.roles import is_one_hot, own, role
 from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside
 from handgrad.audit.dialects.slices import Slice
-from handgrad.audit.dialects.world import STILL, World, copies, holdings, opened, refused, unset
+from handgrad.audit.dialects.world import STILL, World, copies, holdings, is_closure, opened, refused, unset
 from handgrad.audit.reading.pruning import MARK
 from handgrad.core.arrays import Array
 
@@ -322,18 +323,19 @@ def number(value: Any) -> float | None:
 
 
 def put_aside(state: Mapping[str, Any], lr: float, rows: int) -> None:
-    """Set what instances keep as learning rate and number of samples, and put their regularisation aside."""
+    """Set what instances and closures keep as learning rate and number of samples, put their regularisation aside."""
     for value in list(state.values()):
         sizes.set_rates(value, lr)
-        held = dict(getattr(value, "__dict__", {})) if own(value) else {}
+        held = dict(getattr(value, "__dict__", {})) if own(value) else kept(value) if is_closure(value) else {}
+        put = partial(keep, value) if is_closure(value) else partial(setattr, value)
         sides = {side for one in held.values() if isinstance(one, np.ndarray) and one.ndim == 2 for side in one.shape}
         for name, number in held.items():
             if isinstance(number, float) and role(name) == "lr":
-                setattr(value, name, lr)
+                put(name, lr)
             elif isinstance(number, float) and aside(name) is not None:
-                setattr(value, name, aside(name))
+                put(name, aside(name))
             elif type(number) is int and role(name) == "rows" and name not in ("n", "N") and number not in sides:
-                setattr(value, name, rows)
+                put(name, rows)
 
 
 def batch(features: int, classes: int) -> tuple[Array, Array]:
