@@ -283,6 +283,11 @@ SAMPLES: dict[str, tuple[Sample, tuple[str, str], str]] = {
         ("self.w2 -= rate * h.T @ d2", "self.w2 -= rate * h.T @ (out - wanted)"),
         "output-derivative-missing",
     ),
+    "graph_of_nodes": (
+        ((9, 1), "sigmoid", "none", "squared error"),
+        ("self.above() * self.value * (1 - self.value)", "self.above()"),
+        "activation-derivative-missing",
+    ),
     PACKED: (
         ((10, 5), "relu", "softmax", "cross-entropy"),
         ("dout /= len(X)", "dout /= len(X) ** 2"),

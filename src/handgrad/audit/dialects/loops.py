@@ -14,9 +14,10 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from handgrad.audit.dialects.calling import roles
-from handgrad.audit.dialects.edits import resolver
-from handgrad.audit.dialects.flow import draws
+from handgrad.audit.dialects.edits import callee, resolver
+from handgrad.audit.dialects.flow import draws, stores
 from handgrad.audit.dialects.rated import with_rate
+from handgrad.audit.dialects.roles import CALLED, is_loss
 from handgrad.audit.objects import own_classes, own_functions
 from handgrad.audit.reading.pruning import MARK
 
@@ -113,11 +114,13 @@ class _Shortened(ast.NodeTransformer):
 
 
 def _has_rounds(loop: ast.For) -> bool:
-    """Whether a loop is long, or a range of numbers of which none is used, or goes through range(epochs + 1), which for
-    a single epoch has two rounds.
+    """Whether a loop is long, or a range of which no number is used, each round of it one of training if its length has
+    a name, or goes through range(epochs + 1), which for a single epoch has two rounds.
     """
     over = loop.iter
-    if _is_long(over) or (_is_range(over) and not _uses(loop.body, ast.unparse(loop.target))):
+    if _is_long(over):
+        return True
+    if (_is_range(over) or (_is_range_to(over) and _trains(loop))) and not _uses(loop.body, ast.unparse(loop.target)):
         return True
     added = (n for n in ast.walk(over) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add))
     said = {name for one in added for n in ast.walk(one) for name in (getattr(n, "id", ""), getattr(n, "attr", ""))}
@@ -137,6 +140,18 @@ def _is_range(over: ast.expr) -> bool:
         case ast.Call(func=ast.Name(id="range"), args=args):
             return all(isinstance(one, ast.Constant) for one in args)
     return False
+
+
+def _is_range_to(over: ast.expr) -> bool:
+    """range(steps), range(n // batch_size)."""
+    return isinstance(over, ast.Call) and isinstance(over.func, ast.Name) and over.func.id == "range"
+
+
+def _trains(loop: ast.For) -> bool:
+    """Whether a round notes a loss or calls an update."""
+    nodes = [n for one in loop.body for n in ast.walk(one)]
+    updates = any(isinstance(n, ast.Call) and CALLED["update"].search(callee(n).lower()) for n in nodes)
+    return updates or any(is_loss(name) for one in loop.body for name in stores(one))
 
 
 def _uses(body: list[ast.stmt], name: str) -> bool:
