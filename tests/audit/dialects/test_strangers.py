@@ -665,6 +665,19 @@ def test_one_loss_a_row_on_data_that_another_module_cannot_load(tmp_path: Path) 
     assert not session.audit_file({"path": str(path)})["ok"]
 
 
+def test_as_many_rounds_as_the_data_have_batches(tmp_path: Path) -> None:
+    """The number was worked out of the file's own data, of which the audit's batch has fewer rows."""
+    text = (HERE / "graph_of_nodes.py").read_text(encoding="utf-8")
+    sliced = text.replace(
+        "np.random.choice(len(X_data), batch_size)", "slice(step * batch_size, (step + 1) * batch_size)"
+    )
+    assert sliced != text
+    (tmp_path / "net.py").write_text(sliced, encoding="utf-8")
+    found = session.audit_file({"path": str(tmp_path / "net.py")})
+    assert found["findings"] == []
+    assert found["subject"]["sizes"] == [9, 7, 1]
+
+
 BY_SAMPLE = """
 import numpy as np
 

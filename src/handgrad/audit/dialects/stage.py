@@ -171,7 +171,7 @@ class Stage:
     @contextmanager
     def _set(self, known: Mapping[str, Any]) -> Iterator[None]:
         saved: list[tuple[dict[str, Any], str, Any]] = []
-        for owner, key, value in self._knobs(known):
+        for owner, key, value in list(self._knobs(known)):  # all read before any is set
             saved.append((owner, key, owner.get(key, self)))
             owner[key] = value
         try:
