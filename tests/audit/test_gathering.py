@@ -143,3 +143,54 @@ class MLP:
     assert found["code"] == "averaged-twice"
     told = [net.split("\n")[int(line) - 1].strip() for line in found["measured"]["lines"].split(", ")]
     assert told == ["d /= len(y)"] * 2
+
+
+VELOCITY = """
+import numpy as np
+
+
+class Dense:
+    def __init__(self, inputs, outputs):
+        self.w, self.dw = np.random.randn(inputs, outputs) / 3, np.zeros((inputs, outputs))
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.w
+
+    def backward(self, d):
+        self.dw = self.x.T @ d
+        return d @ self.w.T
+
+
+class Descent:
+    def __init__(self, layers, lr=0.1, momentum=0.9):
+        self.layers, self.lr, self.momentum = layers, lr, momentum
+        self.v = [np.zeros_like(one.w) for one in layers]
+
+    def step(self):
+        for one, v in zip(self.layers, self.v):
+            v *= self.momentum
+            v += one.dw
+            one.w -= self.lr * v
+
+
+layers = [Dense(5, 6), Dense(6, 3)]
+optimizer = Descent(layers)
+x, y = np.random.rand(40, 5), np.random.rand(40, 3)
+for epoch in range(10):
+    a = layers[0].forward(x)
+    out = layers[1].forward(np.tanh(a))
+    loss = np.mean((out - y) ** 2)
+    layers[0].backward(layers[1].backward(2 * (out - y) / y.size) * (1 - np.tanh(a) ** 2))
+    optimizer.step()
+"""
+
+
+def test_momentum_stands_at_the_optimizer_that_the_loop_calls(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(VELOCITY, encoding="utf-8")
+    report = run_in_child("handgrad.audit.session:audit_file", {"path": str(file)}, seconds=60)
+    (note,) = report["findings"]
+    lines = VELOCITY.split("\n")
+    assert note["code"] == "momentum"
+    assert lines[note["line"] - 1].strip() == "def step(self):"

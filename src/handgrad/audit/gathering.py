@@ -49,6 +49,7 @@ _OF_STEPS = {
 _UNBENT = {"activation-derivative-missing", "output-derivative-missing"}
 _TELL = (penalty_line, fixed_batch_line, rate_line, velocity_line, operator_line)  # lines that are found by reading
 _STEP_SECONDS = 1.0
+_OF_UPDATES = ("optimizer_step", "update", "step")
 _ROLES = ("backward", "gradients", "step", "update", "loss", "forward", "optimizer_step")
 
 
@@ -226,7 +227,11 @@ def _somewhere(inspection: Inspection, finding: Finding) -> Finding:
         if line is not None:
             finding = replace(finding, file=file, line=line)
             break
-    roles = ("optimizer_step", "update", "step") if finding.code.startswith("optimizer-") else _ROLES
+    roles: tuple[str, ...] = _ROLES
+    if finding.code.startswith("optimizer-"):
+        roles = _OF_UPDATES
+    elif finding.code == "momentum":
+        roles = (*_OF_UPDATES, *_ROLES)
     codes = [getattr(inspection.reading.functions.get(role), "__code__", None) for role in roles]
     for file, (other, _) in homes if finding.line is None else ():
         if other is not program and finding.severity != "error":

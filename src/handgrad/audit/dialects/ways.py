@@ -159,7 +159,7 @@ def _way(
         function = method(play.weighty() if isinstance(play.model, Chain) else play.model, kinds)
         if function is not None:
             found[role], facts[role] = function, label(function)
-    for owner in (beside.optimizer, play.model):
+    for owner in (beside.optimizer, play.model, *(more or [])):
         updates = [f for f in methods(owner, UPDATE) if is_update(f)] if owner is not None else []
         if updates:
             found.setdefault("update", updates[0])
