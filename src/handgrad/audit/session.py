@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import Any, cast
 
-from handgrad.audit.choosing import ALL_SECONDS, judged, stopwatch, with_its_loop
+from handgrad.audit.choosing import NOTHING_SECONDS, judged, stopwatch, with_its_loop
 from handgrad.audit.dialects import Reading
 from handgrad.audit.dialects.data import stand_ins
 from handgrad.audit.excuse import excuse
@@ -22,8 +22,11 @@ from handgrad.audit.reading.neighbours import together
 from handgrad.audit.reading.pruning import MARK
 from handgrad.audit.reading.source import Program, read_program
 from handgrad.audit.reading.standins import USUAL
+from handgrad.audit.reading.unfolding import unfolded
 from handgrad.errors import DataError
 
+HURRY = 2.0  # seconds to find any network, where the file can be run in another way
+FURTHER_BY = 8.0  # seconds after which no other way to run it is begun
 LATE = 12.0  # seconds after which what is known is said, without a patch, rather than nothing
 PIECES_BY = 17.0  # by when the pieces of a file without a network must be judged
 MODULE_SECONDS = 3.0  # to find one in modules of the user's own
@@ -40,16 +43,28 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
     began = time.perf_counter()
     program = read_program(request["path"])
     execution = program.execute()
+    further = _further(program, execution)
     try:
-        return _answer(began, program, *_inspected(program, execution, began))
+        return _answer(began, program, *_inspected(program, execution, began, HURRY if further else NOTHING_SECONDS))
     except DataError as error:
         reason = error
-    given = stand_ins(program.tree) if any(_lacks_data(one.reason) for one in execution.skipped) else {}
-    if given and time.perf_counter() - began <= ALL_SECONDS:
-        with suppress(DataError):
-            return _answer(began, program, *_inspected(program, program.execute(given), began))
+    for i, (one, given) in enumerate(further, 1):
+        if time.perf_counter() - began <= FURTHER_BY:
+            patience = HURRY if i < len(further) else NOTHING_SECONDS
+            with suppress(DataError):
+                return _answer(began, one, *_inspected(one, one.execute(given), began, patience))
     with program.guarded():
         return _in_pieces(program, execution.namespace, reason, began)
+
+
+def _further(program: Program, execution: Execution) -> list[tuple[Program, dict[str, Any]]]:
+    """Other ways to run a file in which no network was found: with data in place of those that it would load, and with
+    what its main() holds at top level.
+    """
+    lacks = any(_lacks_data(one.reason) for one in execution.skipped)
+    given = stand_ins(program.tree) if lacks else {}
+    flat = unfolded(program)
+    return [*([(program, given)] if given else []), *([(flat, stand_ins(flat.tree))] if flat is not None else [])]
 
 
 def _lacks_data(reason: Reason) -> bool:
@@ -57,11 +72,13 @@ def _lacks_data(reason: Reason) -> bool:
     return reason.code == "data" or reason.detail.startswith(("BlockedError", "FileNotFoundError"))
 
 
-def _inspected(program: Program, execution: Execution, began: float) -> tuple[Inspection, tuple[Finding, ...]]:
+def _inspected(
+    program: Program, execution: Execution, began: float, patience: float
+) -> tuple[Inspection, tuple[Finding, ...]]:
     """What was found in a file that was run. Raises DataError where that is no network."""
     with program.guarded():
         try:
-            inspection = Inspection(program, execution.namespace, *judged(program, execution.namespace))
+            inspection = Inspection(program, execution.namespace, *judged(program, execution.namespace, patience))
         except DataError as error:
             if error.key != "audit.no_network":
                 raise

@@ -96,22 +96,27 @@ def built(namespace: dict[str, Any], tree: ast.Module) -> dict[str, Any]:
         if not scope.owner and any(_calls(n, classes) for one in scope.body for n in ast.walk(one)):
             turns = first_turns(scope.body, lambda loop: any(_calls(n, classes) for n in ast.walk(loop)))
             body = [step for one in turns for step in (*_handed(one, classes, namespace), one)]
+            plain = {name: value.value for name, value in scope.defaults().items() if isinstance(value, ast.Constant)}
             for one_hot in (True, False):
-                made = _of(body, namespace, tree, one_hot)
+                made = _of(body, namespace | plain, tree, classes, one_hot)
                 found |= {name: value for name, value in made.items() if name not in found}
     return found
 
 
-def _of(body: list[ast.stmt], namespace: dict[str, Any], tree: ast.Module, one_hot: bool) -> dict[str, Any]:
-    """What the statements of one function, or of the file itself, build, with labels in one form."""
+def _of(
+    body: list[ast.stmt], namespace: dict[str, Any], tree: ast.Module, classes: set[str], one_hot: bool
+) -> dict[str, Any]:
+    """What the statements of one function, or of the file itself, build, with labels in one form. A network of which a
+    layer could not be made, net.add(Dense(n)), is not the file's, and left out.
+    """
     local = dict(namespace)
     judge = Judge(tree, local)
     made: dict[str, Any] = {}
     assigned = (one for one in body if (isinstance(one, ast.Assign) and _names_one(one)) or _goes_on(one, made))
     for one in islice(assigned, _MOST):
         if not isinstance(one, ast.Assign) or isinstance(one.targets[0], ast.Tuple):
-            if not judge.objection(one):
-                _runs(one, local)
+            if not judge.objection(one) and not _runs(one, local) and _calls(one, classes):
+                made.pop(_called_on(one), None)
             continue
         name = base(one.targets[0])
         if name in namespace and _holds_own(namespace[name]):
@@ -132,10 +137,15 @@ def _names_one(one: ast.Assign) -> bool:
 
 def _goes_on(one: ast.stmt, made: dict[str, Any]) -> bool:
     """Whether a statement calls a method of an object that was built here: net.build(), for its layers."""
+    return _called_on(one) in made
+
+
+def _called_on(one: ast.stmt) -> str:
+    """The name of the object of which a statement calls a method; "" of any other."""
     match one:
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name)))):
-            return name in made
-    return False
+            return name
+    return ""
 
 
 def _handed(one: ast.stmt, classes: set[str], namespace: dict[str, Any]) -> Iterator[ast.stmt]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects import decays
-from handgrad.audit.dialects.calling import STRENGTHS, call, fill, needed, plain, roles
+from handgrad.audit.dialects.calling import FORWARD, STRENGTHS, call, fill, method, needed, plain, roles
 from handgrad.audit.dialects.edits import RATE
 from handgrad.audit.dialects.props import Props
 from handgrad.audit.dialects.sizes import kept
@@ -252,7 +252,8 @@ def _undropped(thing: Any) -> Iterator[tuple[dict[str, Any], str, Any]]:
     What its forward gives may be kept and not returned; that is asked only where the name of the number says what to
     set, for what it says may be wrong.
     """
-    if "drop" not in type(thing).__name__.lower() or not hasattr(thing, "forward"):
+    forward = method(thing, FORWARD) if "drop" in type(thing).__name__.lower() else None
+    if forward is None:
         return
     ones = np.ones((3, 7))
     for key, value in list(vars(thing).items()):
@@ -260,8 +261,8 @@ def _undropped(thing: Any) -> Iterator[tuple[dict[str, Any], str, Any]]:
             for passing in (0.0, 1.0):
                 setattr(thing, key, passing)
                 try:
-                    known = fill(thing.forward, {"x": ones.copy(), "true": True})
-                    out = call(thing.forward, known) if known is not None else thing.forward(ones.copy())
+                    known = fill(forward, {"x": ones.copy(), "true": True})
+                    out = call(forward, known) if known is not None else forward(ones.copy())
                     out = thing.output if out is None and plain(key) in _ROLE_OF else out
                     same = out is not None and np.array_equal(out, ones)
                 except Exception:

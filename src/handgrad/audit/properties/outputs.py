@@ -249,7 +249,7 @@ def not_normalised(inspection: Inspection) -> list[Finding]:
     if identity is None or subject.classes < 2 or not flat(subject):
         return []
     line = line_of(inspection, "loss", "step")
-    if identity.loss == "binary cross-entropy" and not made_small(subject):
+    if identity.loss == "binary cross-entropy" and identity.output != "softmax" and not made_small(subject):
         return [found(inspection, "independent-outputs", "note", line, {"classes": subject.classes})]
     if identity.loss != "cross-entropy" or identity.output != "sigmoid":
         return []
