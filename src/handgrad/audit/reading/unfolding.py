@@ -37,10 +37,13 @@ class _Unfold:
         if isinstance(node, ast.If):
             inner = [new for one in node.body for new in self.statement(one, depth)]
             return [ast.copy_location(ast.If(node.test, inner, node.orelse), node)]
-        call = node.value if isinstance(node, ast.Expr) else None
-        function = self.functions.get(call.func.id) if isinstance(call, ast.Call) and _is_name(call.func) else None
-        bound = _bound(function, call) if function is not None and isinstance(call, ast.Call) and depth else None
-        if function is None or bound is None:
+        match node:
+            case ast.Expr(value=ast.Call(func=ast.Name(id=name)) as call) if depth and name in self.functions:
+                function = self.functions[name]
+            case _:
+                return [node]
+        bound = _bound(function, call)
+        if bound is None:
             return [node]
         self.count += 1
         body: list[ast.stmt] = [_Endless().visit(copy.deepcopy(one)) for one in function.body]
@@ -58,10 +61,6 @@ class _Endless(ast.NodeTransformer):
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.Lambda:
         return node
-
-
-def _is_name(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name)
 
 
 def _bound(function: ast.FunctionDef, call: ast.Call) -> list[ast.stmt] | None:
