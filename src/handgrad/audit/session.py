@@ -26,7 +26,7 @@ from handgrad.audit.reading.unfolding import unfolded
 from handgrad.errors import DataError
 
 HURRY = 2.0  # seconds to find any network, where the file can be run in another way
-FURTHER_BY = 8.0  # seconds after which no other way to run it is begun
+FURTHER_BY = 6.0  # seconds after which no other way to run it is begun
 LATE = 12.0  # seconds after which what is known is said, without a patch, rather than nothing
 PIECES_BY = 17.0  # by when the pieces of a file without a network must be judged
 MODULE_SECONDS = 3.0  # to find one in modules of the user's own
@@ -43,13 +43,13 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
     began = time.perf_counter()
     program = read_program(request["path"])
     execution = program.execute()
-    further = _further(program, execution)
+    further, spent = _further(program, execution), stopwatch()
     try:
         return _answer(began, program, *_inspected(program, execution, began, HURRY if further else NOTHING_SECONDS))
     except DataError as error:
         reason = error
     for i, (one, given) in enumerate(further, 1):
-        if time.perf_counter() - began <= FURTHER_BY:
+        if spent() <= FURTHER_BY:
             patience = HURRY if i < len(further) else NOTHING_SECONDS
             with suppress(DataError):
                 return _answer(began, one, *_inspected(one, one.execute(given), began, patience))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
@@ -53,18 +54,42 @@ def _trees(call: Callable[..., Any]) -> list[ast.Module]:
 
 def _compared(tree: ast.Module, names: set[str]) -> Iterator[str]:
     """The strings with which arguments of these names are compared."""
+    return (text for word, text in _comparisons(tree) if word in names)
+
+
+@lru_cache(maxsize=16)
+def _comparisons(tree: ast.Module) -> list[tuple[str, str]]:
+    """(name, string) of everything that is compared with a string."""
+    found: list[tuple[str, str]] = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Compare) and len(node.ops) == 1 and _word(node.left) in names:
-            yield from _strings(node.comparators[0])
-        elif isinstance(node, ast.Subscript) and _word(node.slice) in names and isinstance(node.value, ast.Dict):
-            yield from (text for key in node.value.keys if key is not None for text in _strings(key))
-        elif isinstance(node, ast.Match) and _word(node.subject) in names:
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            found += [(_word(node.left), text) for text in _strings(node.comparators[0])]
+        elif isinstance(node, ast.Subscript) and isinstance(node.value, ast.Dict):
+            keys = [key for key in node.value.keys if key is not None]
+            found += [(_word(node.slice), text) for key in keys for text in _strings(key)]
+        elif isinstance(node, ast.Match):
             patterns = [n.value for case in node.cases for n in ast.walk(case.pattern) if hasattr(n, "value")]
-            yield from (text for value in patterns for text in _strings(value))
+            found += [(_word(node.subject), text) for value in patterns for text in _strings(value)]
+    return found
 
 
 def _handed(tree: ast.Module, names: set[str], trees: list[ast.Module]) -> Iterator[str]:
     """What those call it to whom an argument is handed: activation, for Layer(n, m, activations[i])."""
+    asked = _asked(tuple(trees))
+    for node in _calls(tree):
+        taking = asked.get(_word(node.func), [])
+        given = [*zip(taking, node.args, strict=False), *((k.arg or "", k.value) for k in node.keywords)]
+        yield from (to for to, value in given if taking and _word(value) in names)
+
+
+@lru_cache(maxsize=16)
+def _calls(tree: ast.Module) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+@lru_cache(maxsize=16)
+def _asked(trees: tuple[ast.Module, ...]) -> dict[str, list[str]]:
+    """The arguments of each function, and of each class's constructor, by its name."""
     asked: dict[str, list[str]] = {}
     for node in (node for one in trees for node in ast.walk(one)):
         if isinstance(node, ast.FunctionDef):
@@ -72,11 +97,7 @@ def _handed(tree: ast.Module, names: set[str], trees: list[ast.Module]) -> Itera
         elif isinstance(node, ast.ClassDef):
             for start in (one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"):
                 asked[node.name] = [one.arg for one in start.args.args[1:]]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            taking = asked.get(_word(node.func), [])
-            given = [*zip(taking, node.args, strict=False), *((k.arg or "", k.value) for k in node.keywords)]
-            yield from (to for to, value in given if taking and _word(value) in names)
+    return asked
 
 
 def _taken_apart(tree: ast.Module, name: str) -> bool:

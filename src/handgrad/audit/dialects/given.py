@@ -88,6 +88,12 @@ def called_with(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
     """Arguments that the file itself gives a function, where they are written as plain values: of several calls the
     first that is not 0.
     """
+    if scope.literals is None:  # every form of a batch asks again
+        scope.literals = _written(namespace, scope)
+    return dict(scope.literals)
+
+
+def _written(namespace: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
     program = namespace.get(MARK)
     node = scope.node
     found: dict[str, Any] = {}

@@ -29,6 +29,7 @@ class Scope:
         asked: the arguments, but for self, of each function and method of the file.
         alike: "x" or "y" for names that do not say so, but hold as many rows as labels or data that do.
         by_callers: what its callers were found to hand over, by the form of the batch.
+        literals: what its callers hand over as plain values, once it was asked for.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Scope:
     asked: dict[str, list[str]] = field(default_factory=dict)
     alike: Mapping[str, str] = field(default_factory=dict)
     by_callers: dict[Any, dict[str, Any]] = field(default_factory=dict)
+    literals: dict[str, Any] | None = None
 
     @property
     def arguments(self) -> list[str]:

@@ -10,6 +10,7 @@ import types
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -216,8 +217,9 @@ def inspect_function(value: Any) -> Any:
     return None
 
 
-def _code_names(code: types.CodeType) -> list[str]:
+@lru_cache(maxsize=4096)  # every form of a batch asks again
+def _code_names(code: types.CodeType) -> tuple[str, ...]:
     """The names that code reads or sets as globals; an attribute such as the mean of np.mean is none."""
     inner = [n for c in code.co_consts if isinstance(c, types.CodeType) for n in _code_names(c)]
     own_names = [one.argval for one in dis.get_instructions(code) if one.opname in _GLOBAL]
-    return [*dict.fromkeys(own_names), *inner]
+    return *dict.fromkeys(own_names), *inner
