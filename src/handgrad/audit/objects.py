@@ -205,6 +205,23 @@ def _recast(thing: Any, memo: dict[int, Any], kept: list[Any], depth: int) -> An
     return memo[id(thing)]
 
 
+def alike(thing: Any, other: Any, depth: int = 0) -> bool:
+    """Whether two things hold the same by value, as a copy does what it was made of."""
+    if thing is other or depth > _DEEPEST:
+        return True
+    if type(thing) is not type(other):
+        return False
+    if isinstance(thing, np.ndarray):
+        return thing.shape == other.shape and bool(np.array_equal(thing, other))
+    inner = [list(members(one)) for one in (thing, other)]
+    if not any(inner) and not is_own(thing):
+        return isinstance(thing, (list, tuple, dict)) or bool(thing == other)
+    if [key for _, key, _ in inner[0]] != [key for _, key, _ in inner[1]]:
+        return False
+    values = ([Slot("", owner, key).get() for owner, key, _ in one] for one in inner)
+    return all(alike(a, b, depth + 1) for a, b in zip(*values, strict=True))
+
+
 def matrices(found: list[Slot]) -> list[Array]:
     """Those that may be weights."""
     return [v for v in (slot.get() for slot in found) if v.ndim == 2 and min(v.shape) > 1]

@@ -118,9 +118,14 @@ def _unjudged(namespace: Mapping[str, Any], judged: set[str]) -> list[str]:
     """
     kinds = own_classes(namespace)
     bases = {base for kind in kinds.values() for base in kind.__mro__[1:]}
+    known = {_ways(kind) for name, kind in kinds.items() if name in judged}  # MSE = MeanSquaredError
     left = {name: kind for name, kind in kinds.items() if name not in judged and kind not in bases}
-    both = {name: kind for name, kind in left.items() if method(kind, FORWARD) and method(kind, BACKWARD)}
+    both = {name: kind for name, kind in left.items() if None not in _ways(kind) and _ways(kind) not in known}
     return [f"{name} ({why})" if (why := broken(kind)) else name for name, kind in both.items()]
+
+
+def _ways(kind: type) -> tuple[Any, Any]:
+    return method(kind, FORWARD), method(kind, BACKWARD)
 
 
 def _twice(program: Program, survey: layers.Survey, beside: list[Program]) -> list[Finding]:

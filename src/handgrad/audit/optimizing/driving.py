@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.audit.dialects.calling import UPDATE, methods, plain
-from handgrad.audit.objects import counters
+from handgrad.audit.objects import alike, counters
 from handgrad.audit.optimizing.beginnings import beginnings
 from handgrad.audit.optimizing.claims import Settings, role_of, settings_of
 from handgrad.audit.optimizing.factories import is_factory, made_step
@@ -165,7 +165,7 @@ def _drive(target: Any, which: int, flavour: str, shapes: Mapping[str, Any], pla
     for stage in stages:
         stage.config, stage.begin = dict(plan.config), plan.begin
     values, spoilt, failed = [_read(stages)], set(), False
-    hooks = _hooks(thing)
+    hooks = _hooks(thing, step)
     told = {**given, **plan.config} if any(plain(name) in ROLES["config"] for name in names) else given
     first = settings_of(thing if thing is not None else target, [*callables, step], told)
     for k, gradient in enumerate(gradients):
@@ -224,8 +224,10 @@ def _signature(call: Callable[..., Any]) -> tuple[list[str], set[str]]:
     return [p.name for p in parameters], {p.name for p in parameters if p.default is p.empty}
 
 
-def _hooks(thing: Any) -> tuple[list[Any], list[Any]]:
-    """What is called before and after all updates of a step."""
+def _hooks(thing: Any, step: Any) -> tuple[list[Any], list[Any]]:
+    """What is called before and after all updates, which the method `step` makes. Where that is handed gradients, what
+    is called as updates are may be no more than the count of them.
+    """
     found: tuple[list[Any], list[Any]] = ([], [])
     for name in dir(thing) if thing is not None else ():
         for hooks, known in zip(found, (_BEFORE, _AFTER), strict=True):
@@ -233,7 +235,8 @@ def _hooks(thing: Any) -> tuple[list[Any], list[Any]]:
                 hooks.append(getattr(thing, name))
     if thing is not None and not any(found):
         for name in vars(type(thing)):
-            if not name.startswith("_") and _counts(thing, name):
+            other = plain(name) not in _UPDATES or (name != step.__name__ and bool(_signature(step)[1]))
+            if not name.startswith("_") and other and _counts(thing, name):
                 found[_counts_from_one(thing)].append(getattr(thing, name))
     return found
 
@@ -241,14 +244,14 @@ def _hooks(thing: Any) -> tuple[list[Any], list[Any]]:
 def _counts(thing: Any, name: str) -> bool:
     """Whether a method that wants nothing does nothing but count, whatever it is called: tick(), next_step()."""
     function = getattr(thing, name)
-    if not callable(function) or plain(name) in _UPDATES or _signature(function)[1]:
+    if not callable(function) or _signature(function)[1]:
         return False
     try:
         other = copy.deepcopy(thing)
         getattr(other, name)()
     except Exception:  # it wants what is not there yet
         return False
-    changed = [key for key, value in vars(other).items() if key not in vars(thing) or value is not vars(thing)[key]]
+    changed = [key for key, value in vars(other).items() if not alike(value, vars(thing).get(key))]
     numbers = [key for key in changed if type(vars(thing).get(key)) is int and type(vars(other)[key]) is int]
     same = [key for key in changed if isinstance(vars(other)[key], dict | list) and not vars(other)[key]]
     return bool(numbers) and set(numbers) | set(same) == set(changed)

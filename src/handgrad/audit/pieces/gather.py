@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any
@@ -18,8 +17,7 @@ import numpy as np
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, STRENGTHS, method, needed, plain, roles
 from handgrad.audit.dialects.making import made_layer, plain_made
 from handgrad.audit.dialects.witness import quietly
-from handgrad.audit.objects import is_foreign, is_own, matrices, own_classes, own_functions, parts, slots
-from handgrad.audit.pieces.losses import FLAG
+from handgrad.audit.objects import is_own, matrices, own_classes, own_functions, parts, slots
 from handgrad.audit.pieces.unit import ObjectWorker, PairWorker, Unit
 from handgrad.audit.reading.pruning import MARK
 
@@ -28,27 +26,6 @@ _FRONT = ("{0}_forward{1}", "{0}_fwd{1}", "{0}_fprop{1}", "{0}_forward", "{0}for
 _KNOWN = {"zero": 0.0, **dict.fromkeys(STRENGTHS, 0.0), "false": False, "true": True, "keep": 0.5, "lr": 2.0**-6}
 _WIDE = 6  # of the input of a layer that asks for its size later
 _MOST_LAYERS, _MOST_OF_A_KIND, _LARGE = 24, 3, 3_000_000
-
-
-@dataclass(frozen=True)
-class Slope:
-    """An activation function and its derivative.
-
-    Attributes:
-        name: of the activation.
-        f: y = f(z).
-        prime: its derivative, of z or of y; of (dy, kept) where `handed`.
-        handed: it takes the error and hands it down.
-        function: the function of the user's that the derivative is in.
-        value: the function of the user's that f is.
-    """
-
-    name: str
-    f: Callable[..., Any]
-    prime: Callable[..., Any]
-    handed: bool
-    function: Callable[..., Any]
-    value: Callable[..., Any]
 
 
 def spaces(namespace: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -146,7 +123,7 @@ def _unit(thing: Any, drawn: tuple[Any, ...]) -> Unit:
     assert forward is not None
     assert backward is not None
     inner = [one for one in parts(thing, seen=_neighbours(thing)) if one is not thing and is_layer(one)]
-    unit = Unit(type(thing).__name__, partial(ObjectWorker, thing), _plain(forward), _plain(backward), thing, drawn)
+    unit = Unit(type(thing).__name__, partial(ObjectWorker, thing), unbound(forward), unbound(backward), thing, drawn)
     unit.holds = bool(inner)
     return unit
 
@@ -162,7 +139,8 @@ def _neighbours(thing: Any) -> set[int]:
     }
 
 
-def _plain(function: Any) -> Any:
+def unbound(function: Any) -> Any:
+    """The function that a method is of."""
     return getattr(function, "__func__", function)
 
 
@@ -274,14 +252,6 @@ def _arrays(w: tuple[int, ...], b: tuple[int, ...]) -> tuple[tuple[str, tuple[in
     return ("gamma|beta|scale|shift|gain|run|mov|mean|var|mu", (6,)), ("w|theta|kernel|filter", w), ("b", b)
 
 
-_PRIME = re.compile(
-    r"^(?:d_?|grad_|gradient_|deriv_|derivative_(?:of_)?|der_|diff_|delta_|back_)(?P<a>\w+)$|"
-    r"^(?P<b>\w+?)_?(?:prime|derivative|deriv|gradient|grad|der|diff|backward|back|delta|dx|dz|_d|_p|d)$",
-    re.IGNORECASE,
-)
-_METHODS = ("derivative", "prime", "gradient", "grad", "deriv", "df", "d", "backward", "diff", "f_prime", "dfn")
-
-
 def softmaxes(found: list[Mapping[str, Any]], things: list[Any]) -> Iterator[Callable[..., Any]]:
     """Functions and methods of one input that are called softmax."""
     for names in found:
@@ -296,93 +266,3 @@ def softmaxes(found: list[Mapping[str, Any]], things: list[Any]) -> Iterator[Cal
 
 def _says_softmax(name: str, function: Any) -> bool:
     return "softmax" in name.lower() and len(needed(function) or []) == 1
-
-
-def slopes(found: list[Mapping[str, Any]], things: list[Any]) -> Iterator[Slope]:
-    """Activations with their derivatives: functions, methods of one class, or a flag that asks for the derivative."""
-    classes: list[Slope] = []
-    groups: list[dict[str, Any]] = [dict(own_functions(names)) for names in found]
-    kinds = {type(thing): thing for thing in things}
-    kinds |= {
-        kind: plain_made(kind, {}) for names in found for kind in own_classes(names).values() if kind not in kinds
-    }
-    for kind, thing in kinds.items():
-        own = {}
-        for name in dir(kind):
-            if not name.startswith("__") and inspect.isroutine(held := inspect.getattr_static(kind, name, None)):
-                static = isinstance(held, (staticmethod, classmethod))
-                with suppress(Exception):
-                    own[name] = getattr(thing if thing is not None and not static else kind, name, None)
-        groups.append(
-            {k: f for k, f in own.items() if f is not None and not is_foreign(getattr(f, "__module__", "") or "")}
-        )
-        with suppress(Exception):
-            found_slope = _of_class(kind, thing)
-            if found_slope is not None:
-                classes.append(found_slope)
-    yield from classes
-    seen: set[Any] = set()
-    for group in groups:
-        for slope in _named(group):
-            if (key := (_plain(slope.function), slope.name)) not in seen:
-                seen.add(key)
-                yield slope
-
-
-def _of_class(kind: type, thing: Any) -> Slope | None:
-    """A class of its own for one activation: f and its derivative are methods."""
-    if thing is None or not is_own(thing):
-        return None
-    values = ["__call__", "forward", "function", "f", "activate", "call", "compute", "fn", "activation", "direct"]
-    f = method(thing, [*values, "apply_activation", "apply"])
-    told = [name for name in dir(thing) if not name.startswith("_") and re.search("deriv|prime|grad|diff", name)]
-    for name in dict.fromkeys([*_METHODS, *told]):
-        prime = getattr(thing, name, None)
-        if callable(f) and callable(prime) and len(needed(f) or []) == 1 and len(needed(prime) or []) == 1:
-            if name == "backward" and is_layer(thing):
-                continue
-            return Slope(kind.__name__, f, prime, False, _plain(prime), _plain(f))
-    return None
-
-
-def as_slope(unit: Unit) -> Slope | None:
-    """A layer whose two ways keep nothing between them: its way back can but be the derivative itself."""
-    thing = copy.deepcopy(unit.thing)
-    forward, backward = method(thing, FORWARD), method(thing, BACKWARD)
-    if thing is None or forward is None or backward is None or _holds_anything(thing):
-        return None
-    try:
-        quietly(partial(forward, np.ones((2, 3))))
-    except Exception:  # it wants more than an input
-        return None
-    if _holds_anything(thing):
-        return None
-    return Slope(unit.name, forward, backward, False, unit.backward, unit.forward)
-
-
-def _holds_anything(thing: Any) -> bool:
-    fields = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
-    return bool(vars(thing)) or any(hasattr(thing, name) for name in fields)
-
-
-def _named(group: Mapping[str, Any]) -> Iterator[Slope]:
-    low = {plain(name): f for name, f in group.items()}
-    for name, f in group.items():
-        asked = needed(f) or []
-        match = _PRIME.match(name)
-        base = plain(match["a"] or match["b"]) if match else ""
-        base = base.removesuffix("of").removesuffix("function")
-        value = next(
-            (low[b] for b in (base, base + "function", base + "activation", base + "forward") if b in low), None
-        )
-        if match and value is not None and value is not f and len(needed(value) or []) == 1 and len(asked) in (1, 2):
-            if len(asked) == 1:
-                yield Slope(name, value, f, False, _plain(f), _plain(value))
-            elif "error" in roles(asked[0]) and not re.search("cache", asked[1]):
-                yield Slope(name, value, f, True, _plain(f), _plain(value))
-        elif len(asked) == 1 and isinstance(_plain(f), FunctionType):
-            flags = [
-                p.name for p in inspect.signature(f).parameters.values() if p.default is False and FLAG.search(p.name)
-            ]
-            if len(flags) == 1:
-                yield Slope(name, f, partial(f, **{flags[0]: True}), False, _plain(f), _plain(f))
