@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, get_origin
 
 import numpy as np
 
@@ -184,10 +184,17 @@ def _guessed(kind: type) -> Any:
         filled: dict[str, Any] = {}
         for p in inspect.signature(kind).parameters.values():
             if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
-                filled[p.name] = _setting(p.name)
+                filled[p.name] = _as_annotated(_setting(p.name), p.annotation)
         return quietly(lambda: kind(**filled))
     except Exception:
         return None
+
+
+def _as_annotated(value: Any, annotation: Any) -> Any:
+    """A size as a tuple, where a constructor says that it wants nothing else."""
+    told = annotation if isinstance(annotation, str) else getattr(get_origin(annotation) or annotation, "__name__", "")
+    alone = re.match(r"(?:typing\.)?tuple\b[^|]*$", told, re.IGNORECASE)
+    return (value,) if alone and isinstance(value, int) else value
 
 
 def _setting(name: str) -> Any:

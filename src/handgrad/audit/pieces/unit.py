@@ -18,7 +18,7 @@ import numpy as np
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, method, plain, roles
 from handgrad.audit.dialects.chain import DOWN, attribute
 from handgrad.audit.dialects.gradients import capture
-from handgrad.audit.objects import Slot, is_own, members, to_float64
+from handgrad.audit.objects import Slot, is_own, members, parts, to_float64
 from handgrad.core.arrays import Array
 
 LR = 2.0**-6
@@ -177,7 +177,8 @@ class ObjectWorker(Worker):
         """The learning rate of a layer that updates itself; 0 where it is not known."""
         if any("lr" in roles(name)[:1] for name in _needed(back)):
             return lr
-        own = [v for k, v in vars(self.thing).items() if "lr" in roles(k)[:1] and isinstance(v, (int, float))]
+        told = (_rates(self.thing), [rate for one in parts(self.thing) for rate in _rates(one)])  # its optimizer's
+        own = next((rates for rates in told if rates), [])
         return float(own[0]) if len(own) == 1 else 0.0
 
     def _misshapen(self, slot: Slot) -> Array | None:
@@ -195,6 +196,10 @@ class ObjectWorker(Worker):
     def arrays(self) -> dict[str, Array]:
         """Every array that may be a parameter, by name."""
         return {slot.name: slot.get() for slot in slots_of(self.thing)}
+
+
+def _rates(thing: Any) -> list[float]:
+    return [v for k, v in vars(thing).items() if "lr" in roles(k)[:1] and isinstance(v, (int, float))]
 
 
 class PairWorker(Worker):
