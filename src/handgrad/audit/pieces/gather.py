@@ -14,7 +14,7 @@ from typing import Any, get_origin
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import BACKWARD, FORWARD, STRENGTHS, method, needed, plain, roles
+from handgrad.audit.dialects.calling import BACKWARD, FORWARD, STRENGTHS, asked, method, needed, plain, roles
 from handgrad.audit.dialects.making import made_layer, plain_made
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.objects import is_own, matrices, own_classes, own_functions, parts, slots
@@ -25,6 +25,9 @@ _BACK = re.compile(r"^(.*?)_?(backward|bwd|bprop|backprop|back)((?:_\w+)?)$", re
 _FRONT = ("{0}_forward{1}", "{0}_fwd{1}", "{0}_fprop{1}", "{0}_forward", "{0}forward", "{0}")
 _KNOWN = {"zero": 0.0, **dict.fromkeys(STRENGTHS, 0.0), "false": False, "true": True, "keep": 0.5, "lr": 2.0**-6}
 _WIDE = 6  # of the input of a layer that asks for its size later
+_WIDTHS: list[Any] = [_WIDE, (_WIDE,), (None, _WIDE)]
+_BUILDS = ["build", "initialize", "init_params", "init_weights"]
+_CONNECTS = ["connect_to", "connect", "connect_layer", "set_previous", "set_prev_layer", "link"]
 _MOST_LAYERS, _MOST_OF_A_KIND, _LARGE = 24, 3, 3_000_000
 
 
@@ -156,19 +159,29 @@ def _built(thing: Any) -> Any:
     """A layer that has made its weights, where it only does so once it knows the size of its input."""
     if any(isinstance(value, np.ndarray) for value in vars(thing).values()):
         return thing
-    build, forward = method(thing, ["build", "initialize", "init_params", "init_weights"]), method(thing, FORWARD)
+    forward = method(thing, FORWARD)
     tries: list[tuple[Callable[..., Any] | None, Any]] = []
-    if build is not None and len(needed(build) or []) == 1:
-        tries = [(build, form) for form in (_WIDE, (_WIDE,), (None, _WIDE))]
+    for build, forms in ((method(thing, _BUILDS), _WIDTHS), (method(thing, _CONNECTS), [_Before()])):
+        if build is not None and len(asked(build)) == 1:
+            tries += [(build, form) for form in forms]
     for call, given in [*tries, (forward, np.random.default_rng(4).standard_normal((5, _WIDE)))]:
         other = copy.deepcopy(thing)
         held = None if call is None else getattr(other, call.__name__, None)
         with suppress(Exception):
             if held is not None:
                 quietly(partial(held, given))
-                if matrices(list(slots(other))) and (call is not forward or _keeps_weights(other, held)):
+                made = list(slots(other))
+                if made if call is not forward else matrices(made) and _keeps_weights(other, held):
                     return other
     return thing
+
+
+class _Before:
+    """What stands before a layer that is connected to it: it tells how wide its output is, in some words."""
+
+    def __init__(self) -> None:
+        self.out_shape = self.output_shape = self.shape = (None, _WIDE)
+        self.units = self.size = self.n_out = self.output_size = self.output_dim = self.out_features = _WIDE
 
 
 def _keeps_weights(thing: Any, forward: Callable[..., Any]) -> bool:
@@ -183,11 +196,20 @@ def _guessed(kind: type) -> Any:
     try:
         filled: dict[str, Any] = {}
         for p in inspect.signature(kind).parameters.values():
-            if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+            if _is_off(kind, p):
+                filled[p.name] = 0.5
+            elif p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
                 filled[p.name] = _as_annotated(_setting(p.name), p.annotation)
         return quietly(lambda: kind(**filled))
     except Exception:
         return None
+
+
+def _is_off(kind: type, p: inspect.Parameter) -> bool:
+    """Whether a dropout drops nothing unless it is told how much."""
+    if type(p.default) not in (int, float) or p.default not in (0, 1) or "drop" not in kind.__name__.lower():
+        return False
+    return re.search("drop|rate|prob|^p$|ratio|keep", p.name.lower()) is not None
 
 
 def _as_annotated(value: Any, annotation: Any) -> Any:
