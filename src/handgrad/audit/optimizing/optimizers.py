@@ -24,6 +24,7 @@ from handgrad.audit.inspection import Inspection
 from handgrad.audit.objects import counters, own_classes, own_functions
 from handgrad.audit.optimizing.amid import check_amid
 from handgrad.audit.optimizing.claims import config_of, role_of, says
+from handgrad.audit.optimizing.downhill import goes_down
 from handgrad.audit.optimizing.driving import Plan, Run, runs
 from handgrad.audit.optimizing.factories import is_factory, is_step
 from handgrad.audit.optimizing.inside import judge_optimizer_step
@@ -32,7 +33,7 @@ from handgrad.audit.optimizing.looped import check_looped
 from handgrad.audit.optimizing.places import place
 from handgrad.audit.optimizing.stage import ALIKE, ROLES, SHAPES
 from handgrad.audit.optimizing.stepped import check_stepped
-from handgrad.audit.optimizing.uses import serves_many, takes_negative
+from handgrad.audit.optimizing.uses import serves_many, surely, takes_negative
 from handgrad.audit.optimizing.whole_step import check_whole_step
 from handgrad.audit.optimizing.within import check_within, memory_lost
 from handgrad.audit.reading.fence import OutOfTime, work_limit
@@ -54,7 +55,8 @@ def check(inspection: Inspection) -> list[Finding]:
     """What the optimizers of a file are not, though they say so, and the update of a network that is its own."""
     with inspection.program.guarded():
         driven = judged(inspection.program, inspection.namespace)
-    return [*driven.findings, *within(inspection, driven.names)]
+        found = surely(driven.findings, driven.names, down=lambda: goes_down(inspection))
+    return [*found, *within(inspection, driven.names)]
 
 
 def within(inspection: Inspection, driven: Collection[str] = ()) -> list[Finding]:

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from handgrad.audit.dialects.calling import UPDATE, roles
+from handgrad.audit.findings import Finding
+from handgrad.audit.reading.source import Program
+
+_CLIMBS = "optimizer-climbs"
+_MINUS = re.compile(
+    r"-\s*(?:[\d.]+\s*\*\s*)?\(\s*\w*(?:pred|out|hat)\w*\s*-\s*\w*(?:y|true|target|label|expect)\w*\s*\)"
+)
 
 
 def serves_many(tree: ast.Module, target: Any) -> bool:
@@ -17,8 +26,8 @@ def serves_many(tree: ast.Module, target: Any) -> bool:
             continue
         own = _names(loop.target) if isinstance(loop, ast.For) else set()
         said: dict[str, set[str]] = {}
-        for call in ast.walk(loop):
-            called = _called(call, names) if isinstance(call, ast.Call) and call.args else None
+        for call in (one for one in ast.walk(loop) if isinstance(one, ast.Call) and one.args):
+            called = _called(call, names)
             if called is None or _names(called) & own:
                 continue
             receiver = ast.unparse(called)
@@ -62,3 +71,20 @@ def takes_negative(tree: ast.Module) -> bool:
             if "y" in left[:1] and ({"pred", "x"} & set(right[:2]) or not right) and name(node.right):
                 return True
     return False
+
+
+def surely(
+    findings: list[Finding],
+    names: Collection[str],
+    programs: Iterable[Program] = (),
+    down: Callable[[], bool] = lambda: False,
+) -> list[Finding]:
+    """The findings of optimizers, called so, without those that climb where the program may hand them gradients that
+    point down, or where its own steps are known to go `down`.
+    """
+    climbs = {finding.where for finding in findings if finding.code == _CLIMBS}
+    if not climbs or len(climbs) != len(names):
+        return findings
+    if any(takes_negative(one.tree) or _MINUS.search(one.text) for one in programs) or down():
+        return [finding for finding in findings if finding.code != _CLIMBS]
+    return findings
