@@ -19,6 +19,7 @@ from handgrad.audit.dialects.chain import DOWN, attribute
 from handgrad.audit.dialects.making import plain_made
 from handgrad.audit.objects import is_own, own_classes, own_functions, to_float64
 from handgrad.audit.pieces.complaint import Complaint
+from handgrad.audit.pieces.lists import as_array
 from handgrad.audit.pieces.loss_slips import is_multiple, named
 from handgrad.audit.pieces.softmaxes import softmax
 from handgrad.audit.pieces.trial import like
@@ -68,7 +69,7 @@ class LossUnit:
         if slope is not None:
             given = slope(**_down(slope, prediction.copy(), target.copy()))
             given = attribute(thing, DOWN) if given is None else given
-            given = given[0] if isinstance(given, tuple) else given
+            given = as_array(given[0] if isinstance(given, tuple) else given)
             gradient = given if isinstance(given, np.ndarray) else None
         return float(found), gradient
 
