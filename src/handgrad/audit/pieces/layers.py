@@ -226,7 +226,7 @@ class Survey:
         complaint = verdict.complaint
         if verdict.fused:
             complaint = replace(complaint, convention="pairing")
-        self._note(unit.name, complaint, tuple(f for f in (unit.slope, unit.value) if f is not None))
+        self._note(unit.name, complaint, (unit.at_fault, unit.value))
 
     def _count(self, kind: str, name: str, checks: int = 1) -> None:
         names = self.judged.setdefault(kind, [])

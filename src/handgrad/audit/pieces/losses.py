@@ -51,6 +51,11 @@ class LossUnit:
     thing: Any = None
     which: int = 0
 
+    @property
+    def at_fault(self) -> Callable[..., Any]:
+        """The function that its gradient is in; a flag asks the one for the value for it."""
+        return self.value if self.slope is None or isinstance(self.slope, partial) else self.slope
+
     def run(self, prediction: Array, target: Array) -> tuple[float, Array | None]:
         """(value, gradient) of a copy."""
         value, slope, thing = self.value, self.slope, self.thing
@@ -87,6 +92,12 @@ def _both(function: Callable[..., Any], prediction: Array, target: Array) -> dic
 def _is_target(name: str) -> bool:
     found = roles(name)
     return name in ("t", "y_true", "target") or (bool(found) and found[0] == "y")
+
+
+def _prediction_and_labels(asked: list[str]) -> bool:
+    """Whether two names are those of a prediction and of labels, in either order: `outputs` beside `targets` too."""
+    said = sum(map(_is_target, asked))
+    return len(asked) == 2 and (said == 1 or (said == 2 and sum(map(_may_be_output, asked)) == 1))
 
 
 def _may_be_output(name: str) -> bool:
@@ -148,7 +159,7 @@ def _of_labels(thing: Any, name: str) -> Callable[..., Any] | None:
         return None
     found = getattr(thing, name, None)
     asked = (needed(found) or []) if inspect.ismethod(found) or isinstance(found, FunctionType) else []
-    return found if len(asked) == 2 and sum(map(_is_target, asked)) == 1 else None
+    return found if _prediction_and_labels(asked) else None
 
 
 def _by_flag(namespace: Mapping[str, Any]) -> Iterator[LossUnit]:
@@ -160,7 +171,7 @@ def _by_flag(namespace: Mapping[str, Any]) -> Iterator[LossUnit]:
             for one in inspect.signature(function).parameters.values()
             if one.default is False and FLAG.search(one.name)
         ]
-        if len(asked) == 2 and sum(map(_is_target, asked)) == 1 and len(flags) == 1:
+        if _prediction_and_labels(asked) and len(flags) == 1:
             yield LossUnit(name, function, partial(function, **{flags[0]: True}))
 
 
@@ -280,7 +291,7 @@ def _judged(unit: LossUnit, form: Form) -> LossVerdict | None:
     difference = p - form.hot
     fused = [difference] if not form.scores and (handed or not shifts) else []
     fused += [difference * p * (1 - p), difference * (1 - p * p)]
-    complaint = named(p, form.hot, form.axis, gradient, true, unit.slope or unit.value, scores=shifts)
+    complaint = named(p, form.hot, form.axis, gradient, true, unit.at_fault, scores=shifts)
     if shifts and not handed:
         complaint = replace(complaint, convention=complaint.convention.removeprefix("pairing"))
     return LossVerdict(False, any(is_multiple(gradient, one) for one in fused), rows=len(p), complaint=complaint)
