@@ -19,6 +19,7 @@ from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.diagnose import diagnose
 from handgrad.audit.judging.rates import TWICE
 from handgrad.audit.optimizing import optimizers
+from handgrad.audit.optimizing.downhill import goes_down
 from handgrad.audit.optimizing.optimizer_step import of_glue
 from handgrad.audit.pieces import layers
 from handgrad.audit.place import dropped, masked_step
@@ -80,6 +81,9 @@ def gather(inspection: Inspection, until: float = inf) -> tuple[Finding, ...]:
         steps = [one for one in steps if one.code != "sign-flipped"]
         if inspection.reading.subject.gradients is None:  # the gradients were judged by its steps
             found = [one for one in found if one.code != "sign-flipped"]
+    turned = {name for one in found if one.code == "sign-flipped" for name in one.where}
+    if turned and inspection.reading.subject.whole is not None and goes_down(inspection, turned):
+        found = [one for one in found if one.code != "sign-flipped"]  # its optimizer adds what points down
     closer = {one.code for one in steps if one.code.startswith("optimizer-")}
     found = [finding for finding in found if finding.code not in closer]  # of which only the steps were seen
     still = {name for one in steps if one.code == "never-updated" for name in one.where}

@@ -106,19 +106,31 @@ def members(thing: Any) -> Iterator[tuple[Any, Any, str]]:
         yield from ((thing, key, f".{key}") for key in [*slots, *vars(thing)])
 
 
-def slots(
-    thing: Any,
-    name: str = "",
-    depth: int = 0,
-    seen: set[int] | None = None,
-    above: Slot | None = None,
-    listed: frozenset[int] = frozenset(),
-) -> Iterator[Slot]:
-    """Every slot below a thing that holds an array of floats with one or two axes, in the order of its attributes.
+def slots(thing: Any, name: str = "", seen: set[int] | None = None) -> Iterator[Slot]:
+    """Every slot below a thing that holds an array of floats with one or two axes, in the order of its attributes; not
+    those of things and arrays that were `seen` before.
+
+    An array that lies in several has the one that is nearest: what an optimizer remembers of a layer's weights is older
+    than what the layer binds to their name.
+    """
+    seen = set() if seen is None else seen
+    found = [one for one in _slots(thing, name, 0, seen, None, frozenset()) if one[1] not in seen]
+    nearest: dict[int, int] = {}
+    for _, key, depth in found:
+        nearest[key] = min(depth, nearest.get(key, depth))
+    for slot, key, depth in found:
+        if key not in seen and nearest[key] == depth:
+            seen.add(key)
+            yield slot
+
+
+def _slots(
+    thing: Any, name: str, depth: int, seen: set[int], above: Slot | None, listed: frozenset[int]
+) -> Iterator[tuple[Slot, int, int]]:
+    """(slot, identity of its array, how deep it lies), of every slot below a thing.
 
     What stands in a list on the way, `listed`, is looked at there, and not where another item knows it too.
     """
-    seen = set() if seen is None else seen
     if id(thing) in seen or depth > _DEEPEST or len(seen) > 5000:
         return
     seen.add(id(thing))
@@ -131,13 +143,12 @@ def slots(
         except Exception:
             continue
         if isinstance(value, np.ndarray):
-            if value.dtype.kind == "f" and value.ndim in (1, 2) and value.size and id(value) not in seen:
-                seen.add(id(value))
-                yield slot
+            if value.dtype.kind == "f" and value.ndim in (1, 2) and value.size:
+                yield slot, id(value), depth
         elif not isinstance(value, (str, bytes, int, float, type, ModuleType)) and (
             not is_own(thing) or id(value) not in listed
         ):
-            yield from slots(value, slot.name, depth + 1, seen, slot, listed)
+            yield from _slots(value, slot.name, depth + 1, seen, slot, listed)
 
 
 def snapshot(found: list[Slot]) -> list[Array]:
@@ -203,6 +214,23 @@ def _recast(thing: Any, memo: dict[int, Any], kept: list[Any], depth: int) -> An
             except Exception:
                 continue
     return memo[id(thing)]
+
+
+def alike(thing: Any, other: Any, depth: int = 0) -> bool:
+    """Whether two things hold the same by value, as a copy does what it was made of."""
+    if thing is other or depth > _DEEPEST:
+        return True
+    if type(thing) is not type(other):
+        return False
+    if isinstance(thing, np.ndarray):
+        return thing.shape == other.shape and bool(np.array_equal(thing, other))
+    inner = [list(members(one)) for one in (thing, other)]
+    if not any(inner) and not is_own(thing):
+        return isinstance(thing, (list, tuple, dict)) or bool(thing == other)
+    if [key for _, key, _ in inner[0]] != [key for _, key, _ in inner[1]]:
+        return False
+    values = ([Slot("", owner, key).get() for owner, key, _ in one] for one in inner)
+    return all(alike(a, b, depth + 1) for a, b in zip(*values, strict=True))
 
 
 def matrices(found: list[Slot]) -> list[Array]:

@@ -30,6 +30,7 @@ from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.diagnose import Diagnosis
 from handgrad.audit.objects import own_classes
 from handgrad.audit.optimizing import optimizers
+from handgrad.audit.optimizing.uses import surely
 from handgrad.audit.pieces import layers, losses
 from handgrad.audit.pieces.places import place
 from handgrad.audit.reading.fence import OutOfTime, time_limit
@@ -41,12 +42,8 @@ from handgrad.errors import DataError
 
 PIECES = "pieces"  # what a report calls the dialect of such a file
 SECONDS = 8.0  # for all layers and losses, and as many for the optimizers
-CLIMBS = "optimizer-climbs"
 LOSS_SECONDS = 2.0  # for the import of a module with losses
 MOST_FILES = 60  # of a package, that are read
-_MINUS = re.compile(
-    r"-\s*(?:[\d.]+\s*\*\s*)?\(\s*\w*(?:pred|out|hat)\w*\s*-\s*\w*(?:y|true|target|label|expect)\w*\s*\)"
-)
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ def judge_pieces(program: Program, namespace: Mapping[str, Any], left: float = 2
     unjudged = [*_unjudged(own, named), *(name for name in driven.left if name not in named)]
     facts = {kind: ", ".join(names) for kind, names in judged.items()}
     facts |= {"unjudged": ", ".join(unjudged)} if unjudged else {}
-    found = [*survey.findings(), *_twice(program, survey, beside), *_surely(driven, beside)]
+    found = [*survey.findings(), *_twice(program, survey, beside), *surely(driven.findings, driven.names, beside)]
     found = [somewhere(program, finding) for finding in found]
     return Pieces(facts, survey.checks + driven.checks, worst_first(found))
 
@@ -118,9 +115,14 @@ def _unjudged(namespace: Mapping[str, Any], judged: set[str]) -> list[str]:
     """
     kinds = own_classes(namespace)
     bases = {base for kind in kinds.values() for base in kind.__mro__[1:]}
+    known = {_ways(kind) for name, kind in kinds.items() if name in judged}  # MSE = MeanSquaredError
     left = {name: kind for name, kind in kinds.items() if name not in judged and kind not in bases}
-    both = {name: kind for name, kind in left.items() if method(kind, FORWARD) and method(kind, BACKWARD)}
+    both = {name: kind for name, kind in left.items() if None not in _ways(kind) and _ways(kind) not in known}
     return [f"{name} ({why})" if (why := broken(kind)) else name for name, kind in both.items()]
+
+
+def _ways(kind: type) -> tuple[Any, Any]:
+    return method(kind, FORWARD), method(kind, BACKWARD)
 
 
 def _twice(program: Program, survey: layers.Survey, beside: list[Program]) -> list[Finding]:
@@ -148,15 +150,6 @@ def _losses(program: Program, beside: list[Program]) -> Iterator[losses.LossUnit
         with suppress(Exception, SystemExit, OutOfTime), time_limit(LOSS_SECONDS):
             module = quietly(partial(import_module, name.removesuffix(".__init__")))
             yield from losses.loss_units(_written_here(vars(module)), [])
-
-
-def _surely(driven: optimizers.Driven, beside: list[Program]) -> list[Finding]:
-    """The findings of optimizers without those that climb where the package may hand them gradients that point down."""
-    climbs = {finding.where for finding in driven.findings if finding.code == CLIMBS}
-    all_climb = climbs and len(climbs) == len(driven.names)
-    if all_climb and any(optimizers.takes_negative(one.tree) or _MINUS.search(one.text) for one in beside):
-        return [finding for finding in driven.findings if finding.code != CLIMBS]
-    return driven.findings
 
 
 def _beside(program: Program) -> Iterator[Program]:

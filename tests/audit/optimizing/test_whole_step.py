@@ -12,6 +12,7 @@ import pytest
 from handgrad.audit.dialects import Reading
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.diagnose import Diagnosis
+from handgrad.audit.optimizing.downhill import goes_down
 from handgrad.audit.optimizing.whole_step import check_whole_step
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
@@ -53,5 +54,14 @@ def test_what_an_update_does_with_right_gradients(rates: dict[str, float], said:
     inspection = inspected(rates)
     before = inspection.reading.subject.snapshot()
     assert [(one.code, one.where, one.line) for one in check_whole_step(inspection)] == said
+    after = inspection.reading.subject.snapshot()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize(("w", "b", "down"), [(1.0, 1.0, True), (-1.0, -1.0, False), (1.0, -0.1, False)])
+def test_whether_a_step_goes_down(w: float, b: float, *, down: bool) -> None:
+    inspection = inspected({"W": w, "b": b})
+    before = inspection.reading.subject.snapshot()
+    assert goes_down(inspection, ("W", "b")) is down
     after = inspection.reading.subject.snapshot()
     assert all(np.array_equal(before[name], after[name]) for name in before)

@@ -302,7 +302,9 @@ def optimizers(namespace: Mapping[str, Any], model: Any, known: Mapping[str, Any
 
 
 def _takes_labels(thing: Any) -> bool:
-    """Whether forward takes a prediction and labels, whatever the class is called."""
+    """Whether forward takes a prediction and labels, in either order, whatever the class is called."""
     forward = method(thing, ["forward", "__call__"])
     asked = (needed(forward) or []) if forward is not None else []
-    return len(asked) == 2 and "y" in roles(asked[1])[:1]
+    if len(asked) != 2:
+        return False
+    return "y" in roles(asked[1])[:1] or ("y" in roles(asked[0])[:1] and "pred" in roles(asked[1])[:1])

@@ -7,6 +7,7 @@ reports none, the loss that its gradient belongs to is taken; only a gradient th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from handgrad.audit.judging.diagnose import recognise
 from handgrad.audit.judging.identify import Identity, random_point, sums
 from handgrad.audit.judging.measure import fit_beside
 from handgrad.audit.judging.walk import Case, true_gradient
+from handgrad.audit.pieces.softmaxes import softmax
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
@@ -24,6 +26,8 @@ _ROWS, _GENTLE, _NEAR = 5, 2.0**-10, 1e-5
 
 EVERY = 2.0  # the rank of outputs to whose loss all gradients belong
 LOSSES = ("cross-entropy", "binary cross-entropy", "squared error")
+_SCORES = " of scores"  # of outputs that the loss itself sends through what stands behind it
+_BEHIND = {"cross-entropy": "softmax", "binary cross-entropy": "sigmoid"}
 
 
 def reported(output: Array, y: Array, loss: str) -> float:
@@ -32,6 +36,9 @@ def reported(output: Array, y: Array, loss: str) -> float:
     Raises: KeyError where these outputs have no such loss, for a logarithm needs what is positive.
     """
     classes = output.shape[1]
+    if loss.endswith(_SCORES):
+        loss = loss.removesuffix(_SCORES)
+        output = softmax(output, 1) if loss == "cross-entropy" else 1 / (1 + np.exp(-output))
     t = y.reshape(-1, 1).astype(np.float64) if classes == 1 else np.eye(classes)[y]
     found = sums(output, t)
     if loss == "cross-entropy" and not np.allclose(output.sum(axis=1), 1):
@@ -74,6 +81,15 @@ def ranked(
     doubtful: list[Reading] = []
     rank = 0.5 * (known is not None and known.output != "none")
     most = 0
+    bare = known is not None and known.output == "none"
+    for name, behind in _BEHIND.items() if bare else ():
+        reading = _with(make, output, name + _SCORES)
+        with suppress(Exception):  # labels in another form
+            some, every = _belong(reading.subject, known and replace(known, output=behind, loss=name, divisor="B"))
+            if every:
+                return EVERY, [reading]
+            possible += [reading] if some else []
+            most = max(most, some)
     for name, reading in made.items():
         identity = known and replace(known, loss=name, divisor="2B" if name == "squared error" else "B")
         try:
@@ -84,7 +100,8 @@ def ranked(
             return EVERY, [reading]
         most = max(most, some)
         if identity is not None:
-            (possible if sure or some else doubtful).append(replace(reading, doubtful=not (sure or some)))
+            told = some or (sure and not bare)  # a loss of bare scores may be any
+            (possible if told else doubtful).append(replace(reading, doubtful=not told))
     found = possible or doubtful
     return rank + most, found[-1:] if _squashed(found) else found[:1]
 

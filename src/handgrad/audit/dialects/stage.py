@@ -227,9 +227,9 @@ def _named_slots(root: Any, seen: set[int]) -> Iterator[Slot]:
     """A dict at the root holds things by the names that the file calls them."""
     if type(root) is dict:
         for name, thing in root.items():
-            yield from slots(thing, name, 0, seen)
+            yield from slots(thing, name, seen)
     else:
-        yield from slots(root, "", 0, seen)
+        yield from slots(root, "", seen)
 
 
 def _data_of(root: Any, known: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str, Any]]:

@@ -7,7 +7,7 @@ together here, as most people do: forward, loss, the loss's derivative, backward
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from handgrad.audit.dialects.calling import (
@@ -15,6 +15,7 @@ from handgrad.audit.dialects.calling import (
     FORWARD,
     TRAIN,
     UPDATE,
+    asked,
     call,
     fill,
     fill_by_place,
@@ -86,17 +87,32 @@ def _trainer(kind: type, known: dict[str, Any]) -> Any:
 
 def _trainings(play: Play, function: Callable[..., Any], beside: list[Beside]) -> Iterator[Way]:
     """One training function with every loss and optimizer that it may be given, and every form of data."""
-    asked = {role for name in needed(function) or [] for role in roles(name)}
+    wanted = {role for name in needed(function) or [] for role in roles(name)}
     seen: set[tuple[int, int]] = set()
     for one in beside:
-        key = (id(one.loss) if asked & {"criterion", "slope"} else 0, id(one.optimizer) if "optimizer" in asked else 0)
+        key = (
+            id(one.loss) if wanted & {"criterion", "slope"} else 0,
+            id(one.optimizer) if "optimizer" in wanted else 0,
+        )
         if key in seen:
             continue
         seen.add(key)
+        if held := _held_out(function):
+            yield _training(play, function, one, more_given=held)
         yield _training(play, function, one)
-        if "loader" in asked and "y" not in asked:
+        if "loader" in wanted and "y" not in wanted:
             yield _training(play, function, one, data=lambda known: (known["x"], known["y"]))
             yield _training(play, function, one, data=lambda known: list(zip(known["x"], known["y"], strict=True)))
+
+
+def _held_out(function: Callable[..., Any]) -> dict[str, float]:
+    """The shares of data that a training holds out by default, as none: of a small batch they leave nothing."""
+    try:
+        parameters = asked(function)
+    except (TypeError, ValueError):
+        return {}
+    shares = [p.name for p in parameters if isinstance(p.default, float) and 0 < p.default < 1]
+    return {name: 0.0 for name in shares if re.search("val|test|split", name.lower())}
 
 
 def _training(
@@ -106,8 +122,11 @@ def _training(
     *,
     data: Callable[[dict[str, Any]], Any] | None = None,
     more: list[Any] | None = None,
+    more_given: Mapping[str, Any] | None = None,
 ) -> Way:
-    """A call of a training function. `data`: how the batch is put where it is asked for as one thing."""
+    """A call of a training function. `data`: how the batch is put where it is asked for as one thing. `more_given`:
+    arguments by name.
+    """
     short = once(function, play.namespace)
     names = [role for name in needed(function) or [] for role in roles(name)]
     prefer = ("loader", "held-out loader") if "loader" in names and "y" not in names else ("criterion",)
@@ -117,7 +136,7 @@ def _training(
         arguments = fill(short, known, prefer, trains=True) or fill_by_place(short, [known["x"], known["y"]], known)
         if arguments is None:
             raise TypeError(function)
-        return call(short, arguments)
+        return call(short, arguments | dict(more_given or {}))
 
     code = getattr(function, "__code__", None)
     read = frozenset(code.co_names) if code is not None else frozenset()  # data among global names can then be given

@@ -88,7 +88,7 @@ def _meaning(factors: Array, power: int | None, rows: Array) -> list[tuple[str, 
     """(code, severity) of what a factor at each batch size says."""
     if np.allclose(factors, 1, rtol=_LIKE, atol=0):
         return []
-    if (factors < 0).all():
+    if (factors < 0).all() and power is not None:
         return [("sign-flipped", "error"), *_meaning(-factors, power, rows)]
     match power:
         case 0:

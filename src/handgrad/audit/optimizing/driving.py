@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import functools
-import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,15 +17,12 @@ from handgrad.audit.objects import counters
 from handgrad.audit.optimizing.beginnings import beginnings
 from handgrad.audit.optimizing.claims import Settings, role_of, settings_of
 from handgrad.audit.optimizing.factories import is_factory, made_step
+from handgrad.audit.optimizing.hooks import hooks_of, registered, signature
 from handgrad.audit.optimizing.path import Path, path_of
 from handgrad.audit.optimizing.stage import FLAVOURS, ROLES, Stage
 from handgrad.core.arrays import Array
 
 STEPS = 8
-_BEFORE = {"preupdateparams", "preupdate", "beforeupdate", "beginstep", "beginupdate", "prestep"}
-_AFTER = {"postupdateparams", "postupdate", "afterupdate", "endstep", "poststep"}
-_UPDATES = {plain(name) for name in UPDATE}
-_PLUS_ONE = re.compile(r"\*\*\s*\(\s*self\.\w+\s*\+\s*1\b")
 _MOST_METHODS = 5
 
 
@@ -160,12 +154,13 @@ def _drive(target: Any, which: int, flavour: str, shapes: Mapping[str, Any], pla
     many = _together(flavour, plan)
     stages = [Stage(flavour, {name: start[name]}) for name in start] if many else [Stage(flavour, start)]
     thing, callables, given = _made(target, stages[0], plan.over)
+    registered(thing, stages)
     step = callables[0] if thing is None else next(islice(methods(thing, UPDATE), which, None))
-    names, needed = _signature(step)
+    names, needed = signature(step)
     for stage in stages:
         stage.config, stage.begin = dict(plan.config), plan.begin
     values, spoilt, failed = [_read(stages)], set(), False
-    hooks = _hooks(thing)
+    hooks = hooks_of(thing, step)
     told = {**given, **plan.config} if any(plain(name) in ROLES["config"] for name in names) else given
     first = settings_of(thing if thing is not None else target, [*callables, step], told)
     for k, gradient in enumerate(gradients):
@@ -196,7 +191,7 @@ def _drive(target: Any, which: int, flavour: str, shapes: Mapping[str, Any], pla
             spoilt |= _changed(stage, gradient)
         values.append(_read(stages))
     if flavour.endswith("layers") or flavour == "layers of lists":
-        asked = [*names, *(_signature(target)[0] if thing is not None else [])]
+        asked = [*names, *(signature(target)[0] if thing is not None else [])]
         values = _used(stages[0], names, asked, plan, values)
     seen = [{name: gradient[name] for name in values[0]} for gradient in gradients[: len(values) - 1]]
     return Run(path_of(values, seen, 1e-8), first, step, tuple(sorted(spoilt)), failed, flavour)
@@ -208,59 +203,13 @@ def _made(target: Any, stage: Stage, over: Mapping[str, Any]) -> tuple[Any, list
     """
     if isinstance(target, FunctionType) and not is_factory(target):
         return None, [target], {}
-    names, needed = _signature(target)
+    names, needed = signature(target)
     given = stage.arguments(names, needed, over, 0)
     thing = target(**given)
     simple = {name: value for name, value in given.items() if isinstance(value, (int, float))}
     if isinstance(target, FunctionType):
         return None, [made_step(thing), target], simple
     return thing, [target.__init__], simple
-
-
-def _signature(call: Callable[..., Any]) -> tuple[list[str], set[str]]:
-    parameters = [
-        p for p in inspect.signature(call).parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-    ]
-    return [p.name for p in parameters], {p.name for p in parameters if p.default is p.empty}
-
-
-def _hooks(thing: Any) -> tuple[list[Any], list[Any]]:
-    """What is called before and after all updates of a step."""
-    found: tuple[list[Any], list[Any]] = ([], [])
-    for name in dir(thing) if thing is not None else ():
-        for hooks, known in zip(found, (_BEFORE, _AFTER), strict=True):
-            if plain(name) in known and callable(getattr(thing, name)):
-                hooks.append(getattr(thing, name))
-    if thing is not None and not any(found):
-        for name in vars(type(thing)):
-            if not name.startswith("_") and _counts(thing, name):
-                found[_counts_from_one(thing)].append(getattr(thing, name))
-    return found
-
-
-def _counts(thing: Any, name: str) -> bool:
-    """Whether a method that wants nothing does nothing but count, whatever it is called: tick(), next_step()."""
-    function = getattr(thing, name)
-    if not callable(function) or plain(name) in _UPDATES or _signature(function)[1]:
-        return False
-    try:
-        other = copy.deepcopy(thing)
-        getattr(other, name)()
-    except Exception:  # it wants what is not there yet
-        return False
-    changed = [key for key, value in vars(other).items() if key not in vars(thing) or value is not vars(thing)[key]]
-    numbers = [key for key in changed if type(vars(thing).get(key)) is int and type(vars(other)[key]) is int]
-    same = [key for key in changed if isinstance(vars(other)[key], dict | list) and not vars(other)[key]]
-    return bool(numbers) and set(numbers) | set(same) == set(changed)
-
-
-def _counts_from_one(thing: Any) -> bool:
-    """Whether its count is ready for the first step, and goes on after each: 1 at first, or t + 1 in a power."""
-    try:
-        source = inspect.getsource(type(thing))
-    except (OSError, TypeError):
-        source = ""
-    return bool(_PLUS_ONE.search(source)) or any(value == 1 for value in vars(thing).values() if type(value) is int)
 
 
 def _turns(stages: list[Stage], names: list[str], plan: Plan) -> Iterator[tuple[Stage, Any]]:

@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import UPDATE, method, plain, roles
+from handgrad.audit.dialects.calling import UPDATE, method, plain
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.objects import counters, own_classes, own_functions
 from handgrad.audit.optimizing.amid import check_amid
 from handgrad.audit.optimizing.claims import config_of, role_of, says
+from handgrad.audit.optimizing.downhill import goes_down
 from handgrad.audit.optimizing.driving import Plan, Run, runs
 from handgrad.audit.optimizing.factories import is_factory, is_step
 from handgrad.audit.optimizing.inside import judge_optimizer_step
@@ -32,6 +33,7 @@ from handgrad.audit.optimizing.looped import check_looped
 from handgrad.audit.optimizing.places import place
 from handgrad.audit.optimizing.stage import ALIKE, ROLES, SHAPES
 from handgrad.audit.optimizing.stepped import check_stepped
+from handgrad.audit.optimizing.uses import serves_many, surely, takes_negative
 from handgrad.audit.optimizing.whole_step import check_whole_step
 from handgrad.audit.optimizing.within import check_within, memory_lost
 from handgrad.audit.reading.fence import OutOfTime, work_limit
@@ -53,7 +55,8 @@ def check(inspection: Inspection) -> list[Finding]:
     """What the optimizers of a file are not, though they say so, and the update of a network that is its own."""
     with inspection.program.guarded():
         driven = judged(inspection.program, inspection.namespace)
-    return [*driven.findings, *within(inspection, driven.names)]
+        found = surely(driven.findings, driven.names, down=lambda: goes_down(inspection))
+    return [*found, *within(inspection, driven.names)]
 
 
 def within(inspection: Inspection, driven: Collection[str] = ()) -> list[Finding]:
@@ -150,8 +153,8 @@ def _judged(program: Program, target: Any, claim: str, trees: Sequence[ast.Modul
     negative = takes_negative(program.tree)
     scale = _LARGE if claim in _ADAPTIVE else 1.0
     config = {} if isinstance(target, type) else config_of(program.tree, target)
-    together = bool(counters([target])) or any(_serves_many(tree, target) for tree in trees)
-    plan = Plan(SHAPES, scale, together=together, config=config)
+    together = bool(counters([target])) or any(serves_many(tree, target) for tree in trees)
+    plan = Plan(SHAPES, scale, together=together, config=config, over=_large_epsilons(target))
     run, found = _best(target, plan, claim, negative=negative)
     if run is None:
         run, found = _best(target, replace(plan, shapes=ALIKE), claim, negative=negative)
@@ -238,7 +241,7 @@ def _further(target: Any, plan: Plan, claim: str, usual: Run, *, negative: bool)
     """What other settings than the usual ones, and gradients of 0, bring to light."""
     found: list[Finding] = []
     for over, says_so in _settings(target, claim):
-        run, more = _best(target, replace(plan, over=over), says_so, negative=negative)
+        run, more = _best(target, replace(plan, over={**plan.over, **over}), says_so, negative=negative)
         if run is None or more is None or not run.moved:
             continue
         found += [one for one in more if one.severity != "note"]
@@ -252,6 +255,16 @@ def _further(target: Any, plan: Plan, claim: str, usual: Run, *, negative: bool)
         if run is not None and lost is not None and lost.any() and np.array_equal(lost, ~run.path.g.any(axis=0)):
             found.append(Finding("optimizer-no-epsilon", "error", run.path.names, {}, {}))
     return found
+
+
+def _large_epsilons(target: Any) -> dict[str, float]:
+    """Epsilons that are so large by default that they would count beside our gradients: they may be chosen."""
+    try:
+        defaults = {p.name: p.default for p in inspect.signature(target).parameters.values()}
+    except (TypeError, ValueError):
+        return {}
+    large = [name for name, value in defaults.items() if isinstance(value, float) and 1e-4 < value < 1]
+    return {name: 1e-8 for name in large if role_of(name) == "eps"}
 
 
 def _settings(target: Any, claim: str) -> Iterator[tuple[dict[str, Any], str]]:
@@ -313,47 +326,4 @@ def _rebinds(node: ast.FunctionDef) -> bool:
             match one.value:
                 case ast.BinOp(left=ast.Name(id=name), op=ast.Sub() | ast.Add()) if name == one.targets[0].id:
                     return plain(name) not in ROLES["dw"] | ROLES["db"] - ROLES["w"]
-    return False
-
-
-def _serves_many(tree: ast.Module, target: Any) -> bool:
-    """Whether one optimizer is called for one parameter or layer after the other: in a loop, or line by line."""
-    names = {name for name in UPDATE if hasattr(target, name)} if isinstance(target, type) else set()
-    for loop in ast.walk(tree):
-        if not isinstance(loop, ast.For | ast.FunctionDef):
-            continue
-        own = (
-            {one.id for one in ast.walk(loop.target) if isinstance(one, ast.Name)}
-            if isinstance(loop, ast.For)
-            else set()
-        )
-        said: dict[str, set[str]] = {}
-        for call in ast.walk(loop):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in names:
-                used = {one.id for value in call.args for one in ast.walk(value) if isinstance(one, ast.Name)}
-                receiver = ast.unparse(call.func.value)
-                if not call.args or {one.id for one in ast.walk(call.func.value) if isinstance(one, ast.Name)} & own:
-                    continue
-                if used & own and receiver.split(".")[-1].lower().startswith(("opt", "self.opt", "sgd", "adam")):
-                    return True
-                said.setdefault(receiver, set()).add(ast.unparse(call.args[0]))
-        if any(len(arguments) > 1 and "opt" in receiver.lower() for receiver, arguments in said.items()):
-            return True
-    return False
-
-
-def takes_negative(tree: ast.Module) -> bool:
-    """Whether the file works with target minus output somewhere, so that its gradients may point downhill."""
-
-    def name(node: ast.AST) -> str:
-        match node:
-            case ast.Name(id=found) | ast.Attribute(attr=found):
-                return found
-        return ""
-
-    for node in ast.walk(tree):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
-            left, right = roles(name(node.left)), roles(name(node.right))
-            if "y" in left[:1] and ({"pred", "x"} & set(right[:2]) or not right) and name(node.right):
-                return True
     return False

@@ -25,8 +25,8 @@ _ROLES = {
     "model": "model net network nn mlp self_ neuralnetwork",
     "w": "w weights weight param parameter theta x value p var variable params wts parameters layerweights",
     "dw": "dw dweights gradw grad gradient g gradwrtw dx dtheta djdw weightgrad weightsgrad weightgradient"
-    " weightsgradient gradients grads gradweights dparam dp dldw nablaw dweight deltaw weightgradients weightsgradients"
-    " gradwrtweights",
+    " weightsgradient gradients grads gradweights dparam dp dl dldw nablaw dweight deltaw weightgradients"
+    " weightsgradients gradwrtweights",
     "b": "b biases bias",
     "db": "db dbiases dbias gradb biasgrad biasesgrad biasgradient biasesgradient gradbiases gradbias dldb nablab"
     " deltab djdb biasgrads biasesgrads biasgradients biasesgradients gradwrtbiases",

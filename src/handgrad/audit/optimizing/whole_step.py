@@ -16,14 +16,13 @@ from handgrad.audit.dialects.turns import Loop
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
-from handgrad.audit.judging.identify import random_point
+from handgrad.audit.optimizing.downhill import ROWS, start_and_moves
 from handgrad.audit.place.first_wrong import first_wrong, observed_step
 from handgrad.audit.place.forgotten import forgotten
 from handgrad.audit.place.handing import passing_over
 from handgrad.audit.properties.updating import takes_a_step
 from handgrad.core.arrays import Array
 
-_ROWS, _RATE = 6, 2.0**-6
 _UP = 0.1  # cosine of a step and a gradient, at least; an optimizer that scales each number turns its step a little
 _ENOUGH = 1e-6  # relative to the largest: gradients that are no larger need not move anything
 
@@ -54,22 +53,16 @@ def check_whole_step(inspection: Inspection) -> list[Finding]:
 def _taken(inspection: Inspection) -> tuple[dict[str, Array], dict[str, Array]]:
     """(how far the first whole step at some point moves each parameter, the gradients there)."""
     subject = inspection.reading.subject
-    assert subject.whole is not None
+    start, moves = start_and_moves(inspection)
     saved: dict[str, Array] = subject.snapshot()
     try:
-        if subject.afresh is not None:
-            subject.afresh()
-        subject.restore(random_point(subject, np.random.default_rng(8)))
-        one = batch(subject, _ROWS, 8)
-        gradient = subject.gradient(one.x, one.y)
-        before = subject.snapshot()
-        subject.whole(one.x, one.y, _RATE)
-        now = subject.snapshot()
+        subject.restore(start)
+        one = batch(subject, ROWS, 8)
+        return moves, subject.gradient(one.x, one.y)
     finally:
         if subject.afresh is not None:
             subject.afresh()
         subject.restore(saved)
-    return {name: value - before[name] for name, value in now.items()}, gradient
 
 
 def _cosine(one: Array, other: Array) -> float:

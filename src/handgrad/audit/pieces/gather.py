@@ -8,18 +8,16 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, get_origin
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import BACKWARD, FORWARD, STRENGTHS, method, needed, plain, roles
+from handgrad.audit.dialects.calling import BACKWARD, FORWARD, STRENGTHS, asked, method, needed, plain, roles
 from handgrad.audit.dialects.making import made_layer, plain_made
 from handgrad.audit.dialects.witness import quietly
-from handgrad.audit.objects import is_foreign, is_own, matrices, own_classes, own_functions, parts, slots
-from handgrad.audit.pieces.losses import FLAG
+from handgrad.audit.objects import is_own, matrices, own_classes, own_functions, parts, slots
 from handgrad.audit.pieces.unit import ObjectWorker, PairWorker, Unit
 from handgrad.audit.reading.pruning import MARK
 
@@ -27,28 +25,10 @@ _BACK = re.compile(r"^(.*?)_?(backward|bwd|bprop|backprop|back)((?:_\w+)?)$", re
 _FRONT = ("{0}_forward{1}", "{0}_fwd{1}", "{0}_fprop{1}", "{0}_forward", "{0}forward", "{0}")
 _KNOWN = {"zero": 0.0, **dict.fromkeys(STRENGTHS, 0.0), "false": False, "true": True, "keep": 0.5, "lr": 2.0**-6}
 _WIDE = 6  # of the input of a layer that asks for its size later
+_WIDTHS: list[Any] = [_WIDE, (_WIDE,), (None, _WIDE)]
+_BUILDS = ["build", "initialize", "init_params", "init_weights"]
+_CONNECTS = ["connect_to", "connect", "connect_layer", "set_previous", "set_prev_layer", "link"]
 _MOST_LAYERS, _MOST_OF_A_KIND, _LARGE = 24, 3, 3_000_000
-
-
-@dataclass(frozen=True)
-class Slope:
-    """An activation function and its derivative.
-
-    Attributes:
-        name: of the activation.
-        f: y = f(z).
-        prime: its derivative, of z or of y; of (dy, kept) where `handed`.
-        handed: it takes the error and hands it down.
-        function: the function of the user's that the derivative is in.
-        value: the function of the user's that f is.
-    """
-
-    name: str
-    f: Callable[..., Any]
-    prime: Callable[..., Any]
-    handed: bool
-    function: Callable[..., Any]
-    value: Callable[..., Any]
 
 
 def spaces(namespace: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -146,7 +126,7 @@ def _unit(thing: Any, drawn: tuple[Any, ...]) -> Unit:
     assert forward is not None
     assert backward is not None
     inner = [one for one in parts(thing, seen=_neighbours(thing)) if one is not thing and is_layer(one)]
-    unit = Unit(type(thing).__name__, partial(ObjectWorker, thing), _plain(forward), _plain(backward), thing, drawn)
+    unit = Unit(type(thing).__name__, partial(ObjectWorker, thing), unbound(forward), unbound(backward), thing, drawn)
     unit.holds = bool(inner)
     return unit
 
@@ -162,7 +142,8 @@ def _neighbours(thing: Any) -> set[int]:
     }
 
 
-def _plain(function: Any) -> Any:
+def unbound(function: Any) -> Any:
+    """The function that a method is of."""
     return getattr(function, "__func__", function)
 
 
@@ -178,19 +159,29 @@ def _built(thing: Any) -> Any:
     """A layer that has made its weights, where it only does so once it knows the size of its input."""
     if any(isinstance(value, np.ndarray) for value in vars(thing).values()):
         return thing
-    build, forward = method(thing, ["build", "initialize", "init_params", "init_weights"]), method(thing, FORWARD)
+    forward = method(thing, FORWARD)
     tries: list[tuple[Callable[..., Any] | None, Any]] = []
-    if build is not None and len(needed(build) or []) == 1:
-        tries = [(build, form) for form in (_WIDE, (_WIDE,), (None, _WIDE))]
+    for build, forms in ((method(thing, _BUILDS), _WIDTHS), (method(thing, _CONNECTS), [_Before()])):
+        if build is not None and len(asked(build)) == 1:
+            tries += [(build, form) for form in forms]
     for call, given in [*tries, (forward, np.random.default_rng(4).standard_normal((5, _WIDE)))]:
         other = copy.deepcopy(thing)
         held = None if call is None else getattr(other, call.__name__, None)
         with suppress(Exception):
             if held is not None:
                 quietly(partial(held, given))
-                if matrices(list(slots(other))) and (call is not forward or _keeps_weights(other, held)):
+                made = list(slots(other))
+                if made if call is not forward else matrices(made) and _keeps_weights(other, held):
                     return other
     return thing
+
+
+class _Before:
+    """What stands before a layer that is connected to it: it tells how wide its output is, in some words."""
+
+    def __init__(self) -> None:
+        self.out_shape = self.output_shape = self.shape = (None, _WIDE)
+        self.units = self.size = self.n_out = self.output_size = self.output_dim = self.out_features = _WIDE
 
 
 def _keeps_weights(thing: Any, forward: Callable[..., Any]) -> bool:
@@ -205,11 +196,27 @@ def _guessed(kind: type) -> Any:
     try:
         filled: dict[str, Any] = {}
         for p in inspect.signature(kind).parameters.values():
-            if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
-                filled[p.name] = _setting(p.name)
+            if _is_off(kind, p):
+                filled[p.name] = 0.5
+            elif p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+                filled[p.name] = _as_annotated(_setting(p.name), p.annotation)
         return quietly(lambda: kind(**filled))
     except Exception:
         return None
+
+
+def _is_off(kind: type, p: inspect.Parameter) -> bool:
+    """Whether a dropout drops nothing unless it is told how much."""
+    if type(p.default) not in (int, float) or p.default not in (0, 1) or "drop" not in kind.__name__.lower():
+        return False
+    return re.search("drop|rate|prob|^p$|ratio|keep", p.name.lower()) is not None
+
+
+def _as_annotated(value: Any, annotation: Any) -> Any:
+    """A size as a tuple, where a constructor says that it wants nothing else."""
+    told = annotation if isinstance(annotation, str) else getattr(get_origin(annotation) or annotation, "__name__", "")
+    alone = re.match(r"(?:typing\.)?tuple\b[^|]*$", told, re.IGNORECASE)
+    return (value,) if alone and isinstance(value, int) else value
 
 
 def _setting(name: str) -> Any:
@@ -274,14 +281,6 @@ def _arrays(w: tuple[int, ...], b: tuple[int, ...]) -> tuple[tuple[str, tuple[in
     return ("gamma|beta|scale|shift|gain|run|mov|mean|var|mu", (6,)), ("w|theta|kernel|filter", w), ("b", b)
 
 
-_PRIME = re.compile(
-    r"^(?:d_?|grad_|gradient_|deriv_|derivative_(?:of_)?|der_|diff_|delta_|back_)(?P<a>\w+)$|"
-    r"^(?P<b>\w+?)_?(?:prime|derivative|deriv|gradient|grad|der|diff|backward|back|delta|dx|dz|_d|_p|d)$",
-    re.IGNORECASE,
-)
-_METHODS = ("derivative", "prime", "gradient", "grad", "deriv", "df", "d", "backward", "diff", "f_prime", "dfn")
-
-
 def softmaxes(found: list[Mapping[str, Any]], things: list[Any]) -> Iterator[Callable[..., Any]]:
     """Functions and methods of one input that are called softmax."""
     for names in found:
@@ -296,93 +295,3 @@ def softmaxes(found: list[Mapping[str, Any]], things: list[Any]) -> Iterator[Cal
 
 def _says_softmax(name: str, function: Any) -> bool:
     return "softmax" in name.lower() and len(needed(function) or []) == 1
-
-
-def slopes(found: list[Mapping[str, Any]], things: list[Any]) -> Iterator[Slope]:
-    """Activations with their derivatives: functions, methods of one class, or a flag that asks for the derivative."""
-    classes: list[Slope] = []
-    groups: list[dict[str, Any]] = [dict(own_functions(names)) for names in found]
-    kinds = {type(thing): thing for thing in things}
-    kinds |= {
-        kind: plain_made(kind, {}) for names in found for kind in own_classes(names).values() if kind not in kinds
-    }
-    for kind, thing in kinds.items():
-        own = {}
-        for name in dir(kind):
-            if not name.startswith("__") and inspect.isroutine(held := inspect.getattr_static(kind, name, None)):
-                static = isinstance(held, (staticmethod, classmethod))
-                with suppress(Exception):
-                    own[name] = getattr(thing if thing is not None and not static else kind, name, None)
-        groups.append(
-            {k: f for k, f in own.items() if f is not None and not is_foreign(getattr(f, "__module__", "") or "")}
-        )
-        with suppress(Exception):
-            found_slope = _of_class(kind, thing)
-            if found_slope is not None:
-                classes.append(found_slope)
-    yield from classes
-    seen: set[Any] = set()
-    for group in groups:
-        for slope in _named(group):
-            if (key := (_plain(slope.function), slope.name)) not in seen:
-                seen.add(key)
-                yield slope
-
-
-def _of_class(kind: type, thing: Any) -> Slope | None:
-    """A class of its own for one activation: f and its derivative are methods."""
-    if thing is None or not is_own(thing):
-        return None
-    values = ["__call__", "forward", "function", "f", "activate", "call", "compute", "fn", "activation", "direct"]
-    f = method(thing, [*values, "apply_activation", "apply"])
-    told = [name for name in dir(thing) if not name.startswith("_") and re.search("deriv|prime|grad|diff", name)]
-    for name in dict.fromkeys([*_METHODS, *told]):
-        prime = getattr(thing, name, None)
-        if callable(f) and callable(prime) and len(needed(f) or []) == 1 and len(needed(prime) or []) == 1:
-            if name == "backward" and is_layer(thing):
-                continue
-            return Slope(kind.__name__, f, prime, False, _plain(prime), _plain(f))
-    return None
-
-
-def as_slope(unit: Unit) -> Slope | None:
-    """A layer whose two ways keep nothing between them: its way back can but be the derivative itself."""
-    thing = copy.deepcopy(unit.thing)
-    forward, backward = method(thing, FORWARD), method(thing, BACKWARD)
-    if thing is None or forward is None or backward is None or _holds_anything(thing):
-        return None
-    try:
-        quietly(partial(forward, np.ones((2, 3))))
-    except Exception:  # it wants more than an input
-        return None
-    if _holds_anything(thing):
-        return None
-    return Slope(unit.name, forward, backward, False, unit.backward, unit.forward)
-
-
-def _holds_anything(thing: Any) -> bool:
-    fields = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
-    return bool(vars(thing)) or any(hasattr(thing, name) for name in fields)
-
-
-def _named(group: Mapping[str, Any]) -> Iterator[Slope]:
-    low = {plain(name): f for name, f in group.items()}
-    for name, f in group.items():
-        asked = needed(f) or []
-        match = _PRIME.match(name)
-        base = plain(match["a"] or match["b"]) if match else ""
-        base = base.removesuffix("of").removesuffix("function")
-        value = next(
-            (low[b] for b in (base, base + "function", base + "activation", base + "forward") if b in low), None
-        )
-        if match and value is not None and value is not f and len(needed(value) or []) == 1 and len(asked) in (1, 2):
-            if len(asked) == 1:
-                yield Slope(name, value, f, False, _plain(f), _plain(value))
-            elif "error" in roles(asked[0]) and not re.search("cache", asked[1]):
-                yield Slope(name, value, f, True, _plain(f), _plain(value))
-        elif len(asked) == 1 and isinstance(_plain(f), FunctionType):
-            flags = [
-                p.name for p in inspect.signature(f).parameters.values() if p.default is False and FLAG.search(p.name)
-            ]
-            if len(flags) == 1:
-                yield Slope(name, f, partial(f, **{flags[0]: True}), False, _plain(f), _plain(f))

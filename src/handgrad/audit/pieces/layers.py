@@ -21,10 +21,10 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.batch import batch
 from handgrad.audit.objects import parts
-from handgrad.audit.pieces import gather, losses, slopes, softmaxes
+from handgrad.audit.pieces import activations, gather, losses, slopes, softmaxes
 from handgrad.audit.pieces.complaint import Complaint
 from handgrad.audit.pieces.judging import Verdict, judge
-from handgrad.audit.pieces.places import code_of, place, written_into
+from handgrad.audit.pieces.places import calls_one_of, code_of, place, written_into
 from handgrad.audit.pieces.unit import Unit
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 from handgrad.audit.reading.traced import traced
@@ -137,7 +137,7 @@ class Survey:
                 self._note(unit.name, complaint, (unit.backward, unit.forward), verdict.lines)
             if verdict.spoils:
                 self._note(unit.name, _SPOILS, (unit.backward,))
-        self._each(gather.slopes(found, things), self._slope)
+        self._each(activations.slopes(found, things), self._slope)
         self._each(sorted(gather.layers(found, things), key=lambda one: one.holds), self._layer)
         self._each(losses.loss_units(names, things), self._loss)
         self._each(gather.softmaxes(found, things), self._softmax)
@@ -166,7 +166,7 @@ class Survey:
             if verdict is not None and (before is None or len(verdict.complaints) < len(before[1].complaints)):
                 self.pairs[unit.name] = (unit, verdict)
 
-    def _slope(self, slope: gather.Slope) -> None:
+    def _slope(self, slope: activations.Slope) -> None:
         if slope.name not in self.pairs:
             found = slopes.judged(slope)
             if found is None:
@@ -187,9 +187,9 @@ class Survey:
         verdict = judge(unit, self._shapes(unit.forward))
         if verdict is None:
             return
-        alone = gather.as_slope(unit) if verdict.complaints else None
+        alone = activations.as_slope(unit) if verdict.complaints else None
         said = None if alone is None else slopes.judged(alone)
-        if said is not None and not said[1]:
+        if alone is not None and said is not None and not said[1] and (not vars(unit.thing) or slopes.is_right(alone)):
             self._count("activations", unit.name)
             return
         self._count("layers", unit.name, 1 + len(unit.point))
@@ -226,7 +226,7 @@ class Survey:
         complaint = verdict.complaint
         if verdict.fused:
             complaint = replace(complaint, convention="pairing")
-        self._note(unit.name, complaint, tuple(f for f in (unit.slope, unit.value) if f is not None))
+        self._note(unit.name, complaint, (unit.at_fault, unit.value))
 
     def _count(self, kind: str, name: str, checks: int = 1) -> None:
         names = self.judged.setdefault(kind, [])
@@ -308,7 +308,10 @@ class Survey:
     def findings(self) -> list[Finding]:
         """One for each mistake and piece."""
         made: dict[tuple[str, str, Any], Finding] = {}
+        blamed = {(complaint.code, getattr(function, "__name__", "")) for _, complaint, function, _ in self.found}
         for name, complaint, function, lines in self.found:
+            if calls_one_of(function, {called for code, called in blamed if code == complaint.code}):
+                continue  # it hands on what another is at fault for
             where = f"{name}.{complaint.quantity}" if complaint.quantity not in ("", "dx", "first") else name
             key = (complaint.code, name, code_of(function))
             if key in made:

@@ -19,6 +19,8 @@ from handgrad.audit.dialects.chain import DOWN, attribute
 from handgrad.audit.dialects.making import plain_made
 from handgrad.audit.objects import is_own, own_classes, own_functions, to_float64
 from handgrad.audit.pieces.complaint import Complaint
+from handgrad.audit.pieces.lists import as_array
+from handgrad.audit.pieces.loss_slips import is_multiple, named
 from handgrad.audit.pieces.softmaxes import softmax
 from handgrad.audit.pieces.trial import like
 from handgrad.core.arrays import Array
@@ -40,12 +42,19 @@ class LossUnit:
         value: the function of the user's for the value.
         slope: the one for the gradient; None where value gives both.
         thing: the object that both are of.
+        which: of several single numbers that come back the place of the value; an accuracy may stand before it.
     """
 
     name: str
     value: Callable[..., Any]
     slope: Callable[..., Any] | None
     thing: Any = None
+    which: int = 0
+
+    @property
+    def at_fault(self) -> Callable[..., Any]:
+        """The function that its gradient is in; a flag asks the one for the value for it."""
+        return self.value if self.slope is None or isinstance(self.slope, partial) else self.slope
 
     def run(self, prediction: Array, target: Array) -> tuple[float, Array | None]:
         """(value, gradient) of a copy."""
@@ -59,13 +68,13 @@ class LossUnit:
         gradient = None
         if isinstance(found, tuple):
             gradient = next((one for one in found if isinstance(one, np.ndarray) and one.ndim), None)
-            found = next(one for one in found if np.ndim(one) == 0)
+            found = [one for one in found if np.ndim(one) == 0][self.which]
         if np.ndim(found) > 0:
             found = np.sum(found)
         if slope is not None:
             given = slope(**_down(slope, prediction.copy(), target.copy()))
             given = attribute(thing, DOWN) if given is None else given
-            given = given[0] if isinstance(given, tuple) else given
+            given = as_array(given[0] if isinstance(given, tuple) else given)
             gradient = given if isinstance(given, np.ndarray) else None
         return float(found), gradient
 
@@ -75,13 +84,25 @@ def _both(function: Callable[..., Any], prediction: Array, target: Array) -> dic
     asked = needed(function) or []
     if len(asked) != 2:
         raise TypeError(function)
-    turned = _is_target(asked[0]) and not _is_target(asked[1])
+    first, second = (_is_target(name) for name in asked)
+    turned = first and (not second or (_may_be_output(asked[1]) and not _may_be_output(asked[0])))
     return dict(zip(asked, (target, prediction) if turned else (prediction, target), strict=True))
 
 
 def _is_target(name: str) -> bool:
     found = roles(name)
     return name in ("t", "y_true", "target") or (bool(found) and found[0] == "y")
+
+
+def _prediction_and_labels(asked: list[str]) -> bool:
+    """Whether two names are those of a prediction and of labels, in either order: `outputs` beside `targets` too."""
+    said = sum(map(_is_target, asked))
+    return len(asked) == 2 and (said == 1 or (said == 2 and sum(map(_may_be_output, asked)) == 1))
+
+
+def _may_be_output(name: str) -> bool:
+    """Whether a name of labels is one of predictions as well, beside labels with a clearer name."""
+    return name == "y" or "pred" in roles(name)
 
 
 def _down(function: Callable[..., Any], prediction: Array, target: Array) -> dict[str, Any]:
@@ -138,7 +159,7 @@ def _of_labels(thing: Any, name: str) -> Callable[..., Any] | None:
         return None
     found = getattr(thing, name, None)
     asked = (needed(found) or []) if inspect.ismethod(found) or isinstance(found, FunctionType) else []
-    return found if len(asked) == 2 and sum(map(_is_target, asked)) == 1 else None
+    return found if _prediction_and_labels(asked) else None
 
 
 def _by_flag(namespace: Mapping[str, Any]) -> Iterator[LossUnit]:
@@ -150,7 +171,7 @@ def _by_flag(namespace: Mapping[str, Any]) -> Iterator[LossUnit]:
             for one in inspect.signature(function).parameters.values()
             if one.default is False and FLAG.search(one.name)
         ]
-        if len(asked) == 2 and sum(map(_is_target, asked)) == 1 and len(flags) == 1:
+        if _prediction_and_labels(asked) and len(flags) == 1:
             yield LossUnit(name, function, partial(function, **{flags[0]: True}))
 
 
@@ -215,6 +236,10 @@ class LossVerdict:
 
 def judge(unit: LossUnit) -> LossVerdict | None:
     """The loss in the form in which it is least wrong; None where it runs in none."""
+    return _in_some_form(unit) or _in_some_form(replace(unit, which=1))
+
+
+def _in_some_form(unit: LossUnit) -> LossVerdict | None:
     wrong: list[LossVerdict] = []
     for form in forms():
         try:
@@ -260,19 +285,16 @@ def _judged(unit: LossUnit, form: Form) -> LossVerdict | None:
     k = float(np.vdot(gradient, true)) / size
     if k > 0 and like(gradient, k * true, exact):
         return LossVerdict(True, factor=k, rows=len(form.prediction))
-    difference = form.prediction - form.hot
-    fused = [difference] if not form.scores else []
     p = form.prediction
+    shifts = bool(np.isclose(unit.run(p + 0.75, form.target)[0], value, rtol=1e-9))  # only differences count
+    handed = unit.slope is not None and len(needed(unit.slope) or []) == 2  # it may be handed the probabilities
+    difference = p - form.hot
+    fused = [difference] if not form.scores and (handed or not shifts) else []
     fused += [difference * p * (1 - p), difference * (1 - p * p)]
-    if any(_positive(gradient, one) for one in fused):
-        return LossVerdict(False, fused=True, rows=len(p), complaint=_named(unit, form, gradient, true, value))
-    return LossVerdict(False, rows=len(p), complaint=_named(unit, form, gradient, true, value))
-
-
-def _positive(gradient: Array, other: Array) -> bool:
-    size = float(np.vdot(other, other))
-    k = float(np.vdot(gradient, other)) / size if size else 0.0
-    return k > 0 and like(gradient, k * other, 1e-3)
+    complaint = named(p, form.hot, form.axis, gradient, true, unit.at_fault, scores=shifts)
+    if shifts and not handed:
+        complaint = replace(complaint, convention=complaint.convention.removeprefix("pairing"))
+    return LossVerdict(False, any(is_multiple(gradient, one) for one in fused), rows=len(p), complaint=complaint)
 
 
 def _numeric(unit: LossUnit, form: Form) -> tuple[Array, float]:
@@ -291,46 +313,3 @@ def _numeric(unit: LossUnit, form: Form) -> tuple[Array, float]:
 
     short = over(SHORT)
     return (short, EXACT) if like(over(2 * SHORT), short, EXACT / 100) else (over(LONG), BLURRED)
-
-
-def _named(unit: LossUnit, form: Form, gradient: Array, true: Array, value: float) -> Complaint:
-    """What a gradient is that is not its value's."""
-    p, t = form.prediction, form.hot
-    told: dict[str, Any] = {
-        "residual": float(np.linalg.norm(gradient - true) / max(np.linalg.norm(gradient), np.linalg.norm(true)))
-    }
-    where = unit.slope or unit.value
-    if _positive(gradient, -true):
-        return Complaint("sign-flipped", "dx", told | {"factor": -1.0}, convention="scale", function=where)
-    if not gradient.any():
-        return Complaint("loss-gradient-missing", "dx", told, function=where)
-    scores = bool(np.isclose(unit.run(p + 0.75, form.target)[0], value, rtol=1e-9))  # only differences count
-    inner = softmax(p, form.axis) if scores else p
-    many = scores and t.ndim == 2
-    d = inner - t
-    clipped = np.clip(p, 1e-12, 1 - 1e-12)
-    tried: list[tuple[str, str, Array]] = [
-        ("softmax-as-sigmoid", "", d * inner * (1 - inner) if scores else 0 * d),
-        ("gradient-of-squared-error", "", _through(inner, d, form.axis) if scores else 0 * d),
-        ("gradient-of-another-loss", "squared error", p - t),
-        ("gradient-of-another-loss", "absolute error", np.sign(p - t)),
-        ("gradient-of-another-loss", "binary cross-entropy", (p - t) / (clipped * (1 - clipped))),
-        ("gradient-of-another-loss", "cross-entropy of probabilities", -t / clipped),
-        ("gradient-of-another-loss", "cross-entropy of scores", softmax(p, form.axis) - t),
-        ("gradient-of-another-loss", "squared error, squared once more", (p - t) ** 2),
-        ("every-row-indexed", "", inner - t.max(axis=int(form.axis == 0), keepdims=True) if many else 0 * d),
-        *(("error-of-another-class", "", inner - np.roll(t, k, form.axis) if many else 0 * d) for k in (1, -1)),
-        ("loss-labels-missing", "", inner),
-        ("loss-gradient-value", "", t * np.log(np.abs(clipped))),
-        ("loss-gradient-value", "", -t * np.log(np.abs(clipped))),
-    ]
-    for code, other, wrong in tried:
-        if _positive(gradient, wrong) or (code == "gradient-of-another-loss" and _positive(gradient, -wrong)):
-            pairing = "pairing" if other == "squared error" else ""
-            return Complaint(code, "dx", told | ({"other": other} if other else {}), convention=pairing, function=where)
-    return Complaint("loss-gradient-wrong", "dx", told, function=where)
-
-
-def _through(p: Array, d: Array, axis: int) -> Array:
-    """d through the softmax's Jacobian."""
-    return p * (d - (d * p).sum(axis=axis, keepdims=True))  # type: ignore[no-any-return]

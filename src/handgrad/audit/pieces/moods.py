@@ -64,7 +64,8 @@ def judged_dropout(trial: Trial, mask: Array) -> Iterator[Complaint]:
             yield Complaint("layer-gradient-wrong", "dx", told, behaviour=True)
     if not has_modes(unit):
         return
-    wide = np.random.default_rng(1).standard_normal(_MANY) + 3.0
+    many = _MANY if trial.x.ndim > 1 else (_MANY[0] * _MANY[1],)
+    wide = np.random.default_rng(1).standard_normal(many) + 3.0
     one = unit.worker()
     trained = one.forward(wide.copy())
     tested = one.forward(wide.copy(), train=False) / wide

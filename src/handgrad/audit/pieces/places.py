@@ -8,7 +8,7 @@ import re
 import textwrap
 from collections.abc import Callable
 from contextlib import suppress
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 from handgrad.audit.dialects.calling import plain
@@ -45,6 +45,13 @@ def code_of(function: Any) -> CodeType | None:
     if isinstance(function, CodeType):
         return function
     return getattr(getattr(function, "__func__", function), "__code__", None)
+
+
+def calls_one_of(function: Any, names: set[str]) -> bool:
+    """Whether a function at top level calls another of these names."""
+    if not isinstance(function, FunctionType) or function.__qualname__ != function.__name__:
+        return False
+    return not (names - {function.__name__}).isdisjoint(function.__code__.co_names)
 
 
 def called_by(back: Any, action: Callable[[], Any], before: Callable[[], Any], file: str) -> CodeType | None:

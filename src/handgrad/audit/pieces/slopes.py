@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.audit.pieces.activations import Slope
 from handgrad.audit.pieces.bends import bend_of, mistaken
 from handgrad.audit.pieces.complaint import Complaint
-from handgrad.audit.pieces.gather import Slope
 from handgrad.audit.pieces.places import ran_lines
 from handgrad.audit.pieces.trial import like
 from handgrad.core.arrays import Array
@@ -19,29 +19,50 @@ _SHAPE = (7, 6)
 def judged(slope: Slope) -> tuple[str, list[Complaint]] | None:
     """(which activation it is, what is wrong with its derivative); None where it is none that can be judged."""
     z: Array = np.multiply(np.random.default_rng(11).standard_normal(_SHAPE), 1.4)
-    y = _call(slope.f, z)
+    y = _value(slope, z)
     if y is None:
         return None
-    if isinstance(y, tuple) and y and np.shape(y[0]) == z.shape:
-        y = y[0]
-    if np.shape(y) != z.shape or not _alone(slope, z, y):
+    bend, given = bend_of(z, y), _given(slope, z, y)
+    if slope.kept and not given:
         return None
-    bend = bend_of(z, y)
-    true = bend.slope(z) if bend else _numeric(slope, z)
-    given = [one for at in (z, y) if (one := _prime(slope, at)) is not None]
-    given = [one for one in given if one.shape == z.shape]
-    if not given or true is None or any(like(one, true, 1e-4) for one in given):
+    if bend is None or not given or _right(slope, z, y):
         return (bend.name if bend else ""), []
-    if bend is None:
-        return "", []
     for one in given:
         for complaint in mistaken(bend, z, one):
-            if complaint.code not in ("derivative-at-output", "derivative-fed-input"):
+            if slope.kept or complaint.code not in ("derivative-at-output", "derivative-fed-input"):
                 return bend.name, [complaint]
+    true = bend.slope(z)
     distance = min(float(np.linalg.norm(one - true) / max(np.linalg.norm(one), np.linalg.norm(true))) for one in given)
     if distance < 0.01 or not np.isfinite(distance):
         return bend.name, []
     return bend.name, [Complaint("derivative-wrong", measured={"activation": bend.name, "residual": distance})]
+
+
+def is_right(slope: Slope) -> bool:
+    """Whether a derivative is surely that of its function, at the input or at the output."""
+    z: Array = np.multiply(np.random.default_rng(11).standard_normal(_SHAPE), 1.4)
+    y = _value(slope, z)
+    return y is not None and _right(slope, z, y)
+
+
+def _value(slope: Slope, z: Array) -> Array | None:
+    """f(z), where every number of it depends on its own of z alone."""
+    y = _call(slope.f, z)
+    if isinstance(y, tuple) and y and np.shape(y[0]) == z.shape:
+        y = y[0]
+    return y if y is not None and np.shape(y) == z.shape and _alone(slope, z, y) else None
+
+
+def _given(slope: Slope, z: Array, y: Array) -> list[Array]:
+    """The derivative at the input, and at the output where it may be one of that."""
+    given = [_prime(slope, at) for at in ((z,) if slope.kept else (z, y))]
+    return [one for one in given if one is not None and one.shape == z.shape]
+
+
+def _right(slope: Slope, z: Array, y: Array) -> bool:
+    bend = bend_of(z, y)
+    true = bend.slope(z) if bend else _numeric(slope, z)
+    return true is not None and any(like(one, true, 1e-4) for one in _given(slope, z, y))
 
 
 def _call(function: Any, at: Array) -> Any:

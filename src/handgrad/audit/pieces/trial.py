@@ -254,4 +254,4 @@ def _shapes(unit: Unit) -> Iterator[tuple[int, ...]]:
         yield from ((ROWS, n), (n, ROWS), (2, n, 4, 4))
     if not values:
         yield from ((6, 1), (1, 6))
-        yield from ((ROWS, 6), (2, 3, 6, 6), (2, 6, 6, 3), (2, 4, 6), (6, 6))
+        yield from ((ROWS, 6), (2, 3, 6, 6), (2, 6, 6, 3), (2, 4, 6), (6, 6), (40,))

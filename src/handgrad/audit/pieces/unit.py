@@ -18,7 +18,8 @@ import numpy as np
 from handgrad.audit.dialects.calling import BACKWARD, FORWARD, method, plain, roles
 from handgrad.audit.dialects.chain import DOWN, attribute
 from handgrad.audit.dialects.gradients import capture
-from handgrad.audit.objects import Slot, is_own, members, to_float64
+from handgrad.audit.objects import Slot, is_own, members, parts, to_float64
+from handgrad.audit.pieces.lists import as_array, lists_to_arrays
 from handgrad.core.arrays import Array
 
 LR = 2.0**-6
@@ -106,7 +107,7 @@ class Worker:
         random.seed(0)
         for generator in (*self.generators, *self.drawn):
             set_back(generator)
-        y = self.call_forward(x, train)
+        y = as_array(self.call_forward(x, train))
         if not isinstance(y, np.ndarray) or y.dtype != np.float64:
             raise TypeError("no output in float64")
         return np.array(y)
@@ -134,6 +135,7 @@ class ObjectWorker(Worker):
     def __init__(self, thing: Any) -> None:
         self.thing = copy.deepcopy(thing)
         to_float64(self.thing)
+        lists_to_arrays(self.thing)
         self.up, self.back = method(self.thing, FORWARD), method(self.thing, BACKWARD)
         self.given: Any = None  # what forward returned beside the output
         kinds = (np.random.Generator, np.random.RandomState)
@@ -177,7 +179,8 @@ class ObjectWorker(Worker):
         """The learning rate of a layer that updates itself; 0 where it is not known."""
         if any("lr" in roles(name)[:1] for name in _needed(back)):
             return lr
-        own = [v for k, v in vars(self.thing).items() if "lr" in roles(k)[:1] and isinstance(v, (int, float))]
+        told = (_rates(self.thing), [rate for one in parts(self.thing) for rate in _rates(one)])  # its optimizer's
+        own = next((rates for rates in told if rates), [])
         return float(own[0]) if len(own) == 1 else 0.0
 
     def _misshapen(self, slot: Slot) -> Array | None:
@@ -195,6 +198,10 @@ class ObjectWorker(Worker):
     def arrays(self) -> dict[str, Array]:
         """Every array that may be a parameter, by name."""
         return {slot.name: slot.get() for slot in slots_of(self.thing)}
+
+
+def _rates(thing: Any) -> list[float]:
+    return [v for k, v in vars(thing).items() if "lr" in roles(k)[:1] and isinstance(v, (int, float))]
 
 
 class PairWorker(Worker):
@@ -307,6 +314,7 @@ def sorted_out(
     given: Any, x_shape: tuple[int, ...], shapes: Mapping[str, tuple[int, ...]]
 ) -> tuple[Array | None, dict[str, Array]]:
     """(dx, gradients) of what backward returned: by shape, and in order where shapes do not tell."""
+    given = as_array(given) if len(x_shape) == 1 else given
     if not isinstance(given, (tuple, list)):
         return (given if isinstance(given, np.ndarray) else None), {}
     rest = [np.asarray(one) for one in given if isinstance(one, (np.ndarray, float))]

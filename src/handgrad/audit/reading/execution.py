@@ -23,6 +23,7 @@ from handgrad.audit.reading.neighbours import HONEST, Neighbours, forget, home_o
 from handgrad.audit.reading.pruning import MARK, Judge, Objection, stored_names
 from handgrad.audit.reading.source import Program
 from handgrad.audit.reading.standins import USUAL, Missing
+from handgrad.audit.reading.wrappers import open_wrappers
 from handgrad.words import say
 
 STATEMENT_SECONDS = 1.0
@@ -178,6 +179,8 @@ class _Runner:
             self.hold(node, ("failed", message))
             return error
         self.judge.unset -= stored_names(node)
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            open_wrappers(node.name, self.namespace.get(node.name))
         return None
 
     def imports(self, node: ast.Import | ast.ImportFrom) -> Exception | None:
