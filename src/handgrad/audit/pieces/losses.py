@@ -25,6 +25,7 @@ from handgrad.core.arrays import Array
 
 ROWS, CLASSES = 5, 4
 SHORT, LONG = 1e-5, 2e-3  # steps over which a slope is measured, in double and in single precision
+ROUNDED = 1e-13  # relative: a change of the value that is none
 EXACT, BLURRED = 1e-3, 1e-2  # relative: how well it is known then
 _SLOPE = re.compile(r"prime|grad|deriv|backward|delta|diff|dloss", re.IGNORECASE)
 FLAG = re.compile(r"deriv|prime|grad|^der$|^d$|diff|back", re.IGNORECASE)
@@ -255,7 +256,7 @@ def _judged(unit: LossUnit, form: Form) -> LossVerdict | None:
         return None
     true, exact = _numeric(unit, form)
     size = float(np.vdot(true, true))
-    if not size or not np.isfinite(size):
+    if not np.isfinite(size) or np.sqrt(size) * SHORT <= ROUNDED * max(abs(value), 1.0):  # of one class, for instance
         return None
     k = float(np.vdot(gradient, true)) / size
     if k > 0 and like(gradient, k * true, exact):
