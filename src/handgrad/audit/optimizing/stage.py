@@ -5,13 +5,15 @@ Each stage answers which of its things belongs to which argument of a call, and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import plain
+from handgrad.audit.dialects.calling import plain, roles
 from handgrad.audit.optimizing.stand_ins import Layer, Net, Parameter
+from handgrad.audit.reading.standins import StandIn
 from handgrad.core.arrays import Array
 
 _ROLES = {
@@ -40,6 +42,7 @@ _ROLES = {
 }
 _OF_W, _OF_B = ("dW", "dw", "W", "w", "weights", "dweights"), ("db", "dB", "b", "bias", "biases", "dbiases")
 ZEROS = "zeros"  # stands for arrays of zeros, as large as the parameter
+_FUNCTIONS = re.compile(r"func|fn$|forward|backward|backprop|loss|cost|criterion", re.IGNORECASE)
 ROLES = {role: set(names.split()) for role, names in _ROLES.items()}
 SHAPES: dict[str, tuple[int, ...]] = {"W1": (5, 4), "b1": (1, 4), "W2": (4, 6), "b2": (1, 6)}
 ALIKE: dict[str, tuple[int, ...]] = {"W1": (4, 4), "b1": (4, 4), "W2": (4, 4), "b2": (4, 4)}
@@ -134,10 +137,8 @@ class Stage:
                 given[name] = self._state(name)
             elif flat in ROLES["state b"]:
                 given[name] = self.states.setdefault(name, self._zeros(1))
-            elif setting:
-                given[name] = _usual(setting)
             else:
-                raise LookupError(name)
+                given[name] = _usual(setting) if setting else _for_others(name)
         both = self.flavour.startswith("wb") or (self.flavour == "net of weights" and "w" in used)
         if step and both and not {"w", "b", *({"grads"} if self.flavour == "wb of dict" else {"dw", "db"})} <= used:
             raise LookupError("b")
@@ -258,6 +259,15 @@ class Stage:
             name: np.array(value, np.float64).reshape(self.arrays[name].shape)
             for name, value in zip(self.names, found, strict=False)
         }
+
+
+def _for_others(name: str) -> StandIn:
+    """What stands in for a function or for data, which an optimizer is handed that trains as well; its update may do
+    without. One that does not fails at the first thing that it does with it. Raises LookupError for any other name.
+    """
+    if _FUNCTIONS.search(name) or {"x", "y", "criterion", "loader"} & set(roles(name)):
+        return StandIn(name)
+    raise LookupError(name)
 
 
 def _by_keys(dw: Array, db: Array) -> dict[str, Array]:
