@@ -13,7 +13,6 @@ from handgrad.audit.choosing import ALL_SECONDS, judged, stopwatch, with_its_loo
 from handgrad.audit.dialects import Reading
 from handgrad.audit.dialects.data import stand_ins
 from handgrad.audit.excuse import excuse
-from handgrad.audit.findings import Finding
 from handgrad.audit.gathering import gather
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.piecewise import PIECES, judge_pieces, judge_text
@@ -41,13 +40,13 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
     program = read_program(request["path"])
     execution = program.execute()
     try:
-        return _answer(began, program, *_inspected(program, execution, began))
+        return _answer(began, program, _inspected(program, execution))
     except DataError as error:
         reason = error
     given = stand_ins(program.tree) if any(_lacks_data(one.reason) for one in execution.skipped) else {}
     if given and time.perf_counter() - began <= ALL_SECONDS:
         with suppress(DataError):
-            return _answer(began, program, *_inspected(program, program.execute(given), began))
+            return _answer(began, program, _inspected(program, program.execute(given)))
     with program.guarded():
         return _in_pieces(program, execution.namespace, reason, began)
 
@@ -57,8 +56,8 @@ def _lacks_data(reason: Reason) -> bool:
     return reason.code == "data" or reason.detail.startswith(("BlockedError", "FileNotFoundError"))
 
 
-def _inspected(program: Program, execution: Execution, began: float) -> tuple[Inspection, tuple[Finding, ...]]:
-    """What was found in a file that was run. Raises DataError where that is no network."""
+def _inspected(program: Program, execution: Execution) -> Inspection:
+    """The network in a file that was run, and what its gradients told. Raises DataError where there is none."""
     with program.guarded():
         try:
             inspection = Inspection(program, execution.namespace, *judged(program, execution.namespace))
@@ -69,8 +68,7 @@ def _inspected(program: Program, execution: Execution, began: float) -> tuple[In
             if inner is None:
                 raise excuse(program, execution) from None
             inspection = inner
-        inspection = with_its_loop(inspection)
-        return inspection, gather(inspection, began + LATE)
+        return with_its_loop(inspection)
 
 
 def _imported(namespace: dict[str, Any]) -> Inspection | None:
@@ -106,10 +104,13 @@ def _home(reading: Reading, own: list[dict[str, Any]]) -> Program | None:
     return None
 
 
-def _answer(began: float, program: Program, inspection: Inspection, findings: tuple[Finding, ...]) -> dict[str, Any]:
+def _answer(began: float, program: Program, inspection: Inspection) -> dict[str, Any]:
+    subject = _subject(program, inspection)  # the checks run more of the code, which may take its weights down again
+    with program.guarded():
+        findings = gather(inspection, began + LATE)
     return {
         "ok": not any(finding.severity == "error" for finding in findings),
-        "subject": _subject(program, inspection),
+        "subject": subject,
         "checks": inspection.diagnosis.checks,
         "findings": [finding.to_json() for finding in findings],
         "seconds": round(time.perf_counter() - began, 3),
