@@ -120,7 +120,7 @@ def _takes_one(forward: Callable[..., Any], backward: Callable[..., Any]) -> boo
 
 
 def _class_is_layer(kind: type) -> bool:
-    has = [any(callable(getattr(kind, name, None)) for name in names) for names in (FORWARD[:6], BACKWARD[:12])]
+    has = [method(kind, names) is not None for names in (FORWARD[:6], BACKWARD[:12])]
     return all(has) and not inspect.isabstract(kind)
 
 
@@ -170,6 +170,7 @@ def new(kind: type) -> list[Any]:
     """Instances of a layer's class, in a few sizes; none where it cannot be made."""
     made = [made_layer(kind, 12, 9), made_layer(kind, 6, 6)]
     made = [one for one in made if one is not None] or [_guessed(kind)]
+    made = [one for one in made if one is not None] or [_guessed(kind, shape=_WIDE)]
     made = [one for one in made if one is not None] or [plain_made(kind, _KNOWN)]
     return [_built(one) for one in made if one is not None and is_layer(one)]
 
@@ -200,22 +201,22 @@ def _keeps_weights(thing: Any, forward: Callable[..., Any]) -> bool:
     return any(id(slot.get()) == before.get(slot.name) and slot.get().ndim == 2 for slot in slots(thing))
 
 
-def _guessed(kind: type) -> Any:
-    """An instance whose sizes and settings are guessed by name."""
+def _guessed(kind: type, shape: Any = (_WIDE,)) -> Any:
+    """An instance whose sizes and settings are guessed by name; what is called a shape may be a single number."""
     try:
         filled: dict[str, Any] = {}
         for p in inspect.signature(kind).parameters.values():
             if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
-                filled[p.name] = _setting(p.name)
+                filled[p.name] = _setting(p.name, shape)
         return quietly(lambda: kind(**filled))
     except Exception:
         return None
 
 
-def _setting(name: str) -> Any:
+def _setting(name: str, shape: Any) -> Any:
     low = name.lower()
     for pattern, value in (
-        ("shape", (6,)), ("kernel|filter_size|pool|ksize|^k$|^f$", 2), ("stride", 1), ("pad", 0), ("eps", 1e-5),
+        ("shape", shape), ("kernel|filter_size|pool|ksize|^k$|^f$", 2), ("stride", 1), ("pad", 0), ("eps", 1e-5),
         ("moment|decay|rho", 0.9), ("drop|rate|prob|^p$|ratio|keep", 0.5), ("slope|alpha|leak", 0.1),
         ("lr|learn", 2.0**-6), ("channel|filter|depth", 3), ("activ", "relu"), ("heads", 1), ("seed", 0),
     ):  # fmt: skip

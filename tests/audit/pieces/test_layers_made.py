@@ -1,0 +1,65 @@
+"""Layers of a package that are made to be judged alone, whatever their ways are called and however sizes are asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from handgrad.audit.reading.sandbox import run_in_child
+
+LAYERS = """
+import numpy as np
+
+class Norm:
+    def __init__(self, normalized_shape, eps=1e-5):
+        self.eps = eps
+        self.gamma, self.beta = np.ones((1, normalized_shape)), np.zeros((1, normalized_shape))
+
+    def forwardPropagation(self, x):
+        self.std = np.sqrt(x.var(axis=-1, keepdims=True) + self.eps)
+        self.normalised = (x - x.mean(axis=-1, keepdims=True)) / self.std
+        return self.gamma * self.normalised + self.beta
+
+    def backwardPropagation(self, error):
+        self.dgamma = (error * self.normalised).sum(axis=0, keepdims=True)
+        self.dbeta = error.sum(axis=0, keepdims=True)
+        d = error * self.gamma
+        along = (d * self.normalised).mean(axis=-1, keepdims=True)
+        inner = d - d.mean(axis=-1, keepdims=True) - self.normalised * along
+        return inner / self.std
+
+class Dropout:
+    def __init__(self, probability=0.5):
+        self.probability = probability
+
+    def forward(self, x, training=True):
+        if not training:
+            return x
+        self.mask = np.random.rand(*x.shape) > self.probability
+        return x * self.mask / (1 - self.probability)
+
+    def _backpropagation(self, gradient):
+        return gradient * self.mask / (1 - self.probability)
+"""
+
+
+def audited(folder: Path, text: str) -> dict[str, Any]:
+    path = folder / "layers.py"
+    path.write_text(text, encoding="utf-8")
+    return run_in_child("handgrad.audit.session:audit_file", {"path": str(path)})
+
+
+def test_right_ones_are_judged_and_silent(tmp_path: Path) -> None:
+    found = audited(tmp_path, LAYERS)
+    assert found["findings"] == []
+    assert found["subject"]["found"] == {"layers": "Norm, Dropout"}
+
+
+def test_an_error_that_is_handed_on_is_told(tmp_path: Path) -> None:
+    found = audited(tmp_path, LAYERS.replace("return inner / self.std", "return error"))
+    assert [(one["code"], one["where"]) for one in found["findings"]] == [("norm-passed-through", ["Norm"])]
+
+
+def test_a_mask_that_is_left_out_is_told(tmp_path: Path) -> None:
+    found = audited(tmp_path, LAYERS.replace("gradient * self.mask", "gradient"))
+    assert [(one["code"], one["where"]) for one in found["findings"]] == [("dropout-mask-not-applied", ["Dropout"])]
