@@ -63,3 +63,43 @@ def test_an_error_that_is_handed_on_is_told(tmp_path: Path) -> None:
 def test_a_mask_that_is_left_out_is_told(tmp_path: Path) -> None:
     found = audited(tmp_path, LAYERS.replace("gradient * self.mask", "gradient"))
     assert [(one["code"], one["where"]) for one in found["findings"]] == [("dropout-mask-not-applied", ["Dropout"])]
+
+
+DENSE = """
+import numpy as np
+
+class Dense:
+    def __init__(self, inputs, outputs, activation):
+        self.weights, self.bias = 0.3 * np.random.randn(inputs, outputs), np.zeros((1, outputs))
+        self.activation = activation
+
+    def forward(self, x):
+        self.x = x
+        self.output = self.activation(x @ self.weights + self.bias)
+        return self.output
+
+    def backward(self, error, learning_rate):
+        error = error * self.activation(self.output, derivative=True)
+        below = error @ self.weights.T
+        self.weights -= learning_rate * self.x.T @ error
+        self.bias -= learning_rate * error.sum(axis=0, keepdims=True)
+        return below
+
+def cosine(z, derivative=False):
+    return -np.sin(z) if derivative else np.cos(z)
+
+def sigmoid(z, derivative=False):
+    s = 1 / (1 + np.exp(-z))
+    return s * (1 - s) if derivative else s
+
+layers = [Dense(6, 5, cosine), Dense(5, 1, sigmoid)]
+"""
+
+
+def test_a_layer_of_a_single_output_that_bends_it_has_its_mistake_named(tmp_path: Path) -> None:
+    told = {one["code"]: one["where"] for one in audited(tmp_path, DENSE)["findings"]}
+    assert told["derivative-at-output"] == ["Dense"]
+    right = DENSE.replace("self.output, derivative", "self.z, derivative").replace(
+        "self.output = self", "self.z = x @ self.weights + self.bias\n        self.output = self"
+    )
+    assert audited(tmp_path, right)["findings"] == []
