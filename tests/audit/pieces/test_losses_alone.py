@@ -58,3 +58,26 @@ def test_a_wrong_one_of_the_two_is_told(capital: str, tmp_path: Path) -> None:
     told = [(one["code"], one["where"]) for one in found["findings"]]
     assert (capital == "S") == bool(told)  # that for one sample takes no batch, and is left alone
     assert all(where == [name] for _, where in told)
+
+
+HUBER = """
+import numpy as np
+
+class HuberLoss:
+    def __init__(self, delta):
+        self.delta = delta
+
+    def forward(self, y_pred, y_true):
+        z = np.abs(y_pred - y_true)
+        return np.where(z < self.delta, 0.5 * z ** 2, self.delta * (z - 0.5 * self.delta)).sum()
+
+    def backward(self, y_pred, y_true):
+        return np.clip(y_pred - y_true, -self.delta, self.delta)
+"""
+
+
+def test_a_loss_that_is_told_a_number_is_judged(tmp_path: Path) -> None:
+    found = audited(tmp_path, HUBER)
+    assert (found["findings"], found["subject"]["found"]) == ([], {"losses": "HuberLoss"})
+    wrong = audited(tmp_path, HUBER.replace("np.clip(y_pred - y_true,", "np.clip(np.abs(y_pred - y_true),"))
+    assert [(one["code"], one["where"]) for one in wrong["findings"]] == [("loss-gradient-wrong", ["HuberLoss"])]

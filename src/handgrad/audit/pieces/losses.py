@@ -16,7 +16,7 @@ import numpy as np
 from handgrad.audit.dialects.calling import needed, roles
 from handgrad.audit.dialects.cast import losses
 from handgrad.audit.dialects.chain import DOWN, attribute
-from handgrad.audit.dialects.making import plain_made
+from handgrad.audit.dialects.making import made_with_halves
 from handgrad.audit.objects import is_own, own_classes, own_functions, to_float64
 from handgrad.audit.pieces.complaint import Complaint
 from handgrad.audit.pieces.softmaxes import softmax
@@ -101,7 +101,9 @@ def loss_units(namespace: Mapping[str, Any], things: list[Any]) -> Iterator[Loss
     seen: set[Any] = set()
     named = dict(namespace) | {f"part {i}": thing for i, thing in enumerate(things)}
     have = {type(thing) for thing in things}
-    named |= {f"new {name}": plain_made(kind, {}) for name, kind in own_classes(namespace).items() if kind not in have}
+    named |= {
+        f"new {name}": made_with_halves(kind) for name, kind in own_classes(namespace).items() if kind not in have
+    }
     for loss in losses(named, None):
         slope = loss.slope
         if loss.thing is not None and slope is None:
