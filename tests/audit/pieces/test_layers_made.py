@@ -103,3 +103,30 @@ def test_a_layer_of_a_single_output_that_bends_it_has_its_mistake_named(tmp_path
         "self.output = self", "self.z = x @ self.weights + self.bias\n        self.output = self"
     )
     assert audited(tmp_path, right)["findings"] == []
+
+
+HANDED_ITS_OUTPUT = """
+import numpy as np
+
+class TanhLayer:
+    def __init__(self, inputs, outputs):
+        self.W, self.b = 0.3 * np.random.randn(outputs, inputs), np.zeros(outputs)
+        self.DW, self.Db = np.zeros((outputs, inputs)), np.zeros(outputs)
+
+    def feedforward(self, X):
+        self.X = X
+        return np.tanh(X @ self.W.T + self.b)
+
+    def backpropagate(self, Y, DY):
+        DZ = DY * (1 - Y * Y)
+        self.DW[:] = DZ.T @ self.X
+        self.Db[:] = DZ.sum(axis=0)
+        self.DX = DZ @ self.W
+"""
+
+
+def test_a_layer_that_is_handed_its_own_output_is_judged(tmp_path: Path) -> None:
+    found = audited(tmp_path, HANDED_ITS_OUTPUT)
+    assert (found["findings"], found["subject"]["found"]) == ([], {"layers": "TanhLayer"})
+    wrong = audited(tmp_path, HANDED_ITS_OUTPUT.replace("1 - Y * Y", "1 - np.tanh(Y) ** 2"))
+    assert [one["code"] for one in wrong["findings"]] == ["derivative-at-output"]

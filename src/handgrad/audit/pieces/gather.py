@@ -19,6 +19,7 @@ from handgrad.audit.dialects.calling import BACKWARD, FORWARD, STRENGTHS, method
 from handgrad.audit.dialects.making import made_layer, plain_made
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.objects import is_foreign, is_own, matrices, own_classes, own_functions, parts, slots
+from handgrad.audit.pieces import own_output
 from handgrad.audit.pieces.losses import FLAG
 from handgrad.audit.pieces.unit import ObjectWorker, PairWorker, Unit
 from handgrad.audit.reading.pruning import MARK
@@ -115,7 +116,8 @@ def is_layer(thing: Any) -> bool:
 def _takes_one(forward: Callable[..., Any], backward: Callable[..., Any]) -> bool:
     asked = [name for name in needed(forward) or [] if not re.search("train|mode|test", name, re.IGNORECASE)]
     back = needed(backward) or []
-    labels = any("y" in roles(name)[:1] for name in [*asked[1:], *back])
+    own = own_output.asked_for(back)
+    labels = any("y" in roles(name)[:1] for name in [*asked[1:], *back] if name != own)
     return len(asked) == 1 and 1 <= len(back) <= 3 and not labels
 
 
