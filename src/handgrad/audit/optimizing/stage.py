@@ -63,6 +63,7 @@ class Stage:
         self.given: dict[str, Any] = {}
         self.config: dict[str, Any] = {}  # what the file writes into a dictionary of settings and state
         self.begin: Callable[[Any], Any] | None = None  # what the file makes a state with
+        self.held = False  # whether the optimizer was made with the arrays in which its gradients will lie
         self.sign = 0.0  # of steps that are returned: whether they are to be taken away or added
         self._set_up()
         self.states: dict[str, Any] = {}
@@ -122,6 +123,7 @@ class Stage:
             if mine and (name in needed or mine[0] not in ("layers", "model")):
                 given[name] = self.given[mine[0]]
                 used.add(mine[0])
+                self.held = self.held or (not step and mine[0] in ("dw", "db"))
             elif name in settings:
                 given[name] = settings[name]
             elif flat in ROLES["config"] and step:
@@ -182,8 +184,7 @@ class Stage:
                 for thing, name in zip(self.given["params"], self.names, strict=True):
                     thing.grad = fresh[name]
             case "array" | "array delta" | "wb" | "wb of dict":
-                self.given |= dict(zip(("dw", "db"), fresh.values(), strict=False))
-                self.given |= {"grads": _by_keys(*fresh.values())} if self.flavour == "wb of dict" else {}
+                self._hand_over(fresh)
             case "net of weights":
                 self.given["dw"][:], self.given["db"][:] = list(fresh.values())[::2], list(fresh.values())[1::2]
             case "net of dict" | "net of list" | "net of objects":
@@ -192,6 +193,16 @@ class Stage:
                 for i, layer in enumerate(self.layers):
                     layer.dW = fresh[self.names[2 * i]]
                     layer.db = fresh[self.names[2 * i + 1]] if 2 * i + 1 < len(self.names) else np.zeros((1, 6))
+
+    def _hand_over(self, fresh: Mapping[str, Array]) -> None:
+        """Give the gradients of one layer, in the arrays that the optimizer already holds if it was made with them."""
+        for role, value in zip(("dw", "db"), fresh.values(), strict=False):
+            if self.held:
+                self.given[role][...] = value
+            else:
+                self.given[role] = value
+        if self.flavour == "wb of dict":
+            self.given["grads"] = _by_keys(*fresh.values())
 
     def gradients(self) -> dict[str, Array]:
         """The gradients as they lie there now."""
