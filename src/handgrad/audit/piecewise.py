@@ -63,7 +63,7 @@ class Pieces:
 
 def judge_pieces(program: Program, namespace: Mapping[str, Any], left: float = 2 * SECONDS) -> Pieces | None:
     """Every piece that is written in the file, alone, in the seconds that are left; None where none can be run."""
-    seconds = min(SECONDS, max(left / 2, 1.0))
+    seconds = min(SECONDS, max(left / 2, 0.5))
     _widen()
     own = _written_here(namespace)
     inspection = Inspection(program, own, _nothing_known(), Diagnosis(None, 0, (), 0.0))

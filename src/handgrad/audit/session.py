@@ -13,7 +13,6 @@ from handgrad.audit.choosing import NOTHING_SECONDS, judged, stopwatch, with_its
 from handgrad.audit.dialects import Reading
 from handgrad.audit.dialects.data import stand_ins
 from handgrad.audit.excuse import excuse
-from handgrad.audit.findings import Finding
 from handgrad.audit.gathering import gather
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.piecewise import PIECES, judge_pieces, judge_text
@@ -45,14 +44,14 @@ def audit_file(request: dict[str, Any]) -> dict[str, Any]:
     execution = program.execute()
     further, spent = _further(program, execution), stopwatch()
     try:
-        return _answer(began, program, *_inspected(program, execution, began, HURRY if further else NOTHING_SECONDS))
+        return _answer(began, program, _inspected(program, execution, HURRY if further else NOTHING_SECONDS))
     except DataError as error:
         reason = error
     for i, (one, given) in enumerate(further, 1):
         if spent() <= FURTHER_BY:
             patience = HURRY if i < len(further) else NOTHING_SECONDS
             with suppress(DataError):
-                return _answer(began, one, *_inspected(one, one.execute(given), began, patience))
+                return _answer(began, one, _inspected(one, one.execute(given), patience))
     with program.guarded():
         return _in_pieces(program, execution.namespace, reason, began)
 
@@ -72,10 +71,8 @@ def _lacks_data(reason: Reason) -> bool:
     return reason.code == "data" or reason.detail.startswith(("BlockedError", "FileNotFoundError"))
 
 
-def _inspected(
-    program: Program, execution: Execution, began: float, patience: float
-) -> tuple[Inspection, tuple[Finding, ...]]:
-    """What was found in a file that was run. Raises DataError where that is no network."""
+def _inspected(program: Program, execution: Execution, patience: float) -> Inspection:
+    """The network in a file that was run, and what its gradients told. Raises DataError where there is none."""
     with program.guarded():
         try:
             inspection = Inspection(program, execution.namespace, *judged(program, execution.namespace, patience))
@@ -86,8 +83,7 @@ def _inspected(
             if inner is None:
                 raise excuse(program, execution) from None
             inspection = inner
-        inspection = with_its_loop(inspection)
-        return inspection, gather(inspection, began + LATE)
+        return with_its_loop(inspection)
 
 
 def _imported(namespace: dict[str, Any]) -> Inspection | None:
@@ -123,10 +119,13 @@ def _home(reading: Reading, own: list[dict[str, Any]]) -> Program | None:
     return None
 
 
-def _answer(began: float, program: Program, inspection: Inspection, findings: tuple[Finding, ...]) -> dict[str, Any]:
+def _answer(began: float, program: Program, inspection: Inspection) -> dict[str, Any]:
+    subject = _subject(program, inspection)  # the checks run more of the code, which may take its weights down again
+    with program.guarded():
+        findings = gather(inspection, began + LATE)
     return {
         "ok": not any(finding.severity == "error" for finding in findings),
-        "subject": _subject(program, inspection),
+        "subject": subject,
         "checks": inspection.diagnosis.checks,
         "findings": [finding.to_json() for finding in findings],
         "seconds": round(time.perf_counter() - began, 3),
@@ -141,7 +140,7 @@ def _in_pieces(program: Program, namespace: dict[str, Any], reason: DataError, b
     found = judge_text(program, namespace)
     wrong = found is not None and any(finding.severity == "error" for finding in found.findings)
     if not wrong:
-        pieces = judge_pieces(program, namespace, PIECES_BY - (time.perf_counter() - began))
+        pieces = judge_pieces(program, namespace, _left(began))
         wrong = pieces is not None and any(finding.severity == "error" for finding in pieces.findings)
         found = pieces if wrong else found or (None if reason.key == "audit.forward_fails" else pieces)
     if found is None:
@@ -153,6 +152,12 @@ def _in_pieces(program: Program, namespace: dict[str, Any], reason: DataError, b
         "findings": [finding.to_json() for finding in found.findings],
         "seconds": round(time.perf_counter() - began, 3),
     }
+
+
+def _left(began: float) -> float:
+    """Seconds of processor time that the pieces have: on a busy machine those on the clock hold fewer."""
+    spent = time.perf_counter() - began
+    return (PIECES_BY - spent) * min(1.0, time.process_time() / max(spent, 0.1))
 
 
 def _subject(program: Program, inspection: Inspection) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice, product, starmap
@@ -281,11 +282,12 @@ def _takes_only_labels(function: Callable[..., Any]) -> bool:
 
 
 def _slope_of(name: str, functions: Mapping[str, Any]) -> Callable[..., Any] | None:
-    """The derivative that goes with a loss function: of its name, or the only one there is."""
+    """The derivative that goes with a loss function: of its name to the letter, or of its words."""
     stem = plain(name).replace("loss", "").replace("compute", "").replace("calculate", "")
     slopes = {k: f for k, f in functions.items() if _says(k, _SLOPES) and _says(k, (*_LOSS_WORDS, stem or "loss"))}
-    named = [f for k, f in slopes.items() if stem and stem in plain(k)]
-    return named[0] if named else None
+    named = [k for k in slopes if stem and stem in plain(k)]
+    named.sort(key=lambda k: len(k) if name in k else sys.maxsize)  # `Mse` and `mse` may be two losses
+    return slopes[named[0]] if named else None
 
 
 def optimizers(namespace: Mapping[str, Any], model: Any, known: Mapping[str, Any], *, fresh: bool) -> Iterator[Any]:

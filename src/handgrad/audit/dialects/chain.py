@@ -14,7 +14,7 @@ from handgrad.audit.dialects.calling import BACKWARD, FORWARD, call, fill, fill_
 _OUTPUT = ("output", "outputs", "out", "a", "y", "result", "value")
 _LAST = (*_OUTPUT, "output_layer", "final_output", "final_outputs", "y_hat", "y_pred", "yhat", "predicted_output", "a2",
          "A2", "layer2", "prediction")  # fmt: skip
-DOWN = ("dinputs", "dinput", "dx", "dX", "grad_input", "input_gradient", "dvalues", "delta")
+DOWN = ("dinputs", "dinput", "dx", "dX", "DX", "grad_input", "input_gradient", "dvalues", "delta")
 
 
 class Chain:

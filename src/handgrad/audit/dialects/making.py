@@ -206,3 +206,18 @@ def plain_made(kind: type, known: Mapping[str, Any]) -> Any:
         return quietly(lambda: kind(**filled))
     except Exception:
         return None
+
+
+def made_with_halves(kind: type) -> Any:
+    """An instance of a class that needs no sizes, but perhaps a number or two, such as the width of a Huber loss: these
+    are 0.5, on either side of which errors lie; None where it cannot be made.
+    """
+    made = plain_made(kind, {})
+    if made is not None:
+        return made
+    try:
+        asked = [p for p in inspect.signature(kind).parameters.values() if p.default is p.empty]
+        names = [p.name for p in asked if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        return quietly(lambda: kind(**dict.fromkeys(names, 0.5))) if 0 < len(names) <= 2 else None
+    except Exception:
+        return None

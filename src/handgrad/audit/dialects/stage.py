@@ -45,7 +45,12 @@ _KNOBS = {
     "zero": {"decay", "lrdecay", "learningratedecay", "dropoutrate", "dropout", "dropprob", "dropoutprob",
              "dropoutratio", "pdrop", "dropp", "drop"},
     "keep": {"keepprob", "keeprate", "keep", "pkeep", "keepp", "keepratio"},
+    "limit": {"clipnorm", "clipvalue", "clipthreshold", "clipgrad", "clipgradient", "clipgradients", "clipgradnorm",
+              "gradclip", "gradclipnorm", "gradclipvalue", "gradclipthreshold", "gradclipping", "gradientclip",
+              "gradientclipnorm", "gradientclipvalue", "gradientclipthreshold", "gradientclipping", "maxgradnorm",
+              "maxgradientnorm", "maxgrad"},
 }  # fmt: skip
+_UNLIMITED, _LEAST_LIMIT = 1e9, 0.1  # what gradients are cut off at; of a smaller one nobody cuts gradients off
 _ROLE_OF = {name: role for role, names in _KNOBS.items() for name in names}
 _NO_COUNT = re.compile(r"class|hidden|out|feature|input|epoch|dim|unit|layer|seed")
 _COUNTS_BATCHES = re.compile(r"batch|iter|step")
@@ -93,8 +98,9 @@ class Stage:
         held = y.argmax(axis=int(len(y) == len(x))) if self.counted and np.ndim(y) == 2 else y
         return {
             "x": x, "y": y, "lr": lr, "epochs": 1, "rows": len(x), "batches": 1, "one": 1, "false": False,
-            "true": True, "zero": 0, **STRENGTHS, "keep": kept(), "held-out x": x, "held-out y": held,
-            "loader": [(x, y)], "held-out loader": [(x, held)], "rng": np.random.default_rng(0), **self.known,
+            "true": True, "zero": 0, **STRENGTHS, "keep": kept(), "limit": _UNLIMITED, "held-out x": x,
+            "held-out y": held, "loader": [(x, y)], "held-out loader": [(x, held)], "rng": np.random.default_rng(0),
+            **self.known,
         }  # fmt: skip
 
     def run(
@@ -163,7 +169,7 @@ class Stage:
         }
         names = []
         for holder, key, value in self._knobs(known):
-            told = self._role(key) in ("zero", "keep") or (id(holder), key) in dropped
+            told = self._role(key) in ("zero", "keep", "limit") or (id(holder), key) in dropped
             if told and holder.get(key) != value and "decay" not in plain(key).replace("weightdecay", ""):
                 names.append(key)
         return list(dict.fromkeys(names))
@@ -206,12 +212,12 @@ class Stage:
                         and "drop" in key.lower() + type(thing).__name__.lower()
                     ):
                         continue
-                    if role and _is_number(value) and not (bent and role == "lr"):
+                    if role and _is_number(value) and not _is_small(role, value) and not (bent and role == "lr"):
                         share = 1.0 - kept() if role == "zero" and "drop" in key.lower() else known[role]
                         yield vars(thing), key, _like(value, share)
         for key, value in list(self.namespace.items()):
             role = self._role(key)
-            if role and _is_number(value):
+            if role and _is_number(value) and not _is_small(role, value):
                 yield self.namespace, key, _like(value, known[role])
         yield self.namespace, RATE, known["lr"]
         yield from self._sizes(known)
@@ -221,6 +227,16 @@ class Stage:
                 role = next((r for r in roles(key) if r in _GIVEN), None)
                 if role and not _is_loss_list(key, value):
                     yield self.namespace, key, known[role]
+
+
+def limits(name: str) -> bool:
+    """Whether a setting of this name is what gradients are cut off at."""
+    return _ROLE_OF.get(plain(name)) == "limit"
+
+
+def _is_small(role: str, value: float) -> bool:
+    """Whether a limit is one of probabilities, and not of gradients; or none, where 0 stands for that."""
+    return role == "limit" and value < _LEAST_LIMIT
 
 
 def _named_slots(root: Any, seen: set[int]) -> Iterator[Slot]:

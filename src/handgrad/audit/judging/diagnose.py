@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from handgrad.audit.findings import Finding, worst_first
+from handgrad.audit.judging import limits
 from handgrad.audit.judging.batch import Batch, batch
 from handgrad.audit.judging.charges import is_thin, shares
 from handgrad.audit.judging.decay import decayed, share_due
@@ -153,17 +154,20 @@ def of_known(
     cases = [
         Case(identity, point, *one.flat, mask) for one, mask in zip(batches, masks, strict=True) if one.flat is not None
     ]
-    gradients = [one.gradient for one in found]
+    true = [true_gradient(case) for case in cases]
+    gradients, most = limits.released([one.gradient for one in found], true, exact)
     evidence = [
-        Evidence(len(case.x), gradient, true_gradient(case), exact)
-        for case, gradient in zip(cases, gradients, strict=True)
+        Evidence(len(case.x), gradient, beside, exact)
+        for case, gradient, beside in zip(cases, gradients, true, strict=True)
     ]
+    most = most or limits.norm(gradients, evidence)
     gone = never_updated(evidence)
-    findings = [*gone]
-    wrong = {*no_multiples(evidence), *of_no_scale(evidence)} - set(_where(gone))
+    findings = [*gone, *([limits.told(most, true[0])] if most else [])]
+    wrong = {*no_multiples(evidence), *(() if most else of_no_scale(evidence))} - set(_where(gone))
     checks = sum(len(e.true) for e in evidence)
     if not wrong:
         alive = [{n: f for n, f in e.fits.items() if n not in _where(gone)} for e in evidence]
+        alive = limits.signs(alive) if most else alive
         averaged = "B" in identity.divisor
         return [*findings, *scales(alive, [e.rows for e in evidence], averaged=averaged)], checks
     explanation = descend(cases, gradients, exact, _where(gone))
@@ -185,7 +189,7 @@ def of_known(
     penalty = identity.penalty
     wanted = {name: [share_due(penalty, name, count) for count in rows] for name in fits}
     decays = decayed(fits, wanted, biases, charged=penalty is not None and bool(penalty.names))
-    scaled = scales(made, rows, averaged="B" in identity.divisor)
+    scaled = scales(limits.signs(made) if most else made, rows, averaged="B" in identity.divisor)
     return [*findings, *decays, *scaled], checks + explanation.tried
 
 
@@ -257,8 +261,12 @@ def _unknown(
     gone = never_updated(evidence, 0.0 if wrong else ROUNDING)  # a wrong error from above may add up to nearly 0
     alone = {name for name, value in evidence[0].true.items() if wrong and value.size == 1}  # a multiple of anything
     right = [{n: f for n, f in e.fits.items() if n not in {*_where(gone), *wrong, *alone}} for e in evidence]
+    raw = [one.gradient for one in found]
+    most = limits.norm(raw, evidence)
     averaged = _is_mean(subject, batches[0])
-    findings = [*gone, *scales(right, [e.rows for e in evidence], averaged=averaged)]
+    findings = [*gone, *([limits.told(most, evidence[0].true)] if most else [])]
+    findings += scales(limits.signs(right) if most else right, [e.rows for e in evidence], averaged=averaged)
+    wrong = tuple(name for name in wrong if name not in limits.cut(raw))
     odd = [name for name in wrong if name not in _where(gone)]
     if odd:
         usual = [float(np.median([one.factor for one in fits.values()] or [1.0])) for fits in right]

@@ -43,9 +43,11 @@ _WRONG: dict[str, tuple[tuple[Form, str], ...]] = {
         (Form("average", "gradient"), "optimizer-memory-lost"),
         (Form("gradient", "average"), "optimizer-memory-lost"),
         (Form("gradient", "gradient"), "optimizer-memory-lost"),
-        (Form("average", "average", compounded="both"), "optimizer-bias-compounded"),
-        (Form("average", "average", compounded="first"), "optimizer-bias-compounded"),
-        (Form("average", "average", compounded="second"), "optimizer-bias-compounded"),
+        *(
+            (Form(compounded=which, going_in=going_in), "optimizer-bias-compounded")
+            for going_in in (False, True)
+            for which in ("both", "first", "second")
+        ),
         (Form("average", "square of average"), "optimizer-not-squared"),
         (Form("average", "size of average"), "optimizer-not-squared"),
         (Form("average", "average of size"), "optimizer-not-squared"),

@@ -26,12 +26,14 @@ class Form:
             "average of size", "late", "largest".
         power: 0.5 for the root, 1 where it is missing.
         compounded: the corrected averages are kept as the averages: "", "both", "first" or "second".
+        going_in: it is each gradient that is corrected, as it goes into them.
     """
 
     above: str = "average"
     below: str = "average"
     power: float = 0.5
     compounded: str = ""
+    going_in: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,26 @@ def compounding(values: Array, share: float) -> Array:
     return found
 
 
+def corrected_going_in(values: Array, share: float) -> Array:
+    """The same, where each step's values are corrected before they go into the average."""
+    t = np.arange(1, len(values) + 1)[:, None]
+    return running(values / (1 - share**t), share)
+
+
+def _compounded(form: Form, which: str) -> Callable[[Array, float], Array] | None:
+    """How an average is made that a form says keeps its correction; None of any other."""
+    if form.compounded not in ("both", which):
+        return None
+    return corrected_going_in if form.going_in else compounding
+
+
 def _late(values: Array) -> Array:
     return np.vstack([np.zeros_like(values[:1]), values[:-1]])
 
 
 def direction(g: Array, form: Form, n: Numbers) -> Array:
     """(K, N) the direction of each step. NaN where it has none."""
-    mean = compounding if form.compounded in ("both", "first") else running
+    mean = _compounded(form, "first") or running
     kinds: dict[str, Callable[[], Array]] = {
         "average": lambda: mean(g, n.first),
         "gradient": lambda: g,
@@ -93,7 +108,7 @@ def direction(g: Array, form: Form, n: Numbers) -> Array:
 
 def _second(g: Array, form: Form, n: Numbers) -> Array:
     kinds: dict[str, Callable[[], Array]] = {
-        "average": lambda: (compounding if form.compounded in ("both", "second") else _from(n.start))(g * g, n.second),
+        "average": lambda: (_compounded(form, "second") or _from(n.start))(g * g, n.second),
         "sum": lambda: n.start + np.cumsum(g * g, axis=0),
         "gradient": lambda: g * g,
         "centered": lambda: running(g * g, n.second) - running(g, n.second) ** 2,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import UPDATE, methods, plain
+from handgrad.audit.dialects.calling import plain
 from handgrad.audit.objects import counters
 from handgrad.audit.optimizing.beginnings import beginnings
 from handgrad.audit.optimizing.claims import Settings, role_of, settings_of
@@ -20,6 +20,7 @@ from handgrad.audit.optimizing.factories import is_factory, made_step
 from handgrad.audit.optimizing.hooks import hooks_of, registered, signature
 from handgrad.audit.optimizing.path import Path, path_of
 from handgrad.audit.optimizing.stage import FLAVOURS, ROLES, Stage
+from handgrad.audit.optimizing.steps import steps
 from handgrad.core.arrays import Array
 
 STEPS = 8
@@ -155,7 +156,7 @@ def _drive(target: Any, which: int, flavour: str, shapes: Mapping[str, Any], pla
     stages = [Stage(flavour, {name: start[name]}) for name in start] if many else [Stage(flavour, start)]
     thing, callables, given = _made(target, stages[0], plan.over)
     registered(thing, stages)
-    step = callables[0] if thing is None else next(islice(methods(thing, UPDATE), which, None))
+    step = callables[0] if thing is None else next(islice(steps(thing), which, None))
     names, needed = signature(step)
     for stage in stages:
         stage.config, stage.begin = dict(plan.config), plan.begin
@@ -173,11 +174,9 @@ def _drive(target: Any, which: int, flavour: str, shapes: Mapping[str, Any], pla
                 if layer is not None:
                     stage.given |= {"layer": layer, "dw": layer.dW, "db": layer.db}
                 arguments = stage.arguments(names, needed, plan.over if thing is None else {}, k + plan.first)
-                first.named |= {
-                    role_of(name): float(value)
-                    for name, value in arguments.items()
-                    if role_of(name) and isinstance(value, float)
-                }
+                told_by_call = {n: v for n, v in arguments.items() if role_of(n) and isinstance(v, float)}
+                first.named |= {role_of(name): float(value) for name, value in told_by_call.items()}
+                first.numbers |= set(told_by_call.values())
                 stage.absorb(step(**arguments))
         except ZeroDivisionError:
             if k:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import UPDATE, method, plain
+from handgrad.audit.dialects.calling import plain
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.objects import counters, own_classes, own_functions
@@ -33,6 +33,7 @@ from handgrad.audit.optimizing.looped import check_looped
 from handgrad.audit.optimizing.places import place
 from handgrad.audit.optimizing.stage import ALIKE, ROLES, SHAPES
 from handgrad.audit.optimizing.stepped import check_stepped
+from handgrad.audit.optimizing.steps import steps
 from handgrad.audit.optimizing.uses import serves_many, surely, takes_negative
 from handgrad.audit.optimizing.whole_step import check_whole_step
 from handgrad.audit.optimizing.within import check_within, memory_lost
@@ -81,7 +82,7 @@ class Driven:
 
     Attributes:
         names: of those whose steps were judged.
-        left: of those that could not be driven.
+        left: of those that could not be driven, or moved nothing however they were called.
         checks: how many of their steps were looked at.
         findings: what is wrong with them.
     """
@@ -115,8 +116,9 @@ def judged(
             work_limit(seconds * SECONDS / ALL_SECONDS),
         ):  # its failing says nothing of its numbers
             run, findings = _judged(program, target, claim, trees)
-        (driven.left if run is None else driven.names).append(name)
-        driven.checks += 0 if run is None else len(run.path.delta)
+        understood = run is not None and (run.moved or bool(findings))
+        (driven.names if understood else driven.left).append(name)
+        driven.checks += len(run.path.delta) if run is not None and understood else 0
         for finding in findings:
             file, line = place(program, target, run.step if run else None, finding)
             told = {"optimizer": name, "parameters_told": ", ".join(finding.where)} | finding.measured
@@ -140,7 +142,7 @@ def targets(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     for name, kind in own_classes(namespace).items():
         claim = says(name)
         broad = any(plain(one) in _BROAD for one in dir(kind) if not one.startswith("_"))
-        if claim and not broad and method(kind, UPDATE) is not None:
+        if claim and not broad and next(steps(kind), None) is not None:
             yield name, kind, claim
     for name, function in own_functions(namespace).items():
         claim = says(name)

@@ -59,7 +59,8 @@ def scale(path: Path, n: Numbers, rate: Array, claim: str, settings: Settings) -
                 figures["first_step"] = factor * float(figures["first_step"])
                 return [Finding("optimizer-bias-wrong", "error", names, figures, {})]
             return [Finding(_BIAS[name], "error", names, figures, {})]
-        return _by_factor(names, factor, n)
+        taken = 1 - (lr or 0.0) * settings.named.get("wd", 0.0)  # AdamW may take its share after the step just as well
+        return _by_factor(names, 1.0 if claim == "adamw" and abs(factor / taken - 1) < 1e-6 else factor, n)
     mixed = _mixed(rate, n, lr, told, path)
     if mixed is not None:
         return [mixed]

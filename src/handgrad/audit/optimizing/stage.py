@@ -5,13 +5,15 @@ Each stage answers which of its things belongs to which argument of a call, and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import plain
+from handgrad.audit.dialects.calling import plain, roles
 from handgrad.audit.optimizing.stand_ins import Layer, Net, Parameter
+from handgrad.audit.reading.standins import StandIn
 from handgrad.core.arrays import Array
 
 _ROLES = {
@@ -40,6 +42,7 @@ _ROLES = {
 }
 _OF_W, _OF_B = ("dW", "dw", "W", "w", "weights", "dweights"), ("db", "dB", "b", "bias", "biases", "dbiases")
 ZEROS = "zeros"  # stands for arrays of zeros, as large as the parameter
+_FUNCTIONS = re.compile(r"func|fn$|forward|backward|backprop|loss|cost|criterion", re.IGNORECASE)
 ROLES = {role: set(names.split()) for role, names in _ROLES.items()}
 SHAPES: dict[str, tuple[int, ...]] = {"W1": (5, 4), "b1": (1, 4), "W2": (4, 6), "b2": (1, 6)}
 ALIKE: dict[str, tuple[int, ...]] = {"W1": (4, 4), "b1": (4, 4), "W2": (4, 4), "b2": (4, 4)}
@@ -60,6 +63,7 @@ class Stage:
         self.given: dict[str, Any] = {}
         self.config: dict[str, Any] = {}  # what the file writes into a dictionary of settings and state
         self.begin: Callable[[Any], Any] | None = None  # what the file makes a state with
+        self.held = False  # whether the optimizer was made with the arrays in which its gradients will lie
         self.sign = 0.0  # of steps that are returned: whether they are to be taken away or added
         self._set_up()
         self.states: dict[str, Any] = {}
@@ -119,6 +123,7 @@ class Stage:
             if mine and (name in needed or mine[0] not in ("layers", "model")):
                 given[name] = self.given[mine[0]]
                 used.add(mine[0])
+                self.held = self.held or (not step and mine[0] in ("dw", "db"))
             elif name in settings:
                 given[name] = settings[name]
             elif flat in ROLES["config"] and step:
@@ -134,10 +139,8 @@ class Stage:
                 given[name] = self._state(name)
             elif flat in ROLES["state b"]:
                 given[name] = self.states.setdefault(name, self._zeros(1))
-            elif setting:
-                given[name] = _usual(setting)
             else:
-                raise LookupError(name)
+                given[name] = _usual(setting) if setting else _for_others(name)
         both = self.flavour.startswith("wb") or (self.flavour == "net of weights" and "w" in used)
         if step and both and not {"w", "b", *({"grads"} if self.flavour == "wb of dict" else {"dw", "db"})} <= used:
             raise LookupError("b")
@@ -181,8 +184,7 @@ class Stage:
                 for thing, name in zip(self.given["params"], self.names, strict=True):
                     thing.grad = fresh[name]
             case "array" | "array delta" | "wb" | "wb of dict":
-                self.given |= dict(zip(("dw", "db"), fresh.values(), strict=False))
-                self.given |= {"grads": _by_keys(*fresh.values())} if self.flavour == "wb of dict" else {}
+                self._hand_over(fresh)
             case "net of weights":
                 self.given["dw"][:], self.given["db"][:] = list(fresh.values())[::2], list(fresh.values())[1::2]
             case "net of dict" | "net of list" | "net of objects":
@@ -191,6 +193,16 @@ class Stage:
                 for i, layer in enumerate(self.layers):
                     layer.dW = fresh[self.names[2 * i]]
                     layer.db = fresh[self.names[2 * i + 1]] if 2 * i + 1 < len(self.names) else np.zeros((1, 6))
+
+    def _hand_over(self, fresh: Mapping[str, Array]) -> None:
+        """Give the gradients of one layer, in the arrays that the optimizer already holds if it was made with them."""
+        for role, value in zip(("dw", "db"), fresh.values(), strict=False):
+            if self.held:
+                self.given[role][...] = value
+            else:
+                self.given[role] = value
+        if self.flavour == "wb of dict":
+            self.given["grads"] = _by_keys(*fresh.values())
 
     def gradients(self) -> dict[str, Array]:
         """The gradients as they lie there now."""
@@ -258,6 +270,15 @@ class Stage:
             name: np.array(value, np.float64).reshape(self.arrays[name].shape)
             for name, value in zip(self.names, found, strict=False)
         }
+
+
+def _for_others(name: str) -> StandIn:
+    """What stands in for a function or for data, which an optimizer is handed that trains as well; its update may do
+    without. One that does not fails at the first thing that it does with it. Raises LookupError for any other name.
+    """
+    if _FUNCTIONS.search(name) or {"x", "y", "criterion", "loader"} & set(roles(name)):
+        return StandIn(name)
+    raise LookupError(name)
 
 
 def _by_keys(dw: Array, db: Array) -> dict[str, Array]:

@@ -51,12 +51,13 @@ class Layer:
         own = self.__dict__["slots_"]
         flavour = self.__dict__["flavour_"]
         known: dict[str, Any] = {"name": "dense", "trainable": True, "learnable": True, "has_params": True,
-                                 "requires_grad": True, "is_trainable": True, "has_weights": True}  # fmt: skip
+                                 "requires_grad": True, "is_trainable": True, "has_weights": True,
+                                 "id": id(own)}  # fmt: skip
         if name in known:
             return known[name]
-        if plain(name) in {"params", "parameters", "getparams", "getparameters"} and flavour != "plain":
+        if plain(name) in {"params", "parameters", "getparams", "getparameters", "getweights"} and flavour != "plain":
             return self.__dict__["params_"] if flavour == "dict" else _List([own["W"], own["b"]])
-        if plain(name) in {"grads", "gradients", "getgrads", "getgradients"} and flavour != "plain":
+        if plain(name) in {"grads", "grad", "gradients", "getgrads", "getgradients"} and flavour != "plain":
             return self.__dict__["grads_"] if flavour == "dict" else _List([own["dW"], own["db"]])
         if plain(name) in {"paramsandgrads", "parametersandgradients", "paramsgrads"}:
             return _List([(own["W"], own["dW"]), (own["b"], own["db"])])

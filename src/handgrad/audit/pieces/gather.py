@@ -18,6 +18,7 @@ from handgrad.audit.dialects.calling import BACKWARD, FORWARD, STRENGTHS, asked,
 from handgrad.audit.dialects.making import made_layer, plain_made
 from handgrad.audit.dialects.witness import quietly
 from handgrad.audit.objects import is_own, matrices, own_classes, own_functions, parts, slots
+from handgrad.audit.pieces import own_output
 from handgrad.audit.pieces.unit import ObjectWorker, PairWorker, Unit
 from handgrad.audit.reading.pruning import MARK
 
@@ -95,12 +96,13 @@ def is_layer(thing: Any) -> bool:
 def _takes_one(forward: Callable[..., Any], backward: Callable[..., Any]) -> bool:
     asked = [name for name in needed(forward) or [] if not re.search("train|mode|test", name, re.IGNORECASE)]
     back = needed(backward) or []
-    labels = any("y" in roles(name)[:1] for name in [*asked[1:], *back])
+    own = own_output.asked_for(back)
+    labels = any("y" in roles(name)[:1] for name in [*asked[1:], *back] if name != own)
     return len(asked) == 1 and 1 <= len(back) <= 3 and not labels
 
 
 def _class_is_layer(kind: type) -> bool:
-    has = [any(callable(getattr(kind, name, None)) for name in names) for names in (FORWARD[:6], BACKWARD[:12])]
+    has = [method(kind, names) is not None for names in (FORWARD[:6], BACKWARD[:12])]
     return all(has) and not inspect.isabstract(kind)
 
 
@@ -151,6 +153,7 @@ def new(kind: type) -> list[Any]:
     """Instances of a layer's class, in a few sizes; none where it cannot be made."""
     made = [made_layer(kind, 12, 9), made_layer(kind, 6, 6)]
     made = [one for one in made if one is not None] or [_guessed(kind)]
+    made = [one for one in made if one is not None] or [_guessed(kind, shape=_WIDE)]
     made = [one for one in made if one is not None] or [plain_made(kind, _KNOWN)]
     return [_built(one) for one in made if one is not None and is_layer(one)]
 
@@ -191,15 +194,15 @@ def _keeps_weights(thing: Any, forward: Callable[..., Any]) -> bool:
     return any(id(slot.get()) == before.get(slot.name) and slot.get().ndim == 2 for slot in slots(thing))
 
 
-def _guessed(kind: type) -> Any:
-    """An instance whose sizes and settings are guessed by name."""
+def _guessed(kind: type, shape: Any = (_WIDE,)) -> Any:
+    """An instance whose sizes and settings are guessed by name; what is called a shape may be a single number."""
     try:
         filled: dict[str, Any] = {}
         for p in inspect.signature(kind).parameters.values():
             if _is_off(kind, p):
                 filled[p.name] = 0.5
             elif p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
-                filled[p.name] = _as_annotated(_setting(p.name), p.annotation)
+                filled[p.name] = _as_annotated(_setting(p.name, shape), p.annotation)
         return quietly(lambda: kind(**filled))
     except Exception:
         return None
@@ -219,10 +222,10 @@ def _as_annotated(value: Any, annotation: Any) -> Any:
     return (value,) if alone and isinstance(value, int) else value
 
 
-def _setting(name: str) -> Any:
+def _setting(name: str, shape: Any) -> Any:
     low = name.lower()
     for pattern, value in (
-        ("shape", (6,)), ("kernel|filter_size|pool|ksize|^k$|^f$", 2), ("stride", 1), ("pad", 0), ("eps", 1e-5),
+        ("shape", shape), ("kernel|filter_size|pool|ksize|^k$|^f$", 2), ("stride", 1), ("pad", 0), ("eps", 1e-5),
         ("moment|decay|rho", 0.9), ("drop|rate|prob|^p$|ratio|keep", 0.5), ("slope|alpha|leak", 0.1),
         ("lr|learn", 2.0**-6), ("channel|filter|depth", 3), ("activ", "relu"), ("heads", 1), ("seed", 0),
     ):  # fmt: skip

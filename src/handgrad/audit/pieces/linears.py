@@ -48,7 +48,9 @@ def bent_of(trial: Trial) -> tuple[Linear, Bend] | None:
 def _lying(trial: Trial) -> Iterator[tuple[Linear, Array]]:
     """(how it may lie, x @ W + b) for every way in which the shapes fit."""
     point, x, y = trial.unit.point, trial.x, trial.ran.y
-    weights = [name for name, value in point.items() if value.ndim == 2 and min(value.shape) > 1]
+    flat = {name: value.shape for name, value in point.items() if value.ndim == 2}
+    weights = [name for name, shape in flat.items() if min(shape) > 1]
+    weights = weights or [name for name, shape in flat.items() if max(shape) > 1]  # of a single output
     if len(weights) != 1 or len(point) > 2 or x.ndim != 2 or x.dtype.kind != "f":
         return
     bias = next((name for name in point if name not in weights), None)

@@ -16,7 +16,7 @@ import numpy as np
 from handgrad.audit.dialects.calling import needed, roles
 from handgrad.audit.dialects.cast import losses
 from handgrad.audit.dialects.chain import DOWN, attribute
-from handgrad.audit.dialects.making import plain_made
+from handgrad.audit.dialects.making import made_with_halves
 from handgrad.audit.objects import is_own, own_classes, own_functions, to_float64
 from handgrad.audit.pieces.complaint import Complaint
 from handgrad.audit.pieces.lists import as_array
@@ -27,6 +27,7 @@ from handgrad.core.arrays import Array
 
 ROWS, CLASSES = 5, 4
 SHORT, LONG = 1e-5, 2e-3  # steps over which a slope is measured, in double and in single precision
+ROUNDED = 1e-13  # relative: a change of the value that is none
 EXACT, BLURRED = 1e-3, 1e-2  # relative: how well it is known then
 _SLOPE = re.compile(r"prime|grad|deriv|backward|delta|diff|dloss", re.IGNORECASE)
 FLAG = re.compile(r"deriv|prime|grad|^der$|^d$|diff|back", re.IGNORECASE)
@@ -121,7 +122,9 @@ def loss_units(namespace: Mapping[str, Any], things: list[Any]) -> Iterator[Loss
     seen: set[Any] = set()
     named = dict(namespace) | {f"part {i}": thing for i, thing in enumerate(things)}
     have = {type(thing) for thing in things}
-    named |= {f"new {name}": plain_made(kind, {}) for name, kind in own_classes(namespace).items() if kind not in have}
+    named |= {
+        f"new {name}": made_with_halves(kind) for name, kind in own_classes(namespace).items() if kind not in have
+    }
     for loss in losses(named, None):
         slope = loss.slope
         if loss.thing is not None and slope is None:
@@ -280,7 +283,7 @@ def _judged(unit: LossUnit, form: Form) -> LossVerdict | None:
         return None
     true, exact = _numeric(unit, form)
     size = float(np.vdot(true, true))
-    if not size or not np.isfinite(size):
+    if not np.isfinite(size) or np.sqrt(size) * SHORT <= ROUNDED * max(abs(value), 1.0):  # of one class, for instance
         return None
     k = float(np.vdot(gradient, true)) / size
     if k > 0 and like(gradient, k * true, exact):

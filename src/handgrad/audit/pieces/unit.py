@@ -19,6 +19,7 @@ from handgrad.audit.dialects.calling import BACKWARD, FORWARD, method, plain, ro
 from handgrad.audit.dialects.chain import DOWN, attribute
 from handgrad.audit.dialects.gradients import capture
 from handgrad.audit.objects import Slot, is_own, members, parts, to_float64
+from handgrad.audit.pieces import own_output
 from handgrad.audit.pieces.lists import as_array, lists_to_arrays
 from handgrad.core.arrays import Array
 
@@ -138,6 +139,7 @@ class ObjectWorker(Worker):
         lists_to_arrays(self.thing)
         self.up, self.back = method(self.thing, FORWARD), method(self.thing, BACKWARD)
         self.given: Any = None  # what forward returned beside the output
+        self.output: Any = None
         kinds = (np.random.Generator, np.random.RandomState)
         self.drawn = tuple(v for v in vars(self.thing).values() if isinstance(v, kinds))
 
@@ -149,14 +151,16 @@ class ObjectWorker(Worker):
         self.given = None
         if isinstance(given, tuple) and len(given) == 2:
             given, self.given = given
-        return attribute(self.thing, _OUTPUT) if given is None else given
+        self.output = attribute(self.thing, _OUTPUT) if given is None else given
+        return self.output
 
     def backward(self, x: Any, dy: Array, wanted: tuple[str, ...], lr: float) -> tuple[Array | None, dict[str, Array]]:
         """(dx, gradients of the parameters that are wanted)."""
         before = {name: np.array(value) for name, value in self.arrays().items() if name in wanted}
         back = self.given if callable(self.given) else self.back
         assert back is not None
-        given = back(**arguments(back, {"x": x, "error": dy, "lr": lr, "cache": self.given}, True))
+        own = {"y": self.output, "pred": self.output} if own_output.asked_for(_needed(back)) else {}
+        given = back(**arguments(back, {"x": x, "error": dy, "lr": lr, "cache": self.given, **own}, True))
         shapes = {name: value.shape for name, value in before.items()}
         dx, grads = sorted_out(given, np.shape(x), shapes)
         if given is None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from handgrad.audit.dialects.stage import limits
 from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.identify import random_point
@@ -99,7 +100,8 @@ def _written(node: ast.stmt) -> ast.expr | None:
 def _drops(inspection: Inspection) -> bool:
     """Whether a step may drop units that the network was identified without."""
     only_step = any(finding.code == "random-step" for finding in inspection.diagnosis.findings)
-    return only_step or "put_aside" in inspection.reading.facts
+    aside = inspection.reading.facts.get("put_aside", "").split(", ")
+    return only_step or any(name and not limits(name) for name in aside)
 
 
 def observed_step(inspection: Inspection, wrong: frozenset[str], *, twice: bool, files: Files | None = None) -> Step:

@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -17,12 +18,14 @@ from handgrad.audit.findings import Finding
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.judging.identify import random_point
 from handgrad.audit.objects import matrices, slots
+from handgrad.audit.pieces.places import place
 from handgrad.audit.place.dropped import masks
 from handgrad.audit.properties.forward import batch, flat, scores
 from handgrad.audit.properties.naming import last_name
 from handgrad.audit.properties.places import found, line_in, line_of
 
 _SCORES = (20, 50, 100, 300, 1000)
+_ROWS, _CALLS = 64, 3  # of a prediction, which may be a class: a few units less seldom make it another one
 _PREDICTS = re.compile(r"^(predict|infer|inference|classify|test|evaluate)(_proba|_batch|ion|_label|_labels|_class)?$")
 _FLAG = re.compile(r"^(is_?)?train(ing|able)?(_?(flg|flag|mode|phase))?$")
 
@@ -58,17 +61,23 @@ def predicts_alike(inspection: Inspection) -> list[Finding]:
             for x in _rows_for(model):
                 try:
                     _to_test(model)
-                    first, second = (np.array(function(x.copy(), **flag), np.float64) for _ in range(2))
+                    first, *more = (np.array(function(x.copy(), **flag), np.float64) for _ in range(_CALLS))
                 except Exception:  # it takes another form
                     continue
-                if not first.size or first.shape != second.shape or not np.isfinite(first).all():
+                if not first.size or any(first.shape != one.shape for one in more) or not np.isfinite(first).all():
                     continue
-                if np.allclose(first, second, rtol=1e-5, atol=1e-8):
+                second = next((one for one in more if not np.allclose(first, one, rtol=1e-5, atol=1e-8)), first)
+                if second is first:
                     break
                 apart = float(np.abs(first - second).mean() / (np.abs(first).mean() or 1.0))
                 measured = {"function": name, "apart": 100 * apart}
-                line = _runs_forward(inspection, line_in(inspection, getattr(function, "__func__", function)))
-                return [found(inspection, "predicts-at-random", "warning", line, measured, {"apart": 0.0})]
+                file, line = inspection.program.filename, line_in(inspection, function.__func__)
+                if line is None:  # it stands in a module of the user's own
+                    file, line = place(inspection.program, function, "", call="|".join(FORWARD))
+                else:
+                    line = _runs_forward(inspection, line)
+                told = found(inspection, "predicts-at-random", "warning", line, measured, {"apart": 0.0})
+                return [replace(told, file=file)]
     return []
 
 
@@ -106,10 +115,10 @@ def _to_test(model: Any) -> None:
 
 
 def _rows_for(model: Any) -> Iterator[Any]:
-    """Eight samples as rows and as columns, of each size that the first matrix may take."""
+    """Samples as rows and as columns, of each size that the first matrix may take."""
     weights = matrices(list(slots(model)))
     rng = np.random.default_rng(4)
     for size in dict.fromkeys(weights[0].shape if weights else ()):
-        x = rng.random((8, size))
+        x = rng.random((_ROWS, size))
         yield x
         yield np.ascontiguousarray(x.T)
