@@ -133,11 +133,13 @@ def _is_of_tensor(value: Any, step: tuple[str, Any]) -> bool:
 
 
 def gradient_of(place: Place, world: Mapping[str, Any]) -> Any:
-    """The gradient that stands beside a tensor's array; None for any other place."""
-    if not place.path or place.path[-1] != ("attr", "data"):
+    """The gradient that an object keeps beside an array, p.grad of p.data or p.value; None where there is none."""
+    if not place.path or place.path[-1][0] != "attr":
         return None
     gradient = getattr(Place(place.root, place.path[:-1]).get(world), "grad", None)
-    return getattr(gradient, "data", None) if own(gradient) else gradient
+    gradient = getattr(gradient, "data", None) if own(gradient) else gradient
+    fits = isinstance(gradient, np.ndarray) and gradient.shape == np.shape(place.get(world))
+    return gradient if fits else None
 
 
 def _steps(value: Any) -> list[tuple[tuple[str, Any], Any]]:
@@ -147,7 +149,12 @@ def _steps(value: Any) -> list[tuple[tuple[str, Any], Any]]:
     if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1):
         return [(("item", i), v) for i, v in enumerate(value[:100])]
     if isinstance(value, FunctionType):
-        return [(("cell", n), v) for n, v in _kept(value).items() if not isinstance(v, np.ndarray) or v.ndim in (1, 2)]
+        held = _kept(value).items()
+        return [
+            (("cell", n), v)
+            for n, v in held
+            if (not isinstance(v, np.ndarray) or v.ndim in (1, 2)) and not (_is_optimizer(value) and _is_empty(v))
+        ]
     if own(value):
         held = getattr(value, "__dict__", {}).items()
         return [(("attr", k), v) for k, v in held if not (_is_optimizer(value) and _is_memory(v))]
@@ -155,6 +162,9 @@ def _steps(value: Any) -> list[tuple[tuple[str, Any], Any]]:
 
 
 def _is_optimizer(value: Any) -> bool:
+    """Whether a thing is an optimizer by the names of its classes, or of the function that made it."""
+    if isinstance(value, FunctionType):
+        return _OPTIMIZER.search(value.__qualname__.partition(".")[0].lower()) is not None
     return any(_OPTIMIZER.search(kind.__name__.lower()) for kind in type(value).__mro__[:-1])
 
 
@@ -162,6 +172,12 @@ def _is_memory(value: Any) -> bool:
     """Whether a thing is what an optimizer keeps for itself: numbers and arrays, but no tensors."""
     one = value[0] if isinstance(value, list) and value else value
     return isinstance(one, float | np.ndarray)
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a thing is a number, or zeros alone: what an optimizer that is a closure keeps beside the parameters."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    return all(isinstance(one, float) or (isinstance(one, np.ndarray) and not one.any()) for one in items)
 
 
 # The weights and the bias of a matrix that holds both: the bias is its last or first column, or its last or first row.
