@@ -312,3 +312,78 @@ def test_what_a_function_trains_is_tested_by_the_name_it_is_given(
     assert (inspection.diagnosis.identity is not None) == put_aside
     assert not [one for one in inspection.diagnosis.findings if one.severity == "error"]
     assert [one.code for one in found] == ([said] if said else [])
+
+
+TWICE = """
+import numpy as np
+
+
+class Deep:
+    def __init__(self, inputs=12, first=11, second=9, outputs=4, drop=0.3):
+        self.W1, self.b1 = 0.3 * np.random.randn(inputs, first), np.zeros(first)
+        self.W2, self.b2 = 0.3 * np.random.randn(first, second), np.zeros(second)
+        self.W3, self.b3 = 0.3 * np.random.randn(second, outputs), np.zeros(outputs)
+        self.drop = drop
+
+    def forward(self, x, training=False):
+        self.x = x
+        self.h1 = np.maximum(x @ self.W1 + self.b1, 0)
+        if training:
+            self.m1 = np.random.rand(*self.h1.shape) > self.drop
+            self.d1 = self.h1 * self.m1
+        else:
+            self.d1 = self.h1 * (1 - self.drop)
+        self.h2 = np.maximum(self.d1 @ self.W2 + self.b2, 0)
+        if training:
+            self.m2 = np.random.rand(*self.h2.shape) > self.drop
+            self.d2 = self.h2 * self.m2
+        else:
+            self.d2 = TESTED
+        s = self.d2 @ self.W3 + self.b3
+        p = np.exp(s - s.max(axis=1, keepdims=True))
+        return p / p.sum(axis=1, keepdims=True)
+
+    def loss(self, x, y):
+        self.p = self.forward(x, True)
+        return -np.log(self.p[np.arange(len(y)), y]).mean()
+
+    def backward(self, y):
+        d = self.p.copy()
+        d[np.arange(len(y)), y] -= 1
+        d /= len(y)
+        self.dW3, self.db3 = self.d2.T @ d, d.sum(axis=0)
+        d = d @ self.W3.T * self.m2 * (self.h2 > 0)
+        self.dW2, self.db2 = self.d1.T @ d, d.sum(axis=0)
+        d = d @ self.W2.T * self.m1 * (self.h1 > 0)
+        self.dW1, self.db1 = self.x.T @ d, d.sum(axis=0)
+
+    def update(self, lr):
+        for name in ("W1", "b1", "W2", "b2", "W3", "b3"):
+            getattr(self, name)[...] -= lr * getattr(self, "d" + name)
+
+    def accuracy(self, x, y):
+        return (self.forward(x).argmax(axis=1) == y).mean()
+
+
+net = Deep()
+for x, y in batches:
+    loss = net.loss(x, y)
+    net.backward(y)
+    net.update(0.1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("tested", "said"), [("self.h2 * (1 - self.drop)", []), ("self.h2", ["dropout-modes-disagree"])]
+)
+def test_a_dropout_behind_another_one_is_seen(tmp_path: Path, tested: str, said: list[str]) -> None:
+    """Its input differs in each run, as the units of the first do."""
+    path = tmp_path / "net.py"
+    path.write_text(TWICE.replace("TESTED", tested), encoding="utf-8")
+    program = read_program(path)
+    namespace = program.execute().namespace
+    with program.guarded():
+        inspection = Inspection(program, namespace, *judged(program, namespace))
+        found = dropout_when_tested(inspection)
+    assert inspection.diagnosis.ok
+    assert [one.code for one in found] == said

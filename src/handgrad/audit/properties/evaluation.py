@@ -27,7 +27,7 @@ from handgrad.audit.memory.restoring import untouched
 from handgrad.audit.objects import own_classes, own_instances
 from handgrad.audit.place.observe import Noted, observe
 from handgrad.audit.properties.naming import kind_of, last_name
-from handgrad.audit.properties.trained import TRAINS, builds, gives_trained, trained_names
+from handgrad.audit.properties.trained import TRAINS, builds, gives_trained, trained_names, trainings
 from handgrad.core.arrays import Array
 
 _MOST = 6  # evaluations of a file
@@ -65,7 +65,7 @@ class Evaluation:
 def evaluations(inspection: Inspection) -> Iterator[Evaluation]:
     """What the file takes the largest of, or holds against a half; what training does so with aside."""
     tree, known = inspection.program.tree, inspection.namespace.keys() | vars(builtins).keys()
-    return islice(_in_suite(tree, "", tree.body, (), known), _MOST)
+    return islice(_in_suite(tree, "", tree.body, (), known, trainings(tree)), _MOST)
 
 
 def _in_suite(
@@ -74,20 +74,23 @@ def _in_suite(
     suite: list[ast.stmt],
     before: tuple[ast.stmt, ...],
     known: Set[str],
+    whole: Set[str],
     *,
     looped: bool = False,
 ) -> Iterator[Evaluation]:
-    """Those of a block. `looped`: it runs again and again, so that what trains in it is no test."""
+    """Those of a block. `looped`: it runs again and again, so that what trains in it is no test. `whole`: names of the
+    functions that are a training from its start to its end, after which a block may test.
+    """
     for i, one in enumerate(suite):
         match one:
             case ast.FunctionDef():
-                yield from _in_suite(one, owner, one.body, (), known)
+                yield from _in_suite(one, owner, one.body, (), known, whole)
             case ast.ClassDef():
-                yield from _in_suite(ast.Module(one.body, []), one.name, one.body, (), known)
+                yield from _in_suite(ast.Module(one.body, []), one.name, one.body, (), known, whole)
             case ast.For() | ast.While() | ast.If() | ast.With() | ast.Try():
                 turns = looped or isinstance(one, ast.For | ast.While)
                 for inner in (one.body, getattr(one, "orelse", [])):
-                    yield from _in_suite(scope, owner, inner, (*before, *suite[:i]), known, looped=turns)
+                    yield from _in_suite(scope, owner, inner, (*before, *suite[:i]), known, whole, looped=turns)
             case _:
                 for last in _taken(one):
                     ahead = [*before, *suite[:i]]
@@ -95,7 +98,8 @@ def _in_suite(
                     setup, body = _leading([one for one in ahead if one not in trained], last, known)
                     own = [s for s in body if not (_sets_mode(s) or (s in before and _is_data(s)))]  # no data of before
                     first = min((s.lineno for s in own), default=one.lineno)
-                    aside = [s for s in (*suite, *body) if s.lineno >= first and s not in trained]
+                    over = [] if looped else [s for s in ahead if isinstance(s, ast.Expr) and _calls(s, whole)]
+                    aside = [s for s in (*suite, *body) if s.lineno >= first and s not in (*trained, *over)]
                     training = any(map(_goes_on, aside)) or (looped and any(_calls(s, TRAINS) for s in aside))
                     if not training and not any(map(_repeats, (*body, last))):
                         yield Evaluation(scope, owner, setup, body, last, trained)

@@ -17,6 +17,12 @@ from handgrad.audit.properties.naming import last_name
 TRAINS = {plain(name) for name in TRAIN}
 
 
+def trainings(tree: ast.Module) -> frozenset[str]:
+    """The plain names of the file's functions that by their names train, and go over batches or epochs themselves."""
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and plain(node.name) in TRAINS)
+    return frozenset(plain(f.name) for f in functions if any(isinstance(n, ast.For | ast.While) for n in ast.walk(f)))
+
+
 def gives_trained(one: ast.stmt) -> bool:
     """Whether a statement keeps what a function returns that trains: params = train(x, y)."""
     return (
