@@ -223,8 +223,17 @@ def masks(tree: ast.Module) -> tuple[list[int], list[int]]:
             masks |= names
         elif _draws(value):
             raw |= names
+    masks |= {kept for n in ast.walk(tree) for kept in _appended_to(n, masks)}
     used = [s.lineno for s in statements if s.value is not None and masks & {_name(n) for n in ast.walk(s.value)}]
     return drawn, used
+
+
+def _appended_to(node: ast.AST, masks: set[str]) -> set[str]:
+    """The name of a list that gets a mask: masks of masks.append(mask)."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=kept, attr="append"), args=[one]) if _name(one) in masks:
+            return {_name(kept)} - {""}
+    return set()
 
 
 def _draws(node: ast.AST) -> bool:
