@@ -25,7 +25,7 @@ from handgrad.audit.place.first_wrong import first_wrong
 from handgrad.audit.place.links import told
 from handgrad.audit.place.observe import observe
 from handgrad.audit.place.thinned import ROWS, drops
-from handgrad.audit.reading.fence import OutOfTime, time_limit, work_limit
+from handgrad.audit.reading.fence import OutOfTime, work_limit
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
@@ -57,7 +57,7 @@ def check(inspection: Inspection) -> list[Finding]:
         return []
     saved = subject.snapshot()
     try:
-        with inspection.program.guarded(), time_limit(SECONDS):
+        with inspection.program.guarded(), work_limit(SECONDS):
             scales = (1 / _KEEP,) if known else _scales(inspection)
             given = diagnosis.identity.matrices if diagnosis.identity is not None else None
             matrices = given or next(chains(saved, subject.features, subject.classes))
