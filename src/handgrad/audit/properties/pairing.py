@@ -101,10 +101,8 @@ class _Follower:
             self.statement(node)
             if isinstance(node, ast.Assign):
                 for target, value in single(node):
+                    kind = kind_of(target)
                     rows = self.rows.get(target)
-                    kind = kind_of(target) or (
-                        kind_of(bare(rows)) if rows else ""
-                    )  # data, goal = inputs[i], targets[i]
                     if kind and rows and rows.picks and not rows.root.startswith(f"{target}@") and has_pick(value):
                         picked[kind].append((target, node.lineno))
         if len(picked["x"]) == len(picked["y"]) == 1:
