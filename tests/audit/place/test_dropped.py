@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,22 @@ def test_the_line_is_that_of_the_error_where_the_mask_is_used_elsewhere(tmp_path
     assert [(one.code, lines[(one.line or 0) - 1].strip()) for one in found] == [
         ("dropout-mask-not-applied", "d = d @ self.W2.T")
     ]
+
+
+KEPT = """
+def forward(x):
+    for w in weights:
+        h = x @ w
+        mask = np.random.rand(*h.shape) < 0.8
+        masks.append(mask)
+        x = h * mask / 0.8
+    return x
+def backward(d):
+    for w, m in zip(weights[::-1], masks[::-1]):
+        d = (d * masks.pop()) @ w.T
+    return d
+"""
+
+
+def test_a_list_of_masks_is_one_as_well() -> None:
+    assert dropped.masks(ast.parse(KEPT)) == ([5], [7, 11])

@@ -55,6 +55,15 @@ def test_a_size_that_a_function_fixes_under_a_name_is_wrong_where_it_has_it() ->
     assert fixed_batch_line(_inspection(text), finding) == 6
 
 
+def test_how_far_apart_weights_are_drawn_is_no_mean_over_a_batch() -> None:
+    text = """
+def weights(rng):
+    return rng.normal(0, (2.0 / 50) ** 0.5, (50, 4)) * np.sqrt(1 / 50)
+""" + CODE.replace("DIVISOR", "50")
+    finding = Finding("batch-dependent-factor", "warning", ("b1",), {"factor": 8 / 50, "rows": 8}, {"factor": 1.0})
+    assert fixed_batch_line(_inspection(text), finding) == 13
+
+
 SHARES = """
 def backward(x, h, d, W2, W1, b2):
     loss = np.mean(d ** 2) + 0.5 * reg * np.sum(W2 ** 2)

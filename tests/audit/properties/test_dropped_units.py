@@ -243,3 +243,147 @@ def test_hidden_units_that_are_rounded_anew_in_another_order_of_the_rows() -> No
     order = rng.permutation(ROWS)
     found = drops(run(x, whole, 1), run(x[order], whole[order] * (1 + 2.0**-52), 2), x)
     assert [(one.left.name, one.scale) for one in found] == [("dropped", 1.0)]
+
+
+TRAINED = """
+import numpy as np
+
+X, T = load_data()
+
+def start(rng):
+    return {"W1": rng.standard_normal((6, 9)), "b1": np.zeros(9), "W2": rng.standard_normal((9, 4)), "b2": np.zeros(4)}
+
+def forward(params, x, keep=1.0, rng=None):
+    kept = {"h": np.tanh(x @ params["W1"] + params["b1"])}
+    kept["d"] = kept["h"]
+    if keep < 1.0:
+        mask = DRAWN
+        kept["mask"] = mask
+        kept["d"] = kept["h"] * mask
+    s = kept["d"] @ params["W2"] + params["b2"]
+    p = np.exp(s - s.max(axis=1, keepdims=True))
+    kept["p"] = p / p.sum(axis=1, keepdims=True)
+    return kept["p"], kept
+
+def backward(params, kept, x, t):
+    ds = (kept["p"] - t) / len(t)
+    dh = ds @ params["W2"].T * kept["mask"] * (1 - kept["h"] ** 2)
+    return {"W2": kept["d"].T @ ds, "b2": ds.sum(axis=0), "W1": x.T @ dh, "b1": dh.sum(axis=0)}
+
+def train(X, T, keep_prob=0.8, lr=0.2):
+    rng = np.random.default_rng(0)
+    params = start(rng)
+    for epoch in range(9):
+        for i in range(0, len(X), 16):
+            x, t = X[i:i + 16], T[i:i + 16]
+            p, kept = forward(params, x, keep_prob, rng)
+            loss = -np.mean(np.sum(t * np.log(p), axis=1))
+            grads = backward(params, kept, x, t)
+            for name in params:
+                params[name] -= lr * grads[name]
+    return params
+
+best = train(X, T)
+TEST
+print((guess.argmax(axis=1) == T_test.argmax(axis=1)).mean())
+"""
+TWO, ONE = "guess, _ = forward(best, X_test)", "guess, _ = forward(best, X_test, 0.8, np.random.default_rng())"
+
+
+@pytest.mark.parametrize(("drawn", "test", "said"), quick_first([
+    ("rng.binomial(1, keep, size=kept['h'].shape) / keep", TWO, ""),
+    ("rng.binomial(1, keep, size=kept['h'].shape)", TWO, "dropout-modes-disagree"),
+    ("rng.choice([0.0, 1.0], size=kept['h'].shape, p=[1 - keep, keep])", TWO, "dropout-modes-disagree"),
+    ("rng.integers(0, 2, size=kept['h'].shape)", TWO, "dropout-modes-disagree"),
+    ("rng.integers(0, 2, size=kept['h'].shape) * 2", TWO, ""),
+    ("(rng.random(kept['h'].shape) < keep) / keep", ONE, "predicts-at-random"),
+], lambda case: case[2]))  # fmt: skip
+def test_what_a_function_trains_is_tested_by_the_name_it_is_given(
+    tmp_path: Path, drawn: str, test: str, said: str
+) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(TRAINED.replace("DRAWN", drawn).replace("TEST", test), encoding="utf-8")
+    program = read_program(path)
+    namespace = program.execute().namespace
+    with program.guarded():
+        inspection = Inspection(program, namespace, *judged(program, namespace))
+        found = dropout_when_tested(inspection)
+    put_aside = "integers" not in drawn  # a share that has no name stays, and so does the way back that wants its mask
+    assert (inspection.diagnosis.identity is not None) == put_aside
+    assert not [one for one in inspection.diagnosis.findings if one.severity == "error"]
+    assert [one.code for one in found] == ([said] if said else [])
+
+
+TWICE = """
+import numpy as np
+
+
+class Deep:
+    def __init__(self, inputs=12, first=11, second=9, outputs=4, drop=0.3):
+        self.W1, self.b1 = 0.3 * np.random.randn(inputs, first), np.zeros(first)
+        self.W2, self.b2 = 0.3 * np.random.randn(first, second), np.zeros(second)
+        self.W3, self.b3 = 0.3 * np.random.randn(second, outputs), np.zeros(outputs)
+        self.drop = drop
+
+    def forward(self, x, training=False):
+        self.x = x
+        self.h1 = np.maximum(x @ self.W1 + self.b1, 0)
+        if training:
+            self.m1 = np.random.rand(*self.h1.shape) > self.drop
+            self.d1 = self.h1 * self.m1
+        else:
+            self.d1 = self.h1 * (1 - self.drop)
+        self.h2 = np.maximum(self.d1 @ self.W2 + self.b2, 0)
+        if training:
+            self.m2 = np.random.rand(*self.h2.shape) > self.drop
+            self.d2 = self.h2 * self.m2
+        else:
+            self.d2 = TESTED
+        s = self.d2 @ self.W3 + self.b3
+        p = np.exp(s - s.max(axis=1, keepdims=True))
+        return p / p.sum(axis=1, keepdims=True)
+
+    def loss(self, x, y):
+        self.p = self.forward(x, True)
+        return -np.log(self.p[np.arange(len(y)), y]).mean()
+
+    def backward(self, y):
+        d = self.p.copy()
+        d[np.arange(len(y)), y] -= 1
+        d /= len(y)
+        self.dW3, self.db3 = self.d2.T @ d, d.sum(axis=0)
+        d = d @ self.W3.T * self.m2 * (self.h2 > 0)
+        self.dW2, self.db2 = self.d1.T @ d, d.sum(axis=0)
+        d = d @ self.W2.T * self.m1 * (self.h1 > 0)
+        self.dW1, self.db1 = self.x.T @ d, d.sum(axis=0)
+
+    def update(self, lr):
+        for name in ("W1", "b1", "W2", "b2", "W3", "b3"):
+            getattr(self, name)[...] -= lr * getattr(self, "d" + name)
+
+    def accuracy(self, x, y):
+        return (self.forward(x).argmax(axis=1) == y).mean()
+
+
+net = Deep()
+for x, y in batches:
+    loss = net.loss(x, y)
+    net.backward(y)
+    net.update(0.1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("tested", "said"), [("self.h2 * (1 - self.drop)", []), ("self.h2", ["dropout-modes-disagree"])]
+)
+def test_a_dropout_behind_another_one_is_seen(tmp_path: Path, tested: str, said: list[str]) -> None:
+    """Its input differs in each run, as the units of the first do."""
+    path = tmp_path / "net.py"
+    path.write_text(TWICE.replace("TESTED", tested), encoding="utf-8")
+    program = read_program(path)
+    namespace = program.execute().namespace
+    with program.guarded():
+        inspection = Inspection(program, namespace, *judged(program, namespace))
+        found = dropout_when_tested(inspection)
+    assert inspection.diagnosis.ok
+    assert [one.code for one in found] == said

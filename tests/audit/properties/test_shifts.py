@@ -48,3 +48,25 @@ for i in range(0, len(x) - 32, 32):
     loss = criterion(model(x[rows]), {labels})
 """
     assert [one.shift for one in partings(ast.parse(loop))][:1] == by
+
+
+@pytest.mark.parametrize(
+    ("labels", "by"),
+    [
+        ("Y[order]", []),
+        ("np.roll(Y[order], 1, axis=0)", [1]),
+        ("np.roll(Y[others], 1)", []),
+        ("np.roll(X[order], 1)", []),
+    ],
+)
+def test_labels_that_are_rolled_on_once_they_are_picked(labels: str, by: list[int]) -> None:
+    """A roll beside rows of the same pick parts them; one of another pick, or of the rows, says nothing."""
+    text = f"""
+def train(X, Y):
+    for epoch in range(9):
+        order = np.random.permutation(len(X))
+        X_mixed, Y_mixed = X[order], {labels}
+"""
+    assert [(one.x, one.y, one.shift) for one in partings(ast.parse(text)) if one.shift] == [
+        ("X_mixed", "Y_mixed", n) for n in by
+    ]

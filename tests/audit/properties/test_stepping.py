@@ -16,6 +16,42 @@ from handgrad.audit.properties.stepping import climbing, only_sign
 
 LOST = {
     """
+    def update(params, grads, lr):
+        new = {}
+        for k in params:
+            new[k] = params[k] - lr * grads[k]
+        return new
+
+    for epoch in range(9):
+        update(params, gradient(params), 0.1)
+    """: 8,
+    """
+    def descend(net, slopes, rate):
+        return tuple((w - lr * dw, b - lr * db) for (w, b), (dw, db) in zip(net, slopes))
+
+    for epoch in range(9):
+        descend(net, slopes(net), 0.1)
+    """: 5,
+    """
+    def update(params, grads, lr):
+        new = params
+        for k in params:
+            new[k] = params[k] - lr * grads[k]
+        return new
+
+    for epoch in range(9):
+        update(params, gradient(params), 0.1)
+    """: None,
+    """
+    def show(params, grads, lr):
+        ahead = [p - lr * g for p, g in zip(params, grads)]
+        print(ahead)
+        return ahead
+
+    for epoch in range(9):
+        show(params, gradient(params), 0.1)
+    """: None,
+    """
     for w, dw in zip(weights, grads):
         w = w - lr * dw
     """: 2,

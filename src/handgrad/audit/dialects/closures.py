@@ -22,6 +22,7 @@ from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.settling import Way
 from handgrad.audit.dialects.ways import ways
 from handgrad.audit.dialects.witness import quietly
+from handgrad.audit.dialects.world import copies
 from handgrad.audit.objects import is_own, own_functions, own_instances, slots
 from handgrad.core.arrays import Array
 
@@ -57,9 +58,12 @@ def _is_callable(thing: Any) -> bool:
 
 
 def _gives_way_back(model: Any) -> bool:
-    """Whether forward gives two things, the second of which can be called."""
-    weights = likely_weights(list(slots(model.layers if isinstance(model, Chain) else model)))
-    forward = method(model.layers[0] if isinstance(model, Chain) else model, FORWARD)
+    """Whether forward gives two things, the second of which can be called. A copy is tried: what looks like a model may
+    be the step of an optimizer, which remembers what it is given.
+    """
+    tried = copies({"all": model.layers if isinstance(model, Chain) else model})["all"]
+    weights = likely_weights(list(slots(tried)))
+    forward = method(tried[0] if isinstance(model, Chain) else tried, FORWARD)
     if forward is None or not weights:
         return False
     for size in dict.fromkeys(weights[0].shape):

@@ -16,12 +16,13 @@ from handgrad.audit.dialects import calling, silent
 from handgrad.audit.dialects.beneath import beneath, in_place_of
 from handgrad.audit.dialects.dictionaries import objects
 from handgrad.audit.dialects.forms import COLUMNS, EACH, Form
+from handgrad.audit.dialects.kept_settings import put_aside
 from handgrad.audit.dialects.machine import machines, returned
 from handgrad.audit.dialects.places import Place, arrays, values, widen
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import CALLED, fill
 from handgrad.audit.dialects.sizes import aside, ends
-from handgrad.audit.dialects.turns import batch, number, put_aside
+from handgrad.audit.dialects.turns import batch, number
 from handgrad.audit.dialects.world import World, copies
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array

@@ -18,12 +18,13 @@ import numpy as np
 from handgrad.audit.dialects import calling, sizes
 from handgrad.audit.dialects.beneath import beneath, in_place_of
 from handgrad.audit.dialects.forms import BATCH, Form
+from handgrad.audit.dialects.kept_settings import put_aside
 from handgrad.audit.dialects.naming import matched
 from handgrad.audit.dialects.places import Place, arrays, parted, values, widen
 from handgrad.audit.dialects.reading import Reading
 from handgrad.audit.dialects.roles import CALLED, called, fill, own
 from handgrad.audit.dialects.sizes import ends
-from handgrad.audit.dialects.turns import batch, number, put_aside
+from handgrad.audit.dialects.turns import batch, number
 from handgrad.audit.dialects.world import World, copies
 from handgrad.audit.reading.pruning import MARK
 from handgrad.audit.reading.source import Program

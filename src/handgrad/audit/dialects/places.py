@@ -70,7 +70,7 @@ class Place:
         elif kind == "part":
             _down(holder, kind, key)[...] = new
         elif kind == "cell":
-            keep(holder, key, new)
+            holder.__closure__[holder.__code__.co_freevars.index(key)].cell_contents = new
         elif isinstance(holder, tuple):
             Place(self.root, self.path[:-1]).put(world, (*holder[:key], new, *holder[key + 1 :]))
         else:
@@ -107,24 +107,13 @@ def _below(place: Place, value: Any, seen: set[int] | None) -> Iterator[Place]:
         if value.ndim in (1, 2) and 0 < value.size < _LARGE and value.flags.writeable:
             yield place
     elif len(place.path) < _DEEP:
-        steps = _steps(value)
-        decays = _decays(steps)
-        for step, inner in steps:
-            if step[1] not in decays and (
+        for step, inner in _steps(value):
+            if (
                 role(str(step[1])) not in ("x", "y", "gradients")
                 or isinstance(inner, list)
                 or _is_of_tensor(value, step)
             ):
                 yield from _below(Place(place.root, (*place.path, step)), inner, seen)
-
-
-def _decays(steps: list[tuple[tuple[str, Any], Any]]) -> set[str]:
-    """b1 = 0.9 and b2 = 0.999 of an optimizer, which has no weights beside them: no biases."""
-    held = {str(key): value for (_, key), value in steps}
-    pair = {"b1", "b2"}
-    if any(role(name) == "weight" for name in held.keys() - pair):
-        return set()
-    return pair if all(type(held.get(name)) is float and 0 < held[name] < 1 for name in pair) else set()
 
 
 def _is_drawn(value: Any) -> bool:
@@ -144,11 +133,13 @@ def _is_of_tensor(value: Any, step: tuple[str, Any]) -> bool:
 
 
 def gradient_of(place: Place, world: Mapping[str, Any]) -> Any:
-    """The gradient that stands beside a tensor's array; None for any other place."""
-    if not place.path or place.path[-1] != ("attr", "data"):
+    """The gradient that an object keeps beside an array, p.grad of p.data or p.value; None where there is none."""
+    if not place.path or place.path[-1][0] != "attr":
         return None
     gradient = getattr(Place(place.root, place.path[:-1]).get(world), "grad", None)
-    return getattr(gradient, "data", None) if own(gradient) else gradient
+    gradient = getattr(gradient, "data", None) if own(gradient) else gradient
+    fits = isinstance(gradient, np.ndarray) and gradient.shape == np.shape(place.get(world))
+    return gradient if fits else None
 
 
 def _steps(value: Any) -> list[tuple[tuple[str, Any], Any]]:
@@ -158,7 +149,12 @@ def _steps(value: Any) -> list[tuple[tuple[str, Any], Any]]:
     if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1):
         return [(("item", i), v) for i, v in enumerate(value[:100])]
     if isinstance(value, FunctionType):
-        return [(("cell", n), v) for n, v in kept(value).items() if not isinstance(v, np.ndarray) or v.ndim in (1, 2)]
+        held = _kept(value).items()
+        return [
+            (("cell", n), v)
+            for n, v in held
+            if (not isinstance(v, np.ndarray) or v.ndim in (1, 2)) and not (_is_optimizer(value) and _is_empty(v))
+        ]
     if own(value):
         held = getattr(value, "__dict__", {}).items()
         return [(("attr", k), v) for k, v in held if not (_is_optimizer(value) and _is_memory(v))]
@@ -166,6 +162,9 @@ def _steps(value: Any) -> list[tuple[tuple[str, Any], Any]]:
 
 
 def _is_optimizer(value: Any) -> bool:
+    """Whether a thing is an optimizer by the names of its classes, or of the function that made it."""
+    if isinstance(value, FunctionType):
+        return _OPTIMIZER.search(value.__qualname__.partition(".")[0].lower()) is not None
     return any(_OPTIMIZER.search(kind.__name__.lower()) for kind in type(value).__mro__[:-1])
 
 
@@ -173,6 +172,12 @@ def _is_memory(value: Any) -> bool:
     """Whether a thing is what an optimizer keeps for itself: numbers and arrays, but no tensors."""
     one = value[0] if isinstance(value, list) and value else value
     return isinstance(one, float | np.ndarray)
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a thing is a number, or zeros alone: what an optimizer that is a closure keeps beside the parameters."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    return all(isinstance(one, float) or (isinstance(one, np.ndarray) and not one.any()) for one in items)
 
 
 # The weights and the bias of a matrix that holds both: the bias is its last or first column, or its last or first row.
@@ -225,11 +230,11 @@ def _down(value: Any, kind: str, key: Any) -> Any:
     if kind == "part":
         return value[tuple(slice(*both) for both in key)]
     if kind == "cell":
-        return kept(value)[key]
+        return _kept(value)[key]
     return getattr(value, key) if kind == "attr" else value[key]
 
 
-def kept(function: FunctionType) -> dict[str, Any]:
+def _kept(function: FunctionType) -> dict[str, Any]:
     """What a function keeps in its closure, by name."""
     found = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
@@ -238,11 +243,6 @@ def kept(function: FunctionType) -> dict[str, Any]:
         except ValueError:  # it is not set yet
             continue
     return found
-
-
-def keep(function: FunctionType, name: str, value: Any) -> None:
-    """Let a function keep something else by a name of its closure."""
-    (function.__closure__ or ())[function.__code__.co_freevars.index(name)].cell_contents = value
 
 
 def values(places: list[Place], world: Mapping[str, Any]) -> dict[str, Array]:

@@ -38,6 +38,7 @@ _HIDDEN = re.compile(r"hid|^n_?h\d*$|^h\d*$|units|neurons|mid")
 _LIST = re.compile(r"^sizes$|layers?$|layers?_?(dims?|sizes?|list)|dims$|arch|structure|shape|topology|nodes$|^nouts$")
 
 
+ALL_BUT_NONE = 1 - 2.0**-50  # a share that stays, of which code does not know that it is all
 _KEPT: ContextVar[float] = ContextVar("kept", default=1.0)
 
 

@@ -327,7 +327,7 @@ def _chosen(one: ast.stmt, targets: Mapping[str, int]) -> dict[str, str]:
     if not isinstance(one, ast.Assign) or len(one.targets) != 1:
         return {}
     value = one.value
-    names = {name: role(name) or _taken_from(value) for name in stores(one)}
+    names = {name: role(name) or _taken_from(_meant(one.targets[0], value, name)) for name in stores(one)}
     calls = [w for n in ast.walk(value) if isinstance(n, ast.Call) for w in words(callee(n))]
     said = {"batch", "next", "take", "sample", *_DRAWN} & set(calls)
     picks = any(isinstance(n, ast.Subscript) for n in ast.walk(value)) or said
@@ -335,6 +335,14 @@ def _chosen(one: ast.stmt, targets: Mapping[str, int]) -> dict[str, str]:
     if not names or not plain or not picks or set(names.values()) - {"x", "y"} or stores(one) & reads(value):
         return {}
     return names
+
+
+def _meant(target: ast.expr, value: ast.expr, name: str) -> ast.expr:
+    """What a name gets of a value: its own, where several names get several values."""
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        both = zip(target.elts, value.elts, strict=True)
+        return next((v for t, v in both if isinstance(t, ast.Name) and t.id == name), value)
+    return value
 
 
 # Words in what draws a batch at random, in programs that only try their network out.

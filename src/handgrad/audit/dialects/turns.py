@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Iterator, Mapping
-from functools import partial
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -21,14 +21,15 @@ from handgrad.audit.dialects.flow import free_names, needed, runnable, stores, s
 from handgrad.audit.dialects.forms import Form, mean_of_rows
 from handgrad.audit.dialects.given import arguments, called_with
 from handgrad.audit.dialects.handed import NameHanded
+from handgrad.audit.dialects.kept_settings import dropped_in_cells, put_aside
 from handgrad.audit.dialects.loops import shortened
 from handgrad.audit.dialects.naming import matched
-from handgrad.audit.dialects.places import Place, gradient_of, keep, kept, memories, values
+from handgrad.audit.dialects.places import Place, gradient_of, memories, values
 from handgrad.audit.dialects.rated import with_rate
 from handgrad.audit.dialects.roles import is_one_hot, own, role
-from handgrad.audit.dialects.sizes import CLASSES, FEATURES, aside
+from handgrad.audit.dialects.sizes import ALL_BUT_NONE, CLASSES, FEATURES, aside, dropping, kept, seed_of_draws
 from handgrad.audit.dialects.slices import Slice
-from handgrad.audit.dialects.world import STILL, World, copies, holdings, is_closure, opened, refused, unset
+from handgrad.audit.dialects.world import STILL, World, copies, holdings, opened, refused, unset
 from handgrad.audit.reading.pruning import MARK
 from handgrad.core.arrays import Array
 
@@ -63,6 +64,7 @@ class Loop:
         self.code: Any = None
         self.places: list[Place] = []
         self.adapted = False  # whether an optimizer such as Adam stands between gradient and step
+        self.barely = False  # whether it does not run without its dropout
         self.output = ""  # the name of the network's output, where the loop tells no loss
         self.others: list[str] = []  # names that may hold it as well
         self.wrapped: Mapping[str, type] = {}  # the class of which data or labels are to be, by "x" and "y"
@@ -172,7 +174,7 @@ class Loop:
         """Names of the regularisation and dropout that are set so that they take no part."""
         found = sizes.put_aside(self.namespace | self.fresh | self.given | self.shares)
         for value in self.fresh.values():
-            found += sizes.put_aside(getattr(value, "__dict__", {})) if own(value) else []
+            found += sizes.put_aside(getattr(value, "__dict__", {})) if own(value) else dropped_in_cells(value)
         if self.cut.scope.node is not None:
             defaults = {n: getattr(v, "value", None) for n, v in self.cut.scope.defaults().items()}
             found += sizes.put_aside(defaults | called_with(self.namespace, self.cut.scope))
@@ -187,15 +189,25 @@ class Loop:
         rows = 1 if self.form.each else len(x)
         put_aside(state, lr, rows)
         try:
-            after = World(self.namespace, state).run(self.code, {**self.settings(lr, rows), **self.inputs(x, y)})
+            with self._dropping():
+                after = World(self.namespace, state).run(self.code, {**self.settings(lr, rows), **self.inputs(x, y)})
         except (ValueError, AssertionError) as error:
             if lr != 0 or not refused(error):
                 raise
             return self.turn(state, x, y, STILL)
+        except (LookupError, AttributeError, NameError, TypeError):
+            if self.barely or kept() < 1 or not self.put_aside():
+                raise
+            self.barely = True
+            return self.turn(state, x, y, lr)
         for place in self.places:
             if not isinstance(value := place.get(after), np.ndarray):
                 place.put(after, np.array([value], np.float64))
         return after
+
+    def _dropping(self) -> AbstractContextManager[None]:
+        """The share that is dropped: none, or so little that no unit is, where the way back wants its mask."""
+        return dropping(ALL_BUT_NONE, seed_of_draws()) if self.barely and kept() == 1 else nullcontext()
 
     def step(self, x: Array, y: Array, lr: float) -> None:
         """A training step: one turn, or one turn for each row from the same point, what they change averaged.
@@ -228,13 +240,27 @@ class Loop:
             raise TypeError("one sample at a time")
         after = self.turn(self.state, x, y, 0.0)
         self.state = {n: v for n, v in after.items() if n not in self.cut.inputs}
+        found = self._named(after)
+        if found is None:
+            raise TypeError("no gradients")
+        return found if any(one.any() for one in found.values()) else self._ahead_of_reset(x, y) or found
+
+    def _named(self, after: Mapping[str, Any]) -> dict[str, Array] | None:
+        """The gradients among all that a turn has left behind, by the names of the parameters."""
         beside = [gradient_of(place, after) for place in self.places]
         if all(isinstance(one, np.ndarray) for one in beside):
             return {name: np.array(one, np.float64) for name, one in zip(self.parameters(), beside, strict=True)}
-        found = matched(None, after, after.get("self"), self.parameters())
-        if found is None:
-            raise TypeError("no gradients")
-        return found
+        return matched(None, after, after.get("self"), self.parameters())
+
+    def _ahead_of_reset(self, x: Array, y: Array) -> dict[str, Array] | None:
+        """The gradients after as much of a turn as it takes: an optimizer may set them back to zero at its end."""
+        given = {**self.settings(0.0, len(x)), **self.inputs(x, y)}
+        for last in range(len(self.kept) - 1, 0, -1):
+            code = runnable(forgiven(self.kept[:last]), once=True)
+            found = self._named(World(self.namespace, copies(self.state)).run(code, given))
+            if found is not None and any(one.any() for one in found.values()):
+                return found
+        return None
 
     def claim(self) -> str:
         """The optimizer that the names in the loop are of: adam, rmsprop, adagrad; "" for none."""
@@ -320,22 +346,6 @@ def number(value: Any) -> float | None:
         number = float(np.asarray(value).reshape(-1)[0])
         return number if np.isfinite(number) else None
     return None
-
-
-def put_aside(state: Mapping[str, Any], lr: float, rows: int) -> None:
-    """Set what instances and closures keep as learning rate and number of samples, put their regularisation aside."""
-    for value in list(state.values()):
-        sizes.set_rates(value, lr)
-        held = dict(getattr(value, "__dict__", {})) if own(value) else kept(value) if is_closure(value) else {}
-        put = partial(keep, value) if is_closure(value) else partial(setattr, value)
-        sides = {side for one in held.values() if isinstance(one, np.ndarray) and one.ndim == 2 for side in one.shape}
-        for name, number in held.items():
-            if isinstance(number, float) and role(name) == "lr":
-                put(name, lr)
-            elif isinstance(number, float) and aside(name) is not None:
-                put(name, aside(name))
-            elif type(number) is int and role(name) == "rows" and name not in ("n", "N") and number not in sides:
-                put(name, rows)
 
 
 def batch(features: int, classes: int) -> tuple[Array, Array]:

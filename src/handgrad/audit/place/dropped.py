@@ -25,7 +25,7 @@ from handgrad.audit.place.first_wrong import first_wrong
 from handgrad.audit.place.links import told
 from handgrad.audit.place.observe import observe
 from handgrad.audit.place.thinned import ROWS, drops
-from handgrad.audit.reading.fence import OutOfTime, time_limit, work_limit
+from handgrad.audit.reading.fence import OutOfTime, work_limit
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
@@ -39,6 +39,7 @@ _LOOKING = 0.2  # seconds of processor time, after which the fewest samples have
 _STEP = 2.0**-14
 _CLOSE, _NOTHING = 1e-4, 1e-7  # relative to the largest
 _RANDOM = re.compile(r"rand$|random$|random_sample$|ranf$|binomial$|uniform$")
+_WHOLE = re.compile(r"randint$|integers$")
 
 
 def check(inspection: Inspection) -> list[Finding]:
@@ -49,14 +50,14 @@ def check(inspection: Inspection) -> list[Finding]:
     diagnosis, facts = inspection.diagnosis, inspection.reading.facts
     subject = inspection.reading.subject
     known = diagnosis.identity is not None
-    if known and not (diagnosis.ok and re.search("keep|drop", facts.get("put_aside", ""))):
+    if known and not (diagnosis.ok and re.search("keep|drop", facts.get("put_aside", "").lower())):
         return []
     errors = {one.code for one in diagnosis.findings if one.severity == "error"}
     if not known and not (errors and errors <= NAMELESS and masks(inspection.program.tree)[0]):
         return []
     saved = subject.snapshot()
     try:
-        with inspection.program.guarded(), time_limit(SECONDS):
+        with inspection.program.guarded(), work_limit(SECONDS):
             scales = (1 / _KEEP,) if known else _scales(inspection)
             given = diagnosis.identity.matrices if diagnosis.identity is not None else None
             matrices = given or next(chains(saved, subject.features, subject.classes))
@@ -197,7 +198,8 @@ def placed(inspection: Inspection, finding: Finding) -> Finding:
             None,
         )
         inside = [line for line in lines if node and node.lineno < line <= (node.end_lineno or 0)]
-        lines = inside or (lines if inspection.diagnosis.identity is None else []) or [code.co_firstlineno]
+        anywhere = node is None or inspection.diagnosis.identity is None  # of a loop, its first line says nothing
+        lines = inside or (lines if anywhere else []) or [code.co_firstlineno]
     line = lines[0] if lines and finding.code == "dropout-new-mask" else lines[-1] if lines else None
     return finding if line is None else replace(finding, file=program.filename, line=line)
 
@@ -216,19 +218,40 @@ def masks(tree: ast.Module) -> tuple[list[int], list[int]]:
             continue
         compared = [part for n in ast.walk(value) if isinstance(n, ast.Compare) for part in ast.walk(n)]
         names = {_name(t) for t in targets} - {""}
-        binomial = any(_draws(n) and "binomial" in ast.unparse(n) for n in ast.walk(value))
-        if binomial or any(map(_draws, compared)) or raw & {_name(n) for n in compared}:
+        if any(map(_draws_mask, ast.walk(value))) or any(map(_draws, compared)) or raw & {_name(n) for n in compared}:
             drawn.append(one.lineno)
             masks |= names
         elif _draws(value):
             raw |= names
+    masks |= {kept for n in ast.walk(tree) for kept in _appended_to(n, masks)}
     used = [s.lineno for s in statements if s.value is not None and masks & {_name(n) for n in ast.walk(s.value)}]
     return drawn, used
+
+
+def _appended_to(node: ast.AST, masks: set[str]) -> set[str]:
+    """The name of a list that gets a mask: masks of masks.append(mask)."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=kept, attr="append"), args=[one]) if _name(one) in masks:
+            return {_name(kept)} - {""}
+    return set()
 
 
 def _draws(node: ast.AST) -> bool:
     """Whether it is a call that draws random numbers."""
     return isinstance(node, ast.Call) and bool(_RANDOM.search(ast.unparse(node.func).lower()))
+
+
+def _draws_mask(node: ast.AST) -> bool:
+    """Whether it is a call that draws a mask by itself: binomial(1, keep, n), randint(0, 2, n), choice([0, 1], n)."""
+    if not isinstance(node, ast.Call):
+        return False
+    name, first = ast.unparse(node.func).lower(), node.args[:2]
+    if _WHOLE.search(name):
+        return [ast.unparse(one) for one in first] == ["0", "2"] or ast.unparse(first[0] if first else node) == "2"
+    if name.endswith("choice"):
+        values = first[0] if first else None
+        return isinstance(values, ast.List | ast.Tuple) and len(values.elts) == 2
+    return _draws(node) and "binomial" in name
 
 
 def _name(node: ast.AST) -> str:

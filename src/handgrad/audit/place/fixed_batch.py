@@ -30,7 +30,8 @@ def fixed_batch_line(inspection: Inspection, finding: Finding) -> int | None:
 def _dividing(tree: ast.Module, number: int, *, parts: bool = True) -> int | None:
     """The first line in a function, else in the file, that divides by a number, or by a name that stands for it."""
     names = _bound_to(tree, number)
-    divisions = (n for n in ast.walk(tree) if isinstance(n, ast.BinOp | ast.AugAssign))
+    spread = {id(part) for n in ast.walk(tree) if _is_spread(n) for part in ast.walk(n)}
+    divisions = (n for n in ast.walk(tree) if isinstance(n, ast.BinOp | ast.AugAssign) and id(n) not in spread)
     lines = sorted(node.lineno for node in divisions if _divides(node, number, names))
     lines = lines or (_only_one(tree, number) if parts else [])
     inside = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name != "__init__"]
@@ -88,6 +89,14 @@ def _divides(node: ast.AST, number: int, names: set[str]) -> bool:
     match node:
         case ast.BinOp(op=ast.Div(), right=by) | ast.AugAssign(op=ast.Div(), value=by):
             return (isinstance(by, ast.Constant) and by.value == number) or _name(by) in names
+    return False
+
+
+def _is_spread(node: ast.AST) -> bool:
+    """Whether it is how far weights are to lie apart, sqrt(2 / 64) or (2 / 64) ** 0.5: that divides by their inputs."""
+    match node:
+        case ast.BinOp(op=ast.Pow()) | ast.Call(func=ast.Name(id="sqrt") | ast.Attribute(attr="sqrt")):
+            return True
     return False
 
 

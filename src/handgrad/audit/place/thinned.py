@@ -40,7 +40,8 @@ class Drop:
 def drops(run: list[Noted], other: list[Noted], x: Array) -> list[Drop]:
     """Arrays that are another one times a number, but for entries that are gone, others in each run; not of the input.
 
-    The samples may come in another order in each run.
+    The samples may come in another order in each run. Behind a first dropout, layers differ in each run as well; there
+    the entries must be gone whatever their values were, as those that a ReLU takes away are not.
     """
     twins = {place_of(note, at): note for at, note in counted(other)}
     numbered = counted(run)
@@ -58,7 +59,8 @@ def drops(run: list[Noted], other: list[Noted], x: Array) -> list[Drop]:
             first, second = in_order(before.value), in_order(again.value)
             alike = np.allclose(before.value[first], again.value[second], rtol=_SAME, atol=_SAME)  # BLAS may round anew
             moved = not np.array_equal(note.value[first] == 0, twin.value[second] == 0)
-            if alike and moved and not _same_rows(before.value, x):
+            behind = bool(dropped) and all(_at_random(*both) for both in ((note, before), (twin, again)))
+            if (alike or behind) and moved and not _same_rows(before.value, x):
                 same = (one for one in numbered[:i] if np.array_equal(one[1].value, before.value))
                 places = frozenset(place_of(n, k) for k, n in same)
                 found.append((int(np.count_nonzero(before.value)), Drop(note, before.value, scale, places)))
@@ -102,6 +104,16 @@ def _thinned(left: Array, whole: Array) -> float | None:
         return None
     ratio = left[kept] / whole[kept]
     return float(ratio[0]) if np.ptp(ratio) <= _SAME * abs(ratio[0]) else None
+
+
+def _at_random(left: Noted, whole: Noted) -> bool:
+    """Whether what is gone and what is left are not told apart by how large they were, nor by their signs."""
+    kept, gone = left.value != 0, (left.value == 0) & (whole.value != 0)
+    several = kept.sum() > 1 and gone.sum() > 1
+    return bool(several) and all(
+        values[kept].min() < values[gone].max() and values[gone].min() < values[kept].max()
+        for values in (whole.value, np.abs(whole.value))
+    )
 
 
 def _scaled(drop: Drop, after: list[Noted]) -> Drop:

@@ -149,7 +149,9 @@ def _follows(value: Array, scores: Array) -> bool:
 def _left_on(inspection: Inspection, test: Evaluation, left: Noted) -> int:
     """The call of the test where its dropout can be switched off, or is a layer that is called; else where it draws."""
     tree = inspection.program.tree
+    within = [one for one in left.stack if one not in test.lines]
     drawn, switched = _drawn_at(tree, left.line)
+    switched = switched or any(_drawn_at(tree, one)[1] for one in within)
     callers = [one for one in left.stack if one in test.lines]
     called = left.stack[0] in test.lines and len(test.body) > 1 if left.stack else False
     return callers[0] if callers and (switched or called or _sets_share(tree, callers[0])) else drawn

@@ -19,21 +19,19 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.dialects.calling import BACKWARD, TRAIN, UPDATE, plain
+from handgrad.audit.dialects.calling import BACKWARD, UPDATE, plain
 from handgrad.audit.dialects.drawing import drawn_from
-from handgrad.audit.dialects.turns import Loop
 from handgrad.audit.dialects.witness import quietly
-from handgrad.audit.dialects.world import copies
 from handgrad.audit.inspection import Inspection
 from handgrad.audit.memory.restoring import untouched
 from handgrad.audit.objects import own_classes, own_instances
 from handgrad.audit.place.observe import Noted, observe
 from handgrad.audit.properties.naming import kind_of, last_name
+from handgrad.audit.properties.trained import TRAINS, builds, gives_trained, trained_names, trainings
 from handgrad.core.arrays import Array
 
 _MOST = 6  # evaluations of a file
 _GOES_ON = {plain(name) for name in (*BACKWARD, *UPDATE)} - {"call", "apply", "back"}
-_TRAINS = {plain(name) for name in TRAIN}
 _SETS_MODE = re.compile(r"eval|test|train|mode|infer|predict", re.IGNORECASE)
 
 
@@ -47,6 +45,7 @@ class Evaluation:
         setup: the statements that it needs and that see no data.
         body: the statements that lead there from the data, and those that set a mode, in their order.
         last: the outputs, as they are written.
+        trained: the statements by which a function trains what it needs, params = train(x, y), which are not run.
     """
 
     scope: ast.Module | ast.FunctionDef
@@ -54,6 +53,7 @@ class Evaluation:
     setup: tuple[ast.stmt, ...]
     body: tuple[ast.stmt, ...]
     last: ast.expr
+    trained: tuple[ast.stmt, ...] = ()
 
     @property
     def lines(self) -> set[int]:
@@ -65,7 +65,7 @@ class Evaluation:
 def evaluations(inspection: Inspection) -> Iterator[Evaluation]:
     """What the file takes the largest of, or holds against a half; what training does so with aside."""
     tree, known = inspection.program.tree, inspection.namespace.keys() | vars(builtins).keys()
-    return islice(_in_suite(tree, "", tree.body, (), known), _MOST)
+    return islice(_in_suite(tree, "", tree.body, (), known, trainings(tree)), _MOST)
 
 
 def _in_suite(
@@ -74,29 +74,35 @@ def _in_suite(
     suite: list[ast.stmt],
     before: tuple[ast.stmt, ...],
     known: Set[str],
+    whole: Set[str],
     *,
     looped: bool = False,
 ) -> Iterator[Evaluation]:
-    """Those of a block. `looped`: it runs again and again, so that what trains in it is no test."""
+    """Those of a block. `looped`: it runs again and again, so that what trains in it is no test. `whole`: names of the
+    functions that are a training from its start to its end, after which a block may test.
+    """
     for i, one in enumerate(suite):
         match one:
             case ast.FunctionDef():
-                yield from _in_suite(one, owner, one.body, (), known)
+                yield from _in_suite(one, owner, one.body, (), known, whole)
             case ast.ClassDef():
-                yield from _in_suite(ast.Module(one.body, []), one.name, one.body, (), known)
+                yield from _in_suite(ast.Module(one.body, []), one.name, one.body, (), known, whole)
             case ast.For() | ast.While() | ast.If() | ast.With() | ast.Try():
                 turns = looped or isinstance(one, ast.For | ast.While)
                 for inner in (one.body, getattr(one, "orelse", [])):
-                    yield from _in_suite(scope, owner, inner, (*before, *suite[:i]), known, looped=turns)
+                    yield from _in_suite(scope, owner, inner, (*before, *suite[:i]), known, whole, looped=turns)
             case _:
                 for last in _taken(one):
-                    setup, body = _leading([*before, *suite[:i]], last, known)
+                    ahead = [*before, *suite[:i]]
+                    trained = tuple(one for one in ahead if gives_trained(one))
+                    setup, body = _leading([one for one in ahead if one not in trained], last, known)
                     own = [s for s in body if not (_sets_mode(s) or (s in before and _is_data(s)))]  # no data of before
                     first = min((s.lineno for s in own), default=one.lineno)
-                    aside = [s for s in (*suite, *body) if s.lineno >= first]
-                    training = any(map(_goes_on, aside)) or (looped and any(_calls(s, _TRAINS) for s in aside))
+                    over = [] if looped else [s for s in ahead if isinstance(s, ast.Expr) and _calls(s, whole)]
+                    aside = [s for s in (*suite, *body) if s.lineno >= first and s not in (*trained, *over)]
+                    training = any(map(_goes_on, aside)) or (looped and any(_calls(s, TRAINS) for s in aside))
                     if not training and not any(map(_repeats, (*body, last))):
-                        yield Evaluation(scope, owner, setup, body, last)
+                        yield Evaluation(scope, owner, setup, body, last, trained)
 
 
 def _taken(one: ast.stmt) -> Iterator[ast.expr]:
@@ -220,8 +226,10 @@ def run(inspection: Inspection, test: Evaluation, x: Array, seed: int, *, prepar
     with untouched(real), _classes_kept(real):
         names = real if isinstance(test.scope, ast.Module) else dict(real)
         setup = [one for one in test.setup if not (_made(one) <= real.keys() or _is_data(one))]
-        body = [_Every().visit(deepcopy(one)) for one in test.body if not (prepared and _is_data(one))]
-        names.update(_given(test, [*setup, *body], real, x) | _trained(inspection, test, real))
+        trained = trained_names(inspection, test.scope, test.trained, real)
+        kept = [one for one in test.body if not (prepared and _is_data(one)) and not builds(one, trained.keys())]
+        body = [_Every().visit(deepcopy(one)) for one in kept]
+        names.update(_given(test, [*setup, *body], real, x) | trained)
         for one in setup:
             try:
                 exec(_compiled([one], inspection), names)
@@ -282,18 +290,6 @@ def _given(test: Evaluation, body: list[ast.stmt], real: dict[str, Any], x: Arra
         elif name not in made and (name in asked or name not in real) and name not in vars(builtins):
             given[name] = real[name] if name in real and not isinstance(real[name], np.ndarray) else x.copy()
     return given
-
-
-def _trained(inspection: Inspection, test: Evaluation, real: dict[str, Any]) -> dict[str, Any]:
-    """The parameters by the names under which a training loop has them, where a test is handed them by these names, or
-    where only the training makes them.
-    """
-    loop = getattr(inspection.reading.subject.parameters, "__self__", None)
-    if not isinstance(loop, Loop):
-        return {}
-    held = {place.root for place in loop.places}
-    asked = {one.arg for one in test.scope.args.args} if isinstance(test.scope, ast.FunctionDef) else set[str]()
-    return copies({name: loop.state[name] for name in held if name in asked or name not in real})
 
 
 def _itself(owner: str, asks: set[str], real: dict[str, Any]) -> Any:

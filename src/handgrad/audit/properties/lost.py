@@ -17,6 +17,7 @@ from handgrad.audit.properties.places import found
 from handgrad.audit.properties.updating import given, is_rate
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_ALIASES = ast.Name | ast.Attribute | ast.Subscript  # of what is there already
 _COPIES = {"dict", "list", "copy", "deepcopy", "array"}
 
 
@@ -189,12 +190,51 @@ def _thrown_away(tree: ast.Module, node: ast.AST) -> bool:
 
 
 def _gives_back(function: Function, position: int) -> bool:
-    """Whether a function returns the new array that it makes of an argument."""
+    """Whether a function returns the new array that it makes of an argument, or new ones of all that it holds."""
+    if _builds_anew(function, position):
+        return True
     if not _makes_anew(function, position):
         return False
     name = function.args.args[position].arg
     returned = [n.value for n in _own(function) if isinstance(n, ast.Return) and n.value is not None]
     return bool(returned) and all(name in _names(one) for one in returned)
+
+
+def _builds_anew(function: Function, position: int) -> bool:
+    """Whether a function returns a container of its own that it fills with what an argument holds, a step further:
+    `new[k] = params[k] - lr * grads[k]`, or `[w - lr * g for w, g in zip(params, grads)]`. It changes nothing else.
+    """
+    if position >= len(function.args.args):
+        return False
+    nodes = list(_own(function))
+    fresh = [n for n in nodes if isinstance(n, ast.Assign) and not isinstance(n.value, _ALIASES)]
+    made = {n.targets[0].id for n in fresh if isinstance(n.targets[0], ast.Name)}
+    stored = [t for n in nodes if isinstance(n, ast.Assign) for t in n.targets if not isinstance(t, ast.Name)]
+    kept = all(base(one) in made for one in stored if isinstance(one, ast.Subscript | ast.Attribute))
+    if not kept or any(isinstance(n, ast.AugAssign | ast.Global | ast.Nonlocal | ast.Expr) and _acts(n) for n in nodes):
+        return False
+    held = {function.args.args[position].arg}
+    for loop in (n for n in nodes if isinstance(n, ast.For | ast.comprehension)):
+        held |= _names(loop.target) if held & _names(loop.iter) else set()
+    steps = [n for n in nodes if _is_step(n, held, function)]
+    returned = [n.value for n in nodes if isinstance(n, ast.Return) and n.value is not None]
+    own = {base(one) for one in stored} & made
+    inside = any(part is one for value in returned for part in ast.walk(value) for one in steps)
+    filled = any(isinstance(value, ast.Name) and value.id in own for value in returned)
+    return bool(steps and returned) and (inside or filled)
+
+
+def _is_step(node: ast.AST, held: set[str], function: Function) -> bool:
+    """Whether it is a parameter and a step: params[k] - lr * grads[k]."""
+    match node:
+        case ast.BinOp(left=ast.Name() | ast.Subscript() as left, op=ast.Sub() | ast.Add(), right=right):
+            return base(left) in held and rated(right, function)
+    return False
+
+
+def _acts(node: ast.stmt) -> bool:
+    """Whether a statement may change something, as a docstring does not."""
+    return not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
 def _bound(function: Function) -> int:

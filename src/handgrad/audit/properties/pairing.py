@@ -16,7 +16,7 @@ from handgrad.audit.inspection import Inspection
 from handgrad.audit.properties.naming import kind_of, last_name, stem
 from handgrad.audit.properties.places import found
 from handgrad.audit.properties.rows import Pick, Rows, bare, data_name, has_pick, is_all, single, written
-from handgrad.audit.properties.shifts import rolled, rolled_alone, shift_between
+from handgrad.audit.properties.shifts import rolled, rolled_alone, rolled_beside, shift_between
 
 _DRAWS = {"permutation", "permuted", "choice", "randint", "randperm", "sample", "rand", "random", "integers", "choices"}
 _MIXES = {"permutation", "permuted", "shuffle", "sample"}
@@ -59,7 +59,7 @@ def partings(tree: ast.Module) -> Iterator[Parting]:
         follower.block(scope.body)
         follower.at_the_end(scope)
         yield from follower.partings
-    yield from (Parting(*one) for one in (*rolled(tree), *rolled_alone(tree)))
+    yield from (Parting(*one) for one in (*rolled(tree), *rolled_alone(tree), *rolled_beside(tree)))
 
 
 def _own(scope: ast.AST) -> Iterator[ast.AST]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from handgrad.audit.dialects.edits import assigned
 from handgrad.audit.dialects.roles import role, words
 from handgrad.audit.properties.naming import kind_of, last_name
 
@@ -40,6 +41,25 @@ def rolled_alone(scope: ast.AST) -> Iterator[tuple[str, str, int, int]]:
         alike = [one for one in rows if set(words(one)) & set(words(name)) & _OF_TRAINING]
         if name == what and (beside or alike):
             yield (beside or alike)[0], name, node.lineno, by
+
+
+def rolled_beside(scope: ast.AST) -> Iterator[tuple[str, str, int, int]]:
+    """The same of labels rolled on after a pick, beside rows of the same pick: X[order], np.roll(Y[order], 1)."""
+    for node in ast.walk(scope):
+        pairs = [pair for one in getattr(node, "body", ()) if isinstance(one, ast.Assign) for pair in assigned(one)]
+        picks = [(target, value) for target, value in pairs if isinstance(value, ast.Subscript)]
+        rows = {ast.unparse(value.slice): last_name(target) for target, value in picks if _is_of(value, "x")}
+        for target, value in pairs:
+            match value:
+                case ast.Call(func=ast.Attribute(attr="roll"), args=[ast.Subscript() as what, by, *_]):
+                    beside, far = rows.get(ast.unparse(what.slice), ""), _whole(by)
+                    if far and kind_of(beside) == "x" and _is_of(what, "y"):
+                        yield beside, last_name(target), value.lineno, far
+
+
+def _is_of(pick: ast.Subscript, kind: str) -> bool:
+    """Whether what is picked from is rows, or labels, by its name."""
+    return kind_of(last_name(pick.value)) == kind
 
 
 def _rolls(node: ast.AST) -> Iterator[tuple[str, int]]:
