@@ -72,6 +72,7 @@ class Slice:
         inputs: names that are given the batch: {"xb": "x", "yb": "y"}.
         losses: names that may hold the loss after a turn.
         lines: first and last line in the file.
+        text: what `turns` makes of the body, once it was asked for.
     """
 
     scope: Scope
@@ -81,6 +82,7 @@ class Slice:
     inputs: dict[str, str] = field(default_factory=dict)
     losses: list[str] = field(default_factory=list)
     lines: tuple[int, int] = (0, 0)
+    text: Any = None
 
 
 def scopes(tree: ast.Module) -> list[Scope]:

@@ -36,6 +36,27 @@ from handgrad.core.arrays import Array
 ROWS = 8
 
 
+class Text:
+    """The statements of a turn, which every form of a batch asks for; nothing changes them.
+
+    Attributes:
+        body: they, with a name for each loss and each gradient that has none.
+        losses: those names, and the ones that the file itself has for a loss.
+        shares: dropout that a turn sets itself, dropout_rate = 0.2: it is set ahead of the turn instead.
+        counted: names that are counted up, so that a step among them is no size of one.
+        free: names that a turn reads before it binds them.
+    """
+
+    def __init__(self, body: list[ast.stmt]) -> None:
+        losses = Losses()
+        self.shares = {name: one.value.value for one in body for name in _share(one)}  # type: ignore[attr-defined]
+        rest = [one for one in body if not _share(one)]
+        self.body = losses.give([NameHanded().visit(one) for one in shortened(rest)])
+        self.losses = losses.names()
+        self.counted = {n for one in self.body for n in counted(one)}
+        self.free = set(free_names(self.body))
+
+
 class Loop:
     """A loop of a file, ready to run a turn of it on any batch.
 
@@ -50,16 +71,10 @@ class Loop:
         self.namespace, self.cut, self.form, self.count = namespace, cut, form, rows
         self.given = dict(given)
         self.features, self.classes = FEATURES, CLASSES
-        losses = Losses()
-        self.shares = {name: one.value.value for one in cut.body for name in _share(one)}  # type: ignore[attr-defined]
-        body = [one for one in cut.body if not _share(one)]
-        body = losses.give([NameHanded().visit(one) for one in shortened(body)])
-        self.losses = losses.names()
+        self.text = cut.text = cut.text or Text(cut.body)
         self.state: dict[str, Any] = {}
         self.fresh: dict[str, Any] = {}
         self.begun: dict[str, int | float] = {}  # the numbers among what stands before the loop
-        self.body = body
-        self.counted = {n for one in body for n in counted(one)}  # a step that is counted is no size of one
         self.turned: dict[str, int] = {}  # names that the loop counts by, where it is not its first turn
         self.code: Any = None
         self.places: list[Place] = []
@@ -76,7 +91,7 @@ class Loop:
         rows = batch(features, classes)
         inputs = self.inputs(*rows)
         known = set(self.namespace) | set(inputs) | set(cut.targets)
-        free = set(free_names(self.body))
+        free = self.text.free
         local = set() if scope.node is None else {n for one in cut.before for n in stores(one)} | set(scope.arguments)
         wanted = {name for name in free if name not in inputs and (name not in known or name in local)}
         before = needed(cut.before, wanted, inputs)
@@ -91,7 +106,7 @@ class Loop:
             {n: v for n, v in self.given.items() if n not in inputs}
         )
         loops = {n: 1 for n in _targets_of(cut.before) if n not in known}
-        self.state |= {n: v for n, v in loops.items() if n not in inputs} | self.shares
+        self.state |= {n: v for n, v in loops.items() if n not in inputs} | self.text.shares
         data = {n: role(n) for n in free_names(before) if role(n) in ("x", "y") and n not in inputs and n not in known}
         stand_ins = self.filled(data, *rows) | inputs
         for one in before:
@@ -100,7 +115,7 @@ class Loop:
         sizes_of = {n: ROWS for n in [*free, *unset(self.namespace, free)] if n not in there and role(n) == "rows"}
         self.state |= sizes_of
         counting = [whole(one) if self.count else one for one in counts(cut.before, set(inputs))]
-        body = without_missing(copy.deepcopy([*counting, *self.body]), there | set(sizes_of))
+        body = without_missing(copy.deepcopy([*counting, *self.text.body]), there | set(sizes_of))
         if literal:
             known_values = self.namespace | self.state
             body = with_rate(body, {place.root for place in self.places}, resolver(known_values))
@@ -161,7 +176,7 @@ class Loop:
                 found[name] = kept
             if not isinstance(value, int | float) or isinstance(value, bool):
                 continue
-            if role(name) == "lr" and name not in self.counted:
+            if role(name) == "lr" and name not in self.text.counted:
                 found[name] = lr
             elif role(name) == "rows" and isinstance(value, int) and self.count and name not in ("n", "N"):
                 found[name] = rows
@@ -172,7 +187,7 @@ class Loop:
 
     def put_aside(self) -> list[str]:
         """Names of the regularisation and dropout that are set so that they take no part."""
-        found = sizes.put_aside(self.namespace | self.fresh | self.given | self.shares)
+        found = sizes.put_aside(self.namespace | self.fresh | self.given | self.text.shares)
         for value in self.fresh.values():
             found += sizes.put_aside(getattr(value, "__dict__", {})) if own(value) else dropped_in_cells(value)
         if self.cut.scope.node is not None:
@@ -312,7 +327,7 @@ class Loop:
 
     def _losses(self, x: Array, y: Array) -> dict[str, float]:
         after = self.still(x, y)
-        told = {name: number(after.get(name)) for name in self.losses}
+        told = {name: number(after.get(name)) for name in self.text.losses}
         told |= {name: mean_of_rows(after.get(name), len(x)) for name, value in told.items() if value is None}
         return {name: value for name, value in told.items() if value is not None}
 

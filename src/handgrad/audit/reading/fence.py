@@ -107,6 +107,7 @@ class Fence:
             if all(self._is_scratch(_real(path)) for path in paths):
                 return
         else:
+            _harmless.add(event)
             return
         raise BlockedError(f"{event}({', '.join(str(value) for value in values[:1])[:100]})")
 
@@ -130,11 +131,12 @@ def _real(path: Any) -> str:
 
 
 _fences: list[Fence] = []
+_harmless: set[str] = set()  # events that no fence forbids: there are thousands in an audit
 _hooked = False
 
 
 def _hook(event: str, values: tuple[Any, ...]) -> None:
-    if _fences:
+    if _fences and event not in _harmless:
         _fences[-1].check(event, values)
 
 
