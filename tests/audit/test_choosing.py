@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quick_first import quick_first
 
 from handgrad.audit.reading.sandbox import run_in_child
 
@@ -47,13 +48,16 @@ CROSS_ENTROPY = "-np.mean(np.sum(t * np.log(p + 1e-12), axis=1))"
 
 @pytest.mark.parametrize(
     ("cost", "shown", "codes"),
-    [
-        (CROSS_ENTROPY, "print(epoch, cost(p, t))", set()),
-        (SQUARED, "print(epoch, cost(p, t))", {"output-derivative-missing"}),
-        (ABSOLUTE, "print(epoch, cost(p, t))", set()),  # how far off the outputs are, which is no loss
-        (SQUARED, "pass", set()),  # nobody asks for it
-        (SQUARED, "print(epoch)", set()),
-    ],
+    quick_first(
+        [
+            (CROSS_ENTROPY, "print(epoch, cost(p, t))", set()),
+            (SQUARED, "print(epoch, cost(p, t))", {"output-derivative-missing"}),
+            (ABSOLUTE, "print(epoch, cost(p, t))", set()),  # how far off the outputs are, which is no loss
+            (SQUARED, "pass", set()),  # nobody asks for it
+            (SQUARED, "print(epoch)", set()),
+        ],
+        lambda case: bool(case[2]),
+    ),
 )
 def test_the_loss_that_is_reported_counts(cost: str, shown: str, codes: set[str], tmp_path: Path) -> None:
     file = tmp_path / "net.py"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from quick_first import quick_first
 
 from handgrad.audit.session import audit_file
 
@@ -58,11 +59,14 @@ main()
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
-    [
-        ("", "", []),
-        ("c1 - lr * dh.sum(axis=0)", "c1 - lr * dh.sum()", ["bias-summed-over-everything"]),
-        ("(d @ w2.T) * (h > 0)", "(d @ w2.T)", ["activation-derivative-missing"]),
-    ],
+    quick_first(
+        [
+            ("", "", []),
+            ("c1 - lr * dh.sum(axis=0)", "c1 - lr * dh.sum()", ["bias-summed-over-everything"]),
+            ("(d @ w2.T) * (h > 0)", "(d @ w2.T)", ["activation-derivative-missing"]),
+        ],
+        lambda case: bool(case[2]),
+    ),
 )
 def test_weights_that_main_draws(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
     path = tmp_path / "net.py"

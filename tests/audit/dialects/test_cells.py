@@ -135,7 +135,7 @@ def rule(every, lr):
             (PLAIN, "p.value -= lr", "p.value += lr", ["sign-flipped"]),
         ],
         lambda case: case[0],
-        lambda case: str(case[3]),
+        lambda case: bool(case[3]),
     ),
 )
 def test_what_closures_keep(tmp_path: Path, rule: str, old: str, new: str, said: list[str]) -> None:

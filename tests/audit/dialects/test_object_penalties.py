@@ -158,7 +158,7 @@ def test_right_penalties_are_right(tmp_path: Path, kind: str) -> None:
          "weight-decay", "layer.biases -="),
         ("adaptive", "        layer.weights -= self.rate * self.decay * layer.weights\n", "", "penalty-missing",
          "self.dweights ="),
-    ], lambda case: case[0], lambda case: case[3]),
+    ], lambda case: case[0]),
 )  # fmt: skip
 def test_wrong_penalties_have_their_names_and_lines(
     tmp_path: Path, kind: str, find: str, put: str, code: str, line: str

@@ -352,7 +352,7 @@ def test_it_is_recognised_and_not_called_wrong(name: str) -> None:
     assert diagnosis.ok
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", quick_first(SAMPLES, lambda name: SAMPLES[name][0][1:]))
 def test_a_planted_mistake_has_its_name(name: str, tmp_path: Path) -> None:
     _, (old, new), code = SAMPLES[name]
     folder = shutil.copytree(HERE / "packed" if name == PACKED else HERE, tmp_path / "copy")
