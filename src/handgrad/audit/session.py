@@ -24,8 +24,8 @@ from handgrad.audit.reading.standins import USUAL
 from handgrad.audit.reading.unfolding import unfolded
 from handgrad.errors import DataError
 
-HURRY = 2.0  # seconds to find any network, where the file can be run in another way
-FURTHER_BY = 6.0  # seconds after which no other way to run it is begun
+HURRY = 3.0  # seconds to find any network, where the file can be run in another way
+FURTHER_BY = 7.0  # seconds after which no other way to run it is begun
 LATE = 12.0  # seconds after which what is known is said, without a patch, rather than nothing
 PIECES_BY = 17.0  # by when the pieces of a file without a network must be judged
 MODULE_SECONDS = 3.0  # to find one in modules of the user's own

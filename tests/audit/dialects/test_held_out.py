@@ -99,6 +99,7 @@ def audited(folder: Path, text: str) -> dict[str, Any]:
     return run_in_child("handgrad.audit.session:audit_file", {"path": str(folder / "net.py")})
 
 
+@pytest.mark.slow
 def test_the_network_is_trained_with_all_of_its_batch(tmp_path: Path) -> None:
     answer = audited(tmp_path, NET)
     assert (answer["subject"]["sizes"], answer["findings"]) == ([7, 9, 3], [])

@@ -202,7 +202,8 @@ def _guessed(kind: type, shape: Any = (_WIDE,)) -> Any:
             if _is_off(kind, p):
                 filled[p.name] = 0.5
             elif p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
-                filled[p.name] = _as_annotated(_setting(p.name, shape), p.annotation)
+                untold = 0.5 if "drop" in kind.__name__.lower() else _WIDE
+                filled[p.name] = _as_annotated(_setting(p.name, shape, untold), p.annotation)
         return quietly(lambda: kind(**filled))
     except Exception:
         return None
@@ -222,7 +223,7 @@ def _as_annotated(value: Any, annotation: Any) -> Any:
     return (value,) if alone and isinstance(value, int) else value
 
 
-def _setting(name: str, shape: Any) -> Any:
+def _setting(name: str, shape: Any, untold: float) -> Any:
     low = name.lower()
     for pattern, value in (
         ("shape", shape), ("kernel|filter_size|pool|ksize|^k$|^f$", 2), ("stride", 1), ("pad", 0), ("eps", 1e-5),
@@ -231,7 +232,7 @@ def _setting(name: str, shape: Any) -> Any:
     ):  # fmt: skip
         if re.search(pattern, low):
             return value
-    return 6
+    return untold
 
 
 def pairs(found: list[Mapping[str, Any]]) -> Iterator[Unit]:

@@ -291,7 +291,8 @@ def arguments(function: Callable[..., Any], known: Mapping[str, Any], train: boo
     main = "error" if "error" in known else "x"
     if len(open_names) > 1:
         for name in list(open_names):
-            role = next((r for r in _roles(name) if r in known and known[r] is not None), None)
+            kinds = ["error"] if main == "error" and name == "d" else _roles(name)  # elsewhere d may be data
+            role = next((r for r in kinds if r in known and known[r] is not None), None)
             if role and role != main and role not in {_roles(n)[0] for n in filled if _roles(n)}:
                 filled[name] = known[role]
                 open_names.remove(name)
