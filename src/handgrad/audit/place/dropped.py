@@ -29,11 +29,11 @@ from handgrad.audit.reading.fence import OutOfTime, work_limit
 from handgrad.audit.subject import Subject
 from handgrad.core.arrays import Array
 
-SECONDS = 1.5
+SECONDS = 3.0
 # What a dropout's mistakes are taken for where it is not seen.
 NAMELESS = frozenset({UNNAMED, "uneven-scale", "penalty-scaled"})
 _KEEP = 0.75
-_FEWEST, _MOST, _UNITS = 3, 8, 12  # samples, and units of each
+_FEWEST, _MOST, _UNITS = 5, 8, 12  # samples, of which three are too few for another mask, and units of each
 _ENOUGH = 12  # units that were not dropped, to say that no other mask was drawn
 _LOOKING = 0.2  # seconds of processor time, after which the fewest samples have to do
 _STEP = 2.0**-14
