@@ -70,3 +70,8 @@ def train(X, Y):
     assert [(one.x, one.y, one.shift) for one in partings(ast.parse(text)) if one.shift] == [
         ("X_mixed", "Y_mixed", n) for n in by
     ]
+
+
+def test_a_lambda_beside_is_no_body_of_statements() -> None:
+    text = "square = lambda x: x * x\nx_mixed, y_mixed = X[order], np.roll(Y[order], 1)\n"
+    assert [one.shift for one in partings(ast.parse(text)) if one.shift] == [1]

@@ -46,7 +46,9 @@ def rolled_alone(scope: ast.AST) -> Iterator[tuple[str, str, int, int]]:
 def rolled_beside(scope: ast.AST) -> Iterator[tuple[str, str, int, int]]:
     """The same of labels rolled on after a pick, beside rows of the same pick: X[order], np.roll(Y[order], 1)."""
     for node in ast.walk(scope):
-        pairs = [pair for one in getattr(node, "body", ()) if isinstance(one, ast.Assign) for pair in assigned(one)]
+        body = getattr(node, "body", ())  # of a lambda that is no list
+        statements = body if isinstance(body, list) else []
+        pairs = [pair for one in statements if isinstance(one, ast.Assign) for pair in assigned(one)]
         picks = [(target, value) for target, value in pairs if isinstance(value, ast.Subscript)]
         rows = {ast.unparse(value.slice): last_name(target) for target, value in picks if _is_of(value, "x")}
         for target, value in pairs:
