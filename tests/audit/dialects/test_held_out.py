@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from handgrad.audit.reading.sandbox import run_in_child
 
 NET = """
