@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from handgrad.audit import whole_loss
+from handgrad.audit.findings import Finding
+from handgrad.audit.judging.diagnose import Diagnosis
+from handgrad.audit.reading.fence import OutOfTime
 from handgrad.audit.subject import Subject
-from handgrad.audit.whole_loss import charges, decays
+from handgrad.audit.whole_loss import charges, decays, paid_by_the_step
 from handgrad.core.arrays import Array
 
 W, b = np.random.default_rng(0).standard_normal((6, 4)), np.zeros(4)
@@ -50,3 +54,13 @@ def test_whether_an_optimizer_takes_of_the_weights_what_their_gradients_do_not_t
     before = W.copy()
     assert decays(Subject(lambda: {"W": W, "b": b}, data, None, gradients, 6, 4, None, step)) is told
     assert (before == W).all()
+
+
+def test_a_step_that_takes_too_long_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(_: Subject) -> bool:
+        raise OutOfTime
+
+    monkeypatch.setattr(whole_loss, "decays", late)
+    subject = Subject(lambda: {"W": W, "b": b}, data, None, None, 6, 4, whole=lambda x, y, lr: None)
+    told = Diagnosis(None, 1, (Finding("penalty-missing", "error", ("W",)),), 0.0)
+    assert paid_by_the_step(subject, told) is told

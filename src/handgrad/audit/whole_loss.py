@@ -13,7 +13,7 @@ import numpy as np
 from handgrad.audit.dialects import Reading
 from handgrad.audit.judging.batch import batch
 from handgrad.audit.judging.diagnose import Diagnosis
-from handgrad.audit.reading.fence import time_limit
+from handgrad.audit.reading.fence import OutOfTime, time_limit
 from handgrad.audit.subject import Subject
 
 _RATE = 2.0**-6
@@ -34,7 +34,7 @@ def whole_loss(found: list[tuple[Reading, Diagnosis]], best: tuple[Reading, Diag
         own = own and not (reading.silent or reading.invented)
         wrong = {name for one in diagnosis.findings if one.severity == "error" for name in one.where}
         if own and diagnosis.checks and not diagnosis.ok and diagnosis.judged - wrong:  # it is not misread
-            with suppress(Exception), time_limit(_SECONDS):
+            with suppress(Exception, OutOfTime), time_limit(_SECONDS):
                 alike = whole.parameters().keys() == part.parameters().keys() and charges(whole, part)
                 if alike and (whole.whole is None or decays(whole) is False):
                     return reading, diagnosis
@@ -45,7 +45,7 @@ def paid_by_the_step(subject: Subject, diagnosis: Diagnosis) -> Diagnosis:
     """Without the complaint that gradients leave a penalty out, where the file's own step is seen to decay weights."""
     if subject.whole is None or all(finding.code != _MISSING for finding in diagnosis.findings):
         return diagnosis
-    with suppress(Exception), time_limit(_SECONDS):
+    with suppress(Exception, OutOfTime), time_limit(_SECONDS):
         if decays(subject):
             return replace(diagnosis, findings=tuple(one for one in diagnosis.findings if one.code != _MISSING))
     return diagnosis
