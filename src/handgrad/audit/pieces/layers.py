@@ -29,7 +29,7 @@ from handgrad.audit.pieces.unit import Unit
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 from handgrad.audit.reading.traced import traced
 
-SECONDS, EACH_SECONDS = 1.0, 0.4  # at most, for all pieces of a file and for each
+SECONDS, EACH_SECONDS = 1.0, 0.8  # at most, for all pieces of a file and for each
 _ANYTHING = (Exception, SystemExit, KeyboardInterrupt, OutOfTime)  # what somebody else's code may raise
 # What two pieces may do wrong together is shown by the whole network alone.
 _SHOWN_BY = {
