@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.audit.objects import alike, slots
+from handgrad.audit.objects import alike, cells, slots
 
 
 class Rule:
@@ -50,3 +50,16 @@ def test_copies_are_alike_until_something_changes() -> None:
     assert not alike(net, other)
     assert not alike({"a": [1, 2.0]}, {"a": [1, 3.0]})
     assert not alike({"a": 1}, {"b": 1})
+
+
+def test_a_cell_that_is_not_set_yet_is_none() -> None:
+    def outer() -> list[dict[str, object]]:
+        def inner() -> tuple[int, int]:
+            return first, second
+
+        first = 1
+        seen = [{name: cell.cell_contents for name, cell in cells(inner).items()}]
+        second = 2
+        return [*seen, {name: cell.cell_contents for name, cell in cells(inner).items()}]
+
+    assert outer() == [{"first": 1}, {"first": 1, "second": 2}]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dis
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CellType, FunctionType, MethodType, ModuleType
@@ -88,6 +89,16 @@ def own_functions(namespace: Mapping[str, Any]) -> dict[str, FunctionType]:
 def own_instances(namespace: Mapping[str, Any]) -> dict[str, Any]:
     """The user's instances at top level."""
     return {name: thing for name, thing in namespace.items() if not name.startswith("__") and is_own(thing)}
+
+
+def cells(function: FunctionType) -> dict[str, CellType]:
+    """The cells of a function's closure, by name; without those that are not set yet."""
+    found = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        with suppress(ValueError):
+            cell.cell_contents  # noqa: B018 - an empty one raises
+            found[name] = cell
+    return found
 
 
 def members(thing: Any) -> Iterator[tuple[Any, Any, str]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from handgrad.audit.dialects.roles import own
+from handgrad.audit.objects import cells
 
 _DEEP, _MANY = 6, 100
 
@@ -53,16 +54,9 @@ def _generators(values: Iterable[Any], seen: set[int], depth: int) -> Iterator[A
             yield value
         elif isinstance(value, FunctionType) and value.__closure__ and depth < _DEEP:
             seen.add(id(value))
-            yield from _generators(_contents(value), seen, depth + 1)
+            yield from _generators((cell.cell_contents for cell in cells(value).values()), seen, depth + 1)
         elif isinstance(value, list | tuple) and depth < _DEEP:
             seen.add(id(value))
             yield from _generators((one for one in value[:_MANY] if not np.isscalar(one)), seen, depth + 1)
         elif own(value) and depth == 0:
             yield from _generators(getattr(value, "__dict__", {}).values(), seen, _DEEP)
-
-
-def _contents(function: FunctionType) -> Iterator[Any]:
-    """What a function keeps in its closure."""
-    for cell in function.__closure__ or ():
-        with suppress(ValueError):  # it is not set yet
-            yield cell.cell_contents

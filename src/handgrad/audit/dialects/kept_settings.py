@@ -15,6 +15,7 @@ import numpy as np
 from handgrad.audit.dialects import sizes
 from handgrad.audit.dialects.roles import own, role
 from handgrad.audit.dialects.sizes import aside, kept
+from handgrad.audit.objects import cells
 
 _DEEP, _MANY = 6, 100
 _DROPS = re.compile(r"drop")
@@ -72,8 +73,8 @@ def _settings(value: Any) -> Iterator[tuple[FunctionType, str, CellType]]:
     """(function, name, cell) of every float that the closures below a value keep, each cell once."""
     seen: set[int] = set()
     for function in _closures(value, seen, 0):
-        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-            if id(cell) not in seen and isinstance(_content(cell), float):
+        for name, cell in cells(function).items():
+            if id(cell) not in seen and isinstance(cell.cell_contents, float):
                 seen.add(id(cell))
                 yield function, name, cell
 
@@ -85,15 +86,8 @@ def _closures(value: Any, seen: set[int], depth: int) -> Iterator[FunctionType]:
     if isinstance(value, FunctionType) and value.__closure__:
         seen.add(id(value))
         yield value
-        for cell in value.__closure__:
-            yield from _closures(_content(cell), seen, depth + 1)
+        for cell in cells(value).values():
+            yield from _closures(cell.cell_contents, seen, depth + 1)
     elif isinstance(value, list | tuple | dict):
         for inner in list(value.values() if isinstance(value, dict) else value)[:_MANY]:
             yield from _closures(inner, seen, depth + 1)
-
-
-def _content(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # it is not set yet
-        return None

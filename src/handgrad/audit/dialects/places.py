@@ -12,6 +12,7 @@ import numpy as np
 
 from handgrad.audit.dialects.roles import is_buffer, own, role
 from handgrad.audit.dialects.sizes import weight_vector
+from handgrad.audit.objects import cells
 from handgrad.core.arrays import Array
 
 _DEEP, _MANY, _LARGE = 5, 400, 20_000_000
@@ -236,13 +237,7 @@ def _down(value: Any, kind: str, key: Any) -> Any:
 
 def _kept(function: FunctionType) -> dict[str, Any]:
     """What a function keeps in its closure, by name."""
-    found = {}
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
-        try:
-            found[name] = cell.cell_contents
-        except ValueError:  # it is not set yet
-            continue
-    return found
+    return {name: cell.cell_contents for name, cell in cells(function).items()}
 
 
 def values(places: list[Place], world: Mapping[str, Any]) -> dict[str, Array]:

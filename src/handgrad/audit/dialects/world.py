@@ -18,6 +18,7 @@ import numpy as np
 from handgrad.audit.dialects.drawing import drawn_from
 from handgrad.audit.dialects.roles import own, role
 from handgrad.audit.dialects.sizes import seed_of_draws
+from handgrad.audit.objects import cells
 from handgrad.audit.reading.fence import OutOfTime, work_limit
 
 SECONDS = 0.5
@@ -185,8 +186,9 @@ def unset(namespace: Mapping[str, Any], names: Iterable[str]) -> list[str]:
 def _names_in(value: Any) -> list[str]:
     """Global names that a function, the methods of a class, or an instance's class, read."""
     if isinstance(value, types.FunctionType):
-        kept = [n for cell in value.__closure__ or () for n in _names_in(_content(cell))]
-        return [*_code_names(value.__code__), *kept]
+        held = (cell.cell_contents for cell in cells(value).values())
+        inner = [n for one in held if isinstance(one, types.FunctionType) for n in _names_in(one)]
+        return [*_code_names(value.__code__), *inner]
     if isinstance(value, list | tuple):
         return [n for one in value[:_MANY] if isinstance(one, types.FunctionType) for n in _names_in(one)]
     kind = value if isinstance(value, type) else type(value) if own(value) else None
@@ -199,14 +201,6 @@ def _names_in(value: Any) -> list[str]:
         if inspect_function(f)
         for n in _code_names(inspect_function(f))
     ]
-
-
-def _content(cell: types.CellType) -> Any:
-    """What a closure keeps in a cell, where that is a function of which it makes use; else None."""
-    try:
-        return cell.cell_contents if isinstance(cell.cell_contents, types.FunctionType) else None
-    except ValueError:  # it is not set yet
-        return None
 
 
 def inspect_function(value: Any) -> Any:

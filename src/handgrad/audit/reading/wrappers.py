@@ -9,6 +9,8 @@ import inspect
 from types import FunctionType
 from typing import Any
 
+from handgrad.audit.objects import cells
+
 _ANY = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
@@ -27,15 +29,7 @@ def _open(function: Any, name: str) -> None:
     code = function.__code__
     if code.co_flags & _ANY != _ANY or code.co_argcount > 1 or code.co_kwonlyargcount:
         return
-    cells = [cell.cell_contents for cell in function.__closure__ or () if _filled(cell)]
-    inner = [one for one in cells if isinstance(one, FunctionType) and one.__name__ == name]
+    held = [cell.cell_contents for cell in cells(function).values()]
+    inner = [one for one in held if isinstance(one, FunctionType) and one.__name__ == name]
     if len(inner) == 1:
         vars(function)["__wrapped__"] = inner[0]
-
-
-def _filled(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018 - an empty one raises
-    except ValueError:
-        return False
-    return True
