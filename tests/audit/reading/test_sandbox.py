@@ -209,7 +209,8 @@ def test_an_interrupt_ends_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows ends a process without a word")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_request_to_terminate_leaves_nothing_behind(name: str, tmp_path: Path) -> None:
-    code = "from handgrad.audit.reading.sandbox import run_in_child; run_in_child('sandbox_targets:asleep', {})"
+    code = f"import signal; signal.signal(signal.{name}, signal.SIG_DFL)\n"  # whatever the tests were started with
+    code += "from handgrad.audit.reading.sandbox import run_in_child; run_in_child('sandbox_targets:asleep', {})"
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     process = subprocess.Popen(
         [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": path}
@@ -220,6 +221,31 @@ def test_a_request_to_terminate_leaves_nothing_behind(name: str, tmp_path: Path)
     process.send_signal(signal.Signals[name])
     assert process.wait(5) == 128 + signal.Signals[name]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a word")
+@pytest.mark.parametrize("when", ["tempfile.mkdtemp", "subprocess.Popen"])
+def test_a_request_while_something_is_half_made_leaves_nothing_either(when: str, tmp_path: Path) -> None:
+    module, _, name = when.partition(".")
+    code = f"""
+import os, signal, subprocess, tempfile
+real = {when}
+def made(*values, **named):
+    found = real(*values, **named)
+    print(getattr(found, "pid", ""), flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return found
+{module}.{name} = made
+from handgrad.audit.reading.sandbox import run_in_child
+run_in_child("sandbox_targets:asleep", {{}})
+"""
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": path}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, env=environment, timeout=20, stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+    assert all(gone(int(pid)) for pid in done.stdout.split())
 
 
 # -- files, read and run in it

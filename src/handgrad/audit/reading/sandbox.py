@@ -54,7 +54,10 @@ def run_in_child(target: str, request: dict[str, Any], *, seconds: float = 20, m
 
 def _run(order: bytes, seconds: float) -> tuple[bytes | None, int | None]:
     """(the line of the result or None, the exit status or None where the time was over). Leaves nothing behind."""
-    with _tidy_end(), tempfile.TemporaryDirectory(prefix="handgrad-audit-", ignore_cleanup_errors=True) as folder:
+    with (
+        _tidy_end() as end,
+        tempfile.TemporaryDirectory(prefix="handgrad-audit-", ignore_cleanup_errors=True) as folder,
+    ):
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "handgrad.audit.reading.child"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -64,29 +67,56 @@ def _run(order: bytes, seconds: float) -> tuple[bytes | None, int | None]:
         thread = threading.Thread(target=_talk, args=(process, order, found), daemon=True)
         thread.start()
         try:
-            status = _wait(process, thread, monotonic() + seconds)
+            with end.at_once():
+                status = _wait(process, thread, monotonic() + seconds)
         finally:
             _kill(process)
             thread.join(_GRACE)
         return (found[0] if found else None), status
 
 
+class _End:
+    """A request to terminate: at once while nothing is half made or half removed, else as soon as that is so."""
+
+    def __init__(self) -> None:
+        self.asked, self.waits = 0, False
+
+    def __call__(self, number: int, frame: object) -> None:
+        """The handler of the signal."""
+        self.asked = self.asked or number
+        if self.waits:
+            self.leave()
+
+    def leave(self) -> None:
+        """End, if that was asked for, with all clean-up on the way out."""
+        if self.asked:
+            sys.exit(128 + self.asked)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """While this lasts, a request is followed at once; so is one from before."""
+        self.waits = True
+        try:
+            self.leave()
+            yield
+        finally:
+            self.waits = False
+
+
 @contextmanager
-def _tidy_end() -> Iterator[None]:
+def _tidy_end() -> Iterator[_End]:
     """Let a request to terminate, which would end this process on the spot, run the clean-up on its way out."""
+    end = _End()
     names = ("SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
     ours = [one for name in names if (one := getattr(signal, name, None)) and signal.getsignal(one) is signal.SIG_DFL]
     try:
         for one in ours:
-            signal.signal(one, _leave)
-        yield
+            signal.signal(one, end)
+        yield end
+        end.leave()
     finally:
         for one in ours:
             signal.signal(one, signal.SIG_DFL)
-
-
-def _leave(number: int, frame: object) -> None:
-    sys.exit(128 + number)
 
 
 def _talk(process: subprocess.Popen[bytes], order: bytes, found: list[bytes]) -> None:
